@@ -1,0 +1,51 @@
+"""What the grading process and a judge process say to each other: one JSON value a line."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gradkit.model import CaseResult, Check
+
+
+class Start(msgspec.Struct, tag=True):
+    """Everything a judge needs to be ready for submissions to one assignment."""
+
+    root: str
+    assignment: str
+    device: str = "cpu"
+    diagnose: bool = True  # look for the mistake behind a wrong answer
+    compare: bool = False  # tell of each case whether its answers were the reference's
+
+
+class Unit(msgspec.Struct, tag=True):
+    """One submission to run all checks on."""
+
+    module: str  # path of the submission's file, readable by workers
+    seed: int
+
+
+class Ready(msgspec.Struct, tag=True):
+    checks: list[Check]
+    isolation: dict
+
+
+class CaseDone(msgspec.Struct, tag=True):
+    check: str
+    result: CaseResult
+
+
+class UnitDone(msgspec.Struct, tag=True):
+    worker_cpu_s: float
+    peak_mib: float
+    flags: list[str] = []
+
+
+class Fatal(msgspec.Struct, tag=True):
+    """The judge can't go on. `usage` is set when the cause is in the instructor's input, not in the engine."""
+
+    message: str
+    usage: bool = False
+
+
+Request = Start | Unit
+Event = Ready | CaseDone | UnitDone | Fatal

@@ -1,0 +1,75 @@
+"""The judge as a process: reads a `Start` and then one `Unit` a line, and writes events.
+
+    python -m gradkit.judge.process SCRATCH
+
+The order matters: the zygote is started before the reference, the mistakes and the hidden tests are read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from gradkit.errors import AuthoringError, GradkitError, InputError
+from gradkit.judge import isolation as isolation_module
+from gradkit.judge.messages import CaseDone, Fatal, Ready, Request, Start, Unit, UnitDone
+from gradkit.manifest import load_assignment
+from gradkit.worker import sandbox
+
+
+class Lines:
+    """JSON values, a line each, on this process's standard streams; everything else printed goes to stderr."""
+
+    def __init__(self) -> None:
+        self._in = os.fdopen(os.dup(0), "rb")
+        self._out = os.fdopen(os.dup(1), "wb", buffering=0)
+        os.dup2(2, 1)
+        self._decoder = msgspec.json.Decoder(Request)
+
+    def read(self) -> Iterator[Start | Unit]:
+        for line in self._in:
+            yield self._decoder.decode(line)
+
+    def write(self, event: object) -> None:
+        self._out.write(msgspec.json.encode(event) + b"\n")
+
+
+def main() -> None:
+    scratch = Path(tempfile.mkdtemp(prefix="judge-", dir=sys.argv[1]))
+    scratch.chmod(0o711)
+    lines = Lines()
+    try:
+        requests = lines.read()
+        start = next(requests, None)
+        if start is not None:
+            serve(start, requests, lines, scratch)
+    except (InputError, GradkitError) as error:
+        lines.write(Fatal(str(error), usage=isinstance(error, InputError)))
+        sys.exit(1)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def serve(start: Start, requests: Iterator[Unit], lines: Lines, scratch: Path) -> None:
+    """Collect the checks once, then run them on one submission after the other."""
+    from gradkit.judge.workers import Zygote
+
+    assignment = load_assignment(Path(start.root), start.assignment)
+    isolation = isolation_module.choose(sandbox.probe())
+    isolation_module.require(isolation, [assignment.hidden])
+    with contextlib.closing(Zygote(assignment.manifest, isolation, scratch)) as zygote:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        from gradkit.judge.run import collect_and_run  # loads torch, pytest and staff's code
+
+        collect_and_run(assignment, zygote, start, requests, lines.write)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Collects an assignment's checks with pytest and runs them on submissions, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gradkit.errors import AuthoringError, ZygoteError
+from gradkit.judge.engine import Judge
+from gradkit.judge.messages import CaseDone, Ready, Start, Unit, UnitDone
+from gradkit.judge.staff import Staff
+from gradkit.judge.workers import SubmissionSubject, Zygote
+from gradkit.manifest import Assignment
+from gradkit.markers import case_id
+from gradkit.model import CaseResult, Outcome
+
+# Nothing of the folder's own pytest configuration, plugins or conftest is loaded.
+PYTEST_OPTIONS = [
+    "-c", "/dev/null", "--noconftest", "--import-mode=importlib", "-s",
+    "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:logging", "-p", "no:warnings", "-p", "no:junitxml",
+    "-p", "no:doctest", "-p", "no:faulthandler", "-p", "no:unraisableexception", "-p", "no:threadexception",
+]  # fmt: skip
+
+
+def collect_and_run(assignment: Assignment, zygote: Zygote, start: Start, requests: Iterator[Unit], write: Callable[[object], None]) -> None:
+    """Tell the checks, then grade each unit that comes, telling each case as it ends."""
+    staff = Staff(assignment, with_mistakes=start.diagnose)
+
+    def loop(judge: Judge) -> None:
+        zygote.wait_ready()
+        write(Ready(list(judge.checks), zygote.isolation.describe()))
+        for unit in requests:
+            run_unit(judge, zygote, unit, start.device, write)
+
+    run_pytest(assignment, Judge(assignment, staff, device=start.device, diagnose=start.diagnose, compare=start.compare, start=loop))
+
+
+def run_pytest(assignment: Assignment, judge: Judge) -> None:
+    """Collect both test files and hand over to the judge's loop.
+
+    Raises:
+        AuthoringError: When the tests can't be collected.
+    """
+    tests = [path for path in (assignment.public_tests, assignment.hidden_tests)]
+    for path in tests:
+        if not path.is_file():
+            raise AuthoringError(f"{path}: missing; it holds the {'public' if path == assignment.public_tests else 'graded'} checks")
+    status = pytest.main([*PYTEST_OPTIONS, *map(str, tests)], plugins=[judge])
+    if judge.collect_errors:
+        raise AuthoringError(f"{assignment.id}: the checks can't be collected: {judge.collect_errors[0]}")
+    if judge.error is not None:
+        raise judge.error
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise AuthoringError(f"{assignment.id}: pytest ended with {status!r}")
+
+
+def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Callable[[object], None]) -> None:
+    """Run every check on one submission, a fresh worker for each."""
+    subject = SubmissionSubject(zygote, Path(unit.module), device=device)
+    for check, items in judge.checks.items():
+        for item in items:
+            subject.begin_case()
+            before = subject.cpu_s
+            try:
+                result = judge.grade_case(check, item, subject, unit.seed)
+            except ZygoteError as error:
+                result = CaseResult(case_id(item), Outcome.GRADER_ERROR, summary=str(error))
+            if not check.hidden and result.outcome not in (Outcome.PASSED, Outcome.NOT_RUN) and (printed := subject.printed().strip()):
+                result = replace(result, detail=f"{result.detail}\nyour program printed:\n{printed}".strip())
+            if item is items[-1]:
+                subject.end()
+            write(CaseDone(check.id, replace(result, worker_cpu_s=subject.cpu_s - before)))
+    write(UnitDone(subject.cpu_s, subject.peak_mib, sorted(subject.flags)))

@@ -1,0 +1,106 @@
+"""What only staff may see, loaded into the judge: the reference, and the known mistakes on top of it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import types
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradkit.errors import AuthoringError
+from gradkit.judge.subjects import LocalSubject
+from gradkit.manifest import Assignment
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A known misconception: the reference with the names of its file replaced.
+
+    Attributes:
+        name: The file's stem, which names the behaviour.
+        task: Id of the task it belongs to.
+        hint: What a student who has it reads.
+        replaces: The functions and classes it defines.
+        subject: Answers as a submission with this mistake would.
+    """
+
+    name: str
+    task: str
+    hint: str
+    replaces: tuple[str, ...]
+    subject: LocalSubject
+
+
+class Staff:
+    """The reference and the mistakes of one assignment, loaded once."""
+
+    def __init__(self, assignment: Assignment, *, with_mistakes: bool = True) -> None:
+        self._source = read_source(assignment.reference)
+        self._name = assignment.module_name
+        self._path = assignment.reference
+        self._module = self._execute([(self._path, self._source)])
+        self.reference = LocalSubject(self._module)
+        tasks = [task.id for task in assignment.manifest.tasks]
+        self.mistakes = [self._load(path, tasks) for path in assignment.mistakes()] if with_mistakes else []
+
+    def reference_module(self) -> types.ModuleType:
+        return self._module
+
+    def _load(self, path: Path, tasks: list[str]) -> Mistake:
+        text = read_source(path)
+        task, hint = mistake_header(path, text, tasks)
+        module = self._execute([(self._path, self._source), (path, text)])
+        return Mistake(path.stem, task, hint, replaced_names(text), LocalSubject(module))
+
+    def _execute(self, sources: list[tuple[Path, str]]) -> types.ModuleType:
+        """A module made by running the given texts one after the other in the same namespace."""
+        module = types.ModuleType(self._name)
+        module.__file__ = str(sources[0][0])
+        # dataclasses and pickling look their module up by name while a class is being made
+        sys.modules[self._name] = module
+        for path, text in sources:
+            try:
+                exec(compile(text, str(path), "exec", dont_inherit=True), vars(module))
+            except Exception as error:
+                line = getattr(error, "lineno", None) or _line_of(error, path)
+                raise AuthoringError(f"{path}:{line}: does not load: {type(error).__name__}: {error}") from error
+        return module
+
+
+def read_source(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise AuthoringError(f"{path}: missing") from None
+
+
+def mistake_header(path: Path, text: str, tasks: list[str]) -> tuple[str, str]:
+    """TASK and HINT of a mistake file.
+
+    Raises:
+        AuthoringError: When either is missing or empty, or TASK is no task.
+    """
+    values = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.targets[0], ast.Name):
+            values[node.targets[0].id] = node.value.value
+    task, hint = values.get("TASK"), values.get("HINT")
+    if task not in tasks:
+        raise AuthoringError(f"{path}: TASK must be one of {', '.join(tasks)}, got {task!r}")
+    if not isinstance(hint, str) or not hint.strip():
+        raise AuthoringError(f"{path}: HINT is missing: it is what a student with this mistake reads")
+    return task, " ".join(hint.split())
+
+
+def replaced_names(text: str) -> tuple[str, ...]:
+    return tuple(node.name for node in ast.parse(text).body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"))
+
+
+def _line_of(error: BaseException, path: Path) -> int:
+    traceback, line = error.__traceback__, 0
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == str(path):
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line

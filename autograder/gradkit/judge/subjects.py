@@ -1,0 +1,275 @@
+"""What a check can call: a submission in a sandboxed worker, or staff's own code in this process.
+
+A check gets an `Object` that stands for a module. Every use of it is one request to a `Subject`; the answers are
+recorded, so that a failed check can be repeated with a known mistake in the submission's place and the two compared.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import io
+import signal
+import types
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from coursekit.compare import compare
+from gradkit.errors import ProtocolError
+from gradkit.protocol import CallbackRef, Kind, Ref, decode, encode
+from gradkit.worker.runtime import MAX_CALLBACK_DEPTH, Raised, Runtime, map_leaves
+
+MODULE = Ref(0, "module")
+
+Ask = Callable[[int, tuple, dict], object]
+
+
+class Subject(Protocol):
+    """Answers requests about one implementation."""
+
+    def request(self, kind: Kind, value: object, ask: Ask) -> object:
+        """Answer with plain data and references, calling `ask` for each callback on the way.
+
+        Raises:
+            Raised: When the implementation raised.
+            WorkerError: When it could not answer.
+        """
+
+
+class Diverged(BaseException):
+    """A mistake answered otherwise than the submission. Not an Exception: no check may swallow it."""
+
+
+class LocalTimeout(BaseException):
+    """Staff's own code took too long in a repeated check."""
+
+
+class LocalSubject:
+    """Staff's code in this process. Values are copied both ways, as if they had crossed a socket.
+
+    Args:
+        module: The reference, or the reference with a mistake on top.
+    """
+
+    def __init__(self, module: types.ModuleType) -> None:
+        self._module = module
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all objects of the previous check."""
+        self._ask: Ask | None = None
+        self._runtime = Runtime(lambda: self._module, lambda id, args, kwargs: self._copy(self._ask(id, *self._copy((args, kwargs)))))
+        self._runtime.load()
+
+    def request(self, kind: Kind, value: object, ask: Ask) -> object:
+        outer, self._ask = self._ask, ask
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                return self._copy(self._runtime.handle(kind, self._copy(value)))
+        finally:
+            self._ask = outer
+
+    @staticmethod
+    def _copy(value: object) -> object:
+        return decode(encode(value))
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `LocalTimeout` in the main thread after `seconds`: a mistake may loop where the reference does not."""
+
+    def stop(signum: int, frame: object) -> None:
+        raise LocalTimeout
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+class SubmissionRaised(Exception):
+    """The implementation under test raised. Also an instance of the built-in class it raised, for `pytest.raises`."""
+
+    info: Raised
+
+
+def submission_raised(info: Raised) -> SubmissionRaised:
+    """The exception to raise in a check for one that was raised behind the proxy."""
+    for name in info.bases:
+        base = getattr(builtins, name, None)
+        if isinstance(base, type) and issubclass(base, Exception):
+            error_class = _raised_class(base)
+            break
+    else:
+        error_class = SubmissionRaised
+    error = error_class(info.message)
+    error.info = info
+    return error
+
+
+_RAISED_CLASSES: dict[type, type] = {}
+
+
+def _raised_class(base: type) -> type:
+    if base not in _RAISED_CLASSES:
+        try:
+            _RAISED_CLASSES[base] = type(base.__name__, (SubmissionRaised, base), {"__init__": lambda self, message: Exception.__init__(self, message), "__str__": lambda self: str(self.args[0])})
+        except TypeError:  # a built-in whose layout can't be combined
+            _RAISED_CLASSES[base] = SubmissionRaised
+    return _RAISED_CLASSES[base]
+
+
+class MissingName(Exception):
+    """The submission does not define what the handout asks for."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class Session:
+    """One run of one check on one subject: converts values, serves callbacks, records what was answered.
+
+    Args:
+        subject: Who answers.
+        expected: A transcript to follow; the run is broken off with `Diverged` at the first other answer.
+    """
+
+    def __init__(self, subject: Subject, *, expected: list[tuple] | None = None) -> None:
+        self._subject = subject
+        self._expected = expected
+        self._callbacks: list[Callable] = []
+        self._callback_error: BaseException | None = None
+        self._depth = 0
+        self._garbage: list[int] = []
+        self.transcript: list[tuple] = []
+        self.module = Object(self, MODULE)
+
+    def request(self, kind: Kind, value: object) -> object:
+        """Ask the subject, and give the answer with references replaced by `Object`s."""
+        if self._garbage:
+            garbage, self._garbage = self._garbage, []
+            self._subject.request(Kind.FORGET, garbage, self._serve)
+        try:
+            answer = self._subject.request(kind, map_leaves(value, self._lower), self._serve)
+        except Raised as raised:
+            self._raise_callback_error()
+            self._record("raised", raised.type_name)
+            if kind is Kind.GET and value[0] == MODULE and "AttributeError" in raised.bases:
+                raise MissingName(value[1]) from None
+            raise submission_raised(raised) from None
+        self._raise_callback_error()
+        self._record("answered", map_leaves(answer, _without_identity))
+        return map_leaves(answer, self._lift)
+
+    def forget(self, id: int) -> None:
+        """Let the subject drop an object that no check can reach any more."""
+        self._garbage.append(id)
+
+    def _raise_callback_error(self) -> None:
+        """A callback that failed fails the check, whatever the implementation made of it."""
+        if self._callback_error is not None:
+            error, self._callback_error = self._callback_error, None
+            raise error
+
+    def _lower(self, leaf: object) -> object:
+        if isinstance(leaf, Object):
+            return object.__getattribute__(leaf, "_ref")
+        if callable(leaf) and not isinstance(leaf, type):
+            return self._register(leaf)
+        return leaf
+
+    def _register(self, function: Callable) -> CallbackRef:
+        self._callbacks.append(function)
+        return CallbackRef(len(self._callbacks) - 1)
+
+    def _lift(self, leaf: object) -> object:
+        return Object(self, leaf) if type(leaf) is Ref else leaf
+
+    def _serve(self, id: int, args: tuple, kwargs: dict) -> object:
+        """Run a callback for the implementation; the answer is plain data and references."""
+        if not 0 <= id < len(self._callbacks) or not isinstance(args, tuple) or not isinstance(kwargs, dict):
+            raise ProtocolError("a callback was asked for that does not exist")
+        if self._depth >= MAX_CALLBACK_DEPTH:
+            raise ProtocolError("callbacks are nested too deep")
+        self._record("callback", map_leaves((args, kwargs), _without_identity))
+        self._depth += 1
+        try:
+            result = self._callbacks[id](*map_leaves(args, self._lift), **map_leaves(kwargs, self._lift))
+            return map_leaves(result, self._lower)
+        except Exception as error:
+            self._callback_error = self._callback_error or error
+            raise
+        finally:
+            self._depth -= 1
+
+    def _record(self, kind: str, value: object) -> None:
+        entry = (kind, value)
+        if self._expected is not None:
+            at = len(self.transcript)
+            if at >= len(self._expected) or not same_entry(self._expected[at], entry):
+                raise Diverged
+        self.transcript.append(entry)
+
+
+def _without_identity(leaf: object) -> object:
+    """References count as equal whatever their number: objects are told apart by what their methods answer."""
+    return "<object>" if type(leaf) is Ref else leaf
+
+
+def same_entry(one: tuple, other: tuple) -> bool:
+    """Whether two entries of transcripts are the same answer, to the tolerance of their dtype."""
+    return one[0] == other[0] and compare(other[1], one[1]) is None
+
+
+class Object:
+    """Stands for something of the implementation under test: its module, a function, an instance."""
+
+    __slots__ = ("_ref", "_session")
+
+    def __init__(self, session: Session, ref: Ref) -> None:
+        object.__setattr__(self, "_session", session)
+        object.__setattr__(self, "_ref", ref)
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._session.request(Kind.GET, (self._ref, name))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self._session.request(Kind.SET, (self._ref, name, value))
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return self._session.request(Kind.CALL, (self._ref, args, kwargs))
+
+    def __del__(self) -> None:
+        if self._ref.id:
+            self._session.forget(self._ref.id)
+
+    def __repr__(self) -> str:
+        return f"<{self._ref.type_name} of the submission>"
+
+    def __hash__(self) -> int:
+        return hash(self._ref.id)
+
+    def _vjp(self, args: tuple, kwargs: dict, wrt: object, cotangent: object) -> tuple:
+        """Gradients from the implementation's own autograd; see `coursekit.gradcheck.torch_vjp`."""
+        return self._session.request(Kind.VJP, (self._ref, args, kwargs, wrt, cotangent))
+
+
+def _operator(name: str, *, swapped: bool = False) -> Callable:
+    def method(self: Object, *args: object) -> object:
+        operands = (*args, self) if swapped else (self, *args)
+        return self._session.request(Kind.OPERATE, (name, operands))
+
+    return method
+
+
+for _name in "add sub mul truediv floordiv mod pow matmul".split():
+    setattr(Object, f"__{_name}__", _operator(_name))
+    setattr(Object, f"__r{_name}__", _operator(_name, swapped=True))
+for _name in "neg pos abs eq ne lt le gt ge getitem setitem delitem contains len iter next bool float int str".split():
+    setattr(Object, f"__{_name}__", _operator(_name))

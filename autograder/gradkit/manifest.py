@@ -1,0 +1,181 @@
+"""Reads `assignment.toml`, and finds the assignments of a checkout."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from gradkit.errors import AuthoringError, InputError
+
+
+class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One step of an assignment: what the student writes, and what it is worth."""
+
+    id: str
+    title: str
+    points: int
+    minutes: int
+    functions: list[str]
+    banned: list[str] = []
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An `assignment.toml`. `id` and `module` are filled in from the folder's name."""
+
+    title: str
+    order: int
+    summary: str
+    tasks: list[Task]
+    id: str = ""
+    module: str = ""
+    devices: tuple[str, ...] = ("cpu",)
+    libraries: tuple[str, ...] = ("numpy", "torch")
+    timeout_s: float = 10.0
+    memory_mib: int = 2048
+    banned: list[str] = []
+
+    @property
+    def points(self) -> int:
+        return sum(task.points for task in self.tasks)
+
+    def task(self, id: str) -> Task:
+        return next(task for task in self.tasks if task.id == id)
+
+
+DEVICES = ("cpu", "cuda")
+LIBRARIES = ("numpy", "torch")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Where the files of one assignment lie. Nothing is read until asked for."""
+
+    manifest: Manifest
+    public: Path  # assignments/ID
+    hidden: Path  # solutions/ID
+
+    @property
+    def id(self) -> str:
+        return self.manifest.id
+
+    @property
+    def module_name(self) -> str:
+        return Path(self.manifest.module).stem
+
+    @property
+    def reference(self) -> Path:
+        return self.hidden / self.manifest.module
+
+    @property
+    def stub(self) -> Path:
+        return self.public / self.manifest.module
+
+    @property
+    def public_tests(self) -> Path:
+        return self.public / f"test_{self.module_name}.py"
+
+    @property
+    def hidden_tests(self) -> Path:
+        return self.hidden / "test_hidden.py"
+
+    def mistakes(self) -> list[Path]:
+        return _python_files(self.hidden / "mistakes")
+
+    def alternatives(self) -> list[Path]:
+        return _python_files(self.hidden / "alternatives")
+
+
+def _python_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder at or above `start` that holds `assignments/` and `solutions/`."""
+    for folder in (start, *start.parents):
+        if (folder / "assignments").is_dir() and (folder / "solutions").is_dir():
+            return folder
+    raise InputError(f"no assignments/ and solutions/ at or above {start}: run inside the kit, or give --root")
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read and check one `assignment.toml`.
+
+    Raises:
+        AuthoringError: Naming the file, the key and what is allowed.
+    """
+    try:
+        manifest = msgspec.toml.decode(path.read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        raise AuthoringError(f"{path}: the manifest is missing; `gradkit new` writes one to start from") from None
+    except msgspec.ValidationError as error:
+        raise AuthoringError(f"{path}: {_allowed(str(error))}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise AuthoringError(f"{path}: not TOML: {error}") from None
+    id = path.parent.name
+    if manifest.id not in ("", id):
+        raise AuthoringError(f"{path}: id is {manifest.id!r} but the folder is {id!r}; leave id out")
+    manifest = msgspec.structs.replace(manifest, id=id, module=manifest.module or f"{id}.py")
+    _check(manifest, path)
+    return manifest
+
+
+def _allowed(message: str) -> str:
+    """Add to msgspec's message for an unknown key the keys there are."""
+    if "unknown field" not in message:
+        return message
+    struct = Task if "$.tasks" in message else Manifest
+    return f"{message}; allowed: {', '.join(struct.__struct_fields__)}"
+
+
+def _check(manifest: Manifest, path: Path) -> None:
+    def rule(holds: bool, key: str, text: str) -> None:
+        if not holds:
+            raise AuthoringError(f"{path}: {key}: {text}")
+
+    rule(bool(manifest.tasks), "tasks", "at least one [[tasks]] is needed")
+    rule(manifest.module.endswith(".py") and "/" not in manifest.module, "module", f"a file name such as {manifest.id}.py, got {manifest.module!r}")
+    rule(manifest.timeout_s > 0, "timeout_s", f"must be above 0, got {manifest.timeout_s}")
+    rule(manifest.memory_mib >= 256, "memory_mib", f"at least 256, got {manifest.memory_mib}")
+    for device in manifest.devices:
+        rule(device in DEVICES, "devices", f"allowed: {', '.join(DEVICES)}, got {device!r}")
+    for library in manifest.libraries:
+        rule(library in LIBRARIES, "libraries", f"allowed: {', '.join(LIBRARIES)}, got {library!r}")
+    seen: set[str] = set()
+    for task in manifest.tasks:
+        rule(task.id.isidentifier() and task.id == task.id.lower(), "tasks.id", f"snake_case, got {task.id!r}")
+        rule(task.id not in seen, "tasks.id", f"{task.id!r} stands twice")
+        rule(task.points > 0, f"tasks.{task.id}.points", f"must be above 0, got {task.points}")
+        rule(bool(task.functions), f"tasks.{task.id}.functions", "name at least one function or class")
+        seen.add(task.id)
+
+
+def load_assignment(root: Path, id: str) -> Assignment:
+    """The assignment called `id` in the kit at `root`.
+
+    Raises:
+        InputError: For an unknown name, with the nearest one there is.
+        AuthoringError: When one of its two folders or its manifest is wrong.
+    """
+    known = assignment_ids(root)
+    if id not in known:
+        near = difflib.get_close_matches(id, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none yet'}"
+        raise InputError(f"no assignment called {id!r}; {hint}")
+    assignment = Assignment(load_manifest(root / "assignments" / id / "assignment.toml"), root / "assignments" / id, root / "solutions" / id)
+    if not assignment.hidden.is_dir():
+        raise AuthoringError(f"{assignment.hidden}: missing; an assignment is a folder in assignments/ and one in solutions/")
+    return assignment
+
+
+def assignment_ids(root: Path) -> list[str]:
+    """Ids of the folders under `assignments/` that hold a manifest, by name."""
+    return sorted(path.parent.name for path in (root / "assignments").glob("*/assignment.toml"))
+
+
+def load_all(root: Path) -> list[Assignment]:
+    """Every assignment, in course order."""
+    found = [load_assignment(root, id) for id in assignment_ids(root)]
+    return sorted(found, key=lambda assignment: (assignment.manifest.order, assignment.id))

@@ -1,0 +1,454 @@
+"""What crosses between judge and worker: frames of typed plain data, and nothing that can run.
+
+A frame is a fixed header (magic, kind, request number, length) and one encoded value. The decoder builds None, bool,
+int, float, str, bytes, list, tuple, dict, set, frozenset, NumPy arrays and scalars, torch tensors and dtypes, coursekit's
+dataclasses, and references to objects and callbacks that stay on the other side. It never unpickles, evaluates or
+imports anything that a frame names. Every length is checked against the bytes that are there before anything is
+allocated, so a frame costs at most a small multiple of its own size.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+import select
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradkit.errors import ProtocolError, WorkerCrashed, WorkerTimeout
+
+MAGIC = b"GKF1"
+_HEADER = struct.Struct("<4sBxxxQQ")  # magic, kind, request number, length of the payload
+MAX_FRAME = 256 * 2**20  # bytes
+MAX_DEPTH = 64
+MAX_ITEMS = 4_000_000  # values in one frame
+MAX_INT_BYTES = 4096
+MAX_NDIM = 32
+
+
+class Kind(enum.IntEnum):
+    """What a frame says."""
+
+    # judge to worker
+    LOAD = 1  # import the submission
+    GET = 2  # (target, attribute)
+    SET = 3  # (target, attribute, value)
+    CALL = 4  # (target, args, kwargs)
+    OPERATE = 5  # (operator, args)
+    VJP = 6  # (target, args, kwargs, wrt, cotangent)
+    ANSWER = 7  # result of a callback
+    FORGET = 8  # (reference ids,) no answer
+    # worker to judge
+    ENTERED = 15  # the sandbox holds; sent before the submission is imported
+    RESULT = 16
+    RAISED = 17  # (type name, names of its builtin bases, message, file, line)
+    CALLBACK = 18  # (callback id, args, kwargs)
+
+
+@dataclass(frozen=True)
+class Ref:
+    """An object that stays in the worker."""
+
+    id: int
+    type_name: str = ""
+    callable: bool = False
+
+
+@dataclass(frozen=True)
+class CallbackRef:
+    """A function that stays in the judge."""
+
+    id: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    kind: Kind
+    request: int
+    value: object
+
+
+# ---- encoding ---------------------------------------------------------------------------------------------------
+
+_U32, _U64, _F64 = struct.Struct("<I"), struct.Struct("<Q"), struct.Struct("<d")
+_NUMPY_DTYPES = frozenset("? b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8".split())
+_TORCH_DTYPES = {
+    "bool": "u1", "uint8": "u1", "int8": "i1", "int16": "i2", "int32": "i4", "int64": "i8",
+    "float16": "i2", "bfloat16": "i2", "float32": "f4", "float64": "f8",
+}  # fmt: skip  # torch's name -> NumPy's code for the same bytes
+
+
+class Unsendable(Exception):
+    """A value that is neither plain data nor, on this side, an object to refer to."""
+
+
+def encode(value: object, refer: Callable[[object], object] | None = None) -> bytearray:
+    """Encode one value.
+
+    Args:
+        value: Plain data, or containers of it.
+        refer: Turns an object that is not plain data into a `Ref` or `CallbackRef`, or raises.
+
+    Raises:
+        Unsendable: For something that has no place in the protocol; the message is for a student.
+    """
+    out = bytearray()
+    _encode(value, out, refer, 0)
+    return out
+
+
+def _encode(value: object, out: bytearray, refer: Callable | None, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise Unsendable(f"containers are nested more than {MAX_DEPTH} deep")
+    kind = type(value)
+    if value is None:
+        out += b"N"
+    elif kind is bool:
+        out += b"T" if value else b"F"
+    elif kind is int:
+        size = (value.bit_length() + 8) // 8
+        if size > MAX_INT_BYTES:
+            raise Unsendable(f"an integer of {size} bytes is larger than the {MAX_INT_BYTES} that are read")
+        out += b"I" + _U32.pack(size) + value.to_bytes(size, "little", signed=True)
+    elif kind is float:
+        out += b"D" + _F64.pack(value)
+    elif kind is str:
+        _encode_bytes(b"S", value.encode("utf-8", "surrogatepass"), out)
+    elif kind is bytes:
+        _encode_bytes(b"B", value, out)
+    elif kind is Ref:
+        out += b"H" + _U64.pack(value.id) + (b"\1" if value.callable else b"\0")
+        _encode_bytes(b"", value.type_name.encode("utf-8", "replace")[:200], out)
+    elif kind is CallbackRef:
+        out += b"C" + _U64.pack(value.id)
+    elif isinstance(value, (list, tuple, set, frozenset)) and not dataclasses.is_dataclass(value):
+        tag = b"L" if isinstance(value, list) else b"U" if isinstance(value, tuple) else b"Z" if isinstance(value, frozenset) else b"E"
+        out += tag + _U64.pack(len(value))
+        for item in tuple(value):
+            _encode(item, out, refer, depth + 1)
+    elif isinstance(value, dict):
+        out += b"M" + _U64.pack(len(value))
+        for key, item in tuple(value.items()):
+            _encode(key, out, refer, depth + 1)
+            _encode(item, out, refer, depth + 1)
+    elif isinstance(value, np.generic):
+        _encode_array(b"G", np.asarray(value), out)
+    elif isinstance(value, np.ndarray):
+        _encode_array(b"A", value, out)
+    elif not _encode_torch(value, out):
+        if kind.__module__.partition(".")[0] == "coursekit" and dataclasses.is_dataclass(value):
+            _encode_record(value, out, refer, depth)
+        elif isinstance(value, (bool, int, float, str, bytes)):  # an honest subclass, such as an IntEnum
+            base = next(base for base in (bool, int, float, str, bytes) if isinstance(value, base))
+            _encode(base(value), out, refer, depth)
+        elif refer is None:
+            raise Unsendable(f"a {kind.__name__} can't be sent")
+        else:
+            _encode(refer(value), out, None, depth + 1)
+
+
+def _encode_bytes(tag: bytes, data: bytes, out: bytearray) -> None:
+    out += tag + _U64.pack(len(data))
+    out += data
+
+
+def _encode_array(tag: bytes, array: np.ndarray, out: bytearray) -> None:
+    code = array.dtype.str[1:]
+    if code not in _NUMPY_DTYPES:
+        raise Unsendable(f"a NumPy array of dtype {array.dtype} is not read; use floats, integers or booleans")
+    _encode_buffer(tag, array.dtype.str[1:], array.shape, np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)), out)
+
+
+def _encode_buffer(tag: bytes, code: str, shape: tuple[int, ...], array: np.ndarray, out: bytearray) -> None:
+    out += tag + bytes([len(code)]) + code.encode() + bytes([len(shape)])
+    for size in shape:
+        out += _U64.pack(size)
+    out += _U64.pack(array.nbytes)
+    out += memoryview(array.reshape(-1).view(np.uint8)) if array.nbytes else b""
+
+
+def _encode_torch(value: object, out: bytearray) -> bool:
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return False
+    if isinstance(value, torch.dtype):
+        _encode_bytes(b"Y", str(value).removeprefix("torch.").encode(), out)
+        return True
+    if not isinstance(value, torch.Tensor):
+        return False
+    name = str(value.dtype).removeprefix("torch.")
+    if value.layout is not torch.strided or value.is_quantized or value.is_meta or name not in _TORCH_DTYPES:
+        raise Unsendable(f"a tensor of dtype {value.dtype} and layout {value.layout} is not read; use a dense float, integer or boolean tensor")
+    dense = value.detach().resolve_conj().resolve_neg().cpu().contiguous()
+    if name in ("float16", "bfloat16"):
+        dense = dense.view(torch.int16)  # NumPy has no bfloat16: the same bytes
+    elif name == "bool":
+        dense = dense.view(torch.uint8)
+    _encode_buffer(b"X", name, tuple(value.shape), dense.numpy(), out)
+    return True
+
+
+def _encode_record(value: object, out: bytearray, refer: Callable | None, depth: int) -> None:
+    kind = type(value)
+    _encode_bytes(b"R", f"{kind.__module__}:{kind.__qualname__}".encode(), out)
+    fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    _encode(fields, out, refer, depth + 1)
+
+
+# ---- decoding ---------------------------------------------------------------------------------------------------
+
+
+def decode(data: bytes | bytearray | memoryview) -> object:
+    """Decode one value.
+
+    Raises:
+        ProtocolError: For anything that is not exactly one well-formed value.
+    """
+    reader = _Reader(memoryview(data))
+    try:
+        value = reader.value(0)
+    except ProtocolError:
+        raise
+    except (struct.error, UnicodeDecodeError, OverflowError, ValueError, TypeError, MemoryError, RecursionError) as error:
+        # TypeError: an unhashable dict key. Everything a malformed frame can cause ends here.
+        raise ProtocolError(f"the answer is not well-formed: {type(error).__name__}") from None
+    if reader.at != len(reader.data):
+        raise ProtocolError("the answer has bytes after its end")
+    return value
+
+
+class _Reader:
+    def __init__(self, data: memoryview) -> None:
+        self.data = data
+        self.at = 0
+        self.items = 0
+
+    def take(self, size: int) -> memoryview:
+        if size > len(self.data) - self.at:
+            raise ProtocolError("the answer claims more bytes than it has")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def u64(self) -> int:
+        return _U64.unpack(self.take(8))[0]
+
+    def sized(self) -> memoryview:
+        return self.take(self.u64())
+
+    def value(self, depth: int) -> object:
+        self.items += 1
+        if depth > MAX_DEPTH + 1 or self.items > MAX_ITEMS:
+            raise ProtocolError("the answer is nested too deep or has too many parts")
+        tag = bytes(self.take(1))
+        read = _READERS.get(tag)
+        if read is None:
+            raise ProtocolError("the answer holds an unknown type")
+        return read(self, depth)
+
+    def count(self, parts: int) -> int:
+        count = self.u64()
+        if count * parts > len(self.data) - self.at:  # each part is at least a byte
+            raise ProtocolError("the answer claims more items than it has bytes")
+        return count
+
+    def integer(self, depth: int) -> int:
+        size = _U32.unpack(self.take(4))[0]
+        if size > MAX_INT_BYTES:
+            raise ProtocolError("the answer holds an integer that is too large")
+        return int.from_bytes(self.take(size), "little", signed=True)
+
+    def sequence(self, depth: int) -> list:
+        return [self.value(depth + 1) for _ in range(self.count(1))]
+
+    def mapping(self, depth: int) -> dict:
+        result = {}
+        for _ in range(self.count(2)):
+            key = self.value(depth + 1)
+            result[key] = self.value(depth + 1)
+        return result
+
+    def buffer(self, codes: dict[str, str]) -> tuple[str, tuple[int, ...], np.ndarray]:
+        """A dtype's name, a shape, and the values; the byte count must be exactly what the two imply."""
+        name = bytes(self.take(self.take(1)[0])).decode("ascii")
+        if name not in codes:
+            raise ProtocolError("the answer holds an array of an unknown dtype")
+        ndim = self.take(1)[0]
+        if ndim > MAX_NDIM:
+            raise ProtocolError("the answer holds an array of too many dimensions")
+        shape = tuple(self.u64() for _ in range(ndim))
+        dtype = np.dtype("<" + codes[name])
+        size = 1
+        for length in shape:  # Python's integers don't wrap
+            size *= length
+        data = self.sized()
+        if len(data) != size * dtype.itemsize or max(shape, default=0) > MAX_FRAME:
+            raise ProtocolError("the answer holds an array whose bytes don't match its shape")
+        return name, shape, np.frombuffer(data, dtype).reshape(shape).copy()  # copy: aligned, writable, frame freed
+
+    def array(self, depth: int) -> np.ndarray:
+        return self.buffer(_NUMPY_CODES)[2]
+
+    def scalar(self, depth: int) -> np.generic:
+        array = self.buffer(_NUMPY_CODES)[2]
+        if array.shape != ():
+            raise ProtocolError("the answer holds a scalar with a shape")
+        return array[()]
+
+    def tensor(self, depth: int) -> object:
+        import torch
+
+        name, _, array = self.buffer(_TORCH_DTYPES)
+        dtype = getattr(torch, name)
+        if name == "bool" and array.size and array.max() > 1:
+            raise ProtocolError("the answer holds booleans that are neither 0 nor 1")
+        tensor = torch.from_numpy(array)
+        return tensor.view(dtype) if tensor.dtype is not dtype else tensor
+
+    def torch_dtype(self, depth: int) -> object:
+        import torch
+
+        name = bytes(self.sized()).decode("ascii")
+        if name not in _TORCH_DTYPES:
+            raise ProtocolError("the answer holds an unknown torch dtype")
+        return getattr(torch, name)
+
+    def ref(self, depth: int) -> Ref:
+        id = self.u64()
+        callable = self.take(1)[0] == 1
+        return Ref(id, bytes(self.sized()).decode("utf-8", "replace"), callable)
+
+    def record(self, depth: int) -> object:
+        name = bytes(self.sized()).decode("utf-8")
+        cls = _record_class(name)
+        fields = self.value(depth + 1)
+        if not isinstance(fields, dict) or set(fields) != {field.name for field in dataclasses.fields(cls)}:
+            raise ProtocolError(f"the answer holds a {name} with other fields")
+        record = object.__new__(cls)  # no constructor runs
+        for key, value in fields.items():
+            object.__setattr__(record, key, value)
+        return record
+
+
+def _record_class(name: str) -> type:
+    """A dataclass defined in a coursekit module that this process has already loaded: naming one imports nothing."""
+    module_name, _, class_name = name.partition(":")
+    module = sys.modules.get(module_name) if module_name.partition(".")[0] == "coursekit" else None
+    cls = vars(module).get(class_name) if module is not None else None
+    if not isinstance(cls, type) or not dataclasses.is_dataclass(cls) or cls.__module__ != module_name:
+        raise ProtocolError("the answer holds a record of an unknown class")
+    return cls
+
+
+_NUMPY_CODES = {code: code for code in _NUMPY_DTYPES}
+_READERS: dict[bytes, Callable[[_Reader, int], object]] = {
+    b"N": lambda reader, depth: None,
+    b"T": lambda reader, depth: True,
+    b"F": lambda reader, depth: False,
+    b"I": _Reader.integer,
+    b"D": lambda reader, depth: _F64.unpack(reader.take(8))[0],
+    b"S": lambda reader, depth: bytes(reader.sized()).decode("utf-8", "surrogatepass"),
+    b"B": lambda reader, depth: bytes(reader.sized()),
+    b"L": _Reader.sequence,
+    b"U": lambda reader, depth: tuple(reader.sequence(depth)),
+    b"E": lambda reader, depth: set(reader.sequence(depth)),
+    b"Z": lambda reader, depth: frozenset(reader.sequence(depth)),
+    b"M": _Reader.mapping,
+    b"A": _Reader.array,
+    b"G": _Reader.scalar,
+    b"X": _Reader.tensor,
+    b"Y": _Reader.torch_dtype,
+    b"H": _Reader.ref,
+    b"C": lambda reader, depth: CallbackRef(reader.u64()),
+    b"R": _Reader.record,
+}
+
+# ---- frames over a socket ---------------------------------------------------------------------------------------
+
+
+class Deadline:
+    """A total budget of seconds that runs only while the other side is being waited for."""
+
+    def __init__(self, seconds: float) -> None:
+        self.left_s = seconds
+
+    def wait(self, poller: select.poll) -> None:
+        """Wait until the socket is ready.
+
+        Raises:
+            WorkerTimeout: When the budget is used up.
+        """
+        begun = time.monotonic()
+        ready = self.left_s > 0 and poller.poll(None if math.isinf(self.left_s) else max(1, self.left_s * 1000))
+        self.left_s -= time.monotonic() - begun
+        if not ready:
+            raise WorkerTimeout("the time limit passed")
+
+
+class Connection:
+    """One end of the socket pair. Non-blocking in both directions, under one deadline."""
+
+    def __init__(self, sock: socket.socket, *, max_frame: int = MAX_FRAME) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._max_frame = max_frame
+        self._readable = select.poll()
+        self._readable.register(sock, select.POLLIN)
+        self._writable = select.poll()
+        self._writable.register(sock, select.POLLOUT)
+
+    def close(self) -> None:
+        self._sock.close()
+
+    def send(self, kind: Kind, request: int, payload: bytes | bytearray, deadline: Deadline) -> None:
+        """Send one frame.
+
+        Raises:
+            WorkerTimeout: When the other side does not read in time.
+            WorkerCrashed: When it is gone.
+        """
+        view = memoryview(_HEADER.pack(MAGIC, kind, request, len(payload)) + payload)
+        while view:
+            try:
+                view = view[self._sock.send(view) :]
+            except BlockingIOError:
+                deadline.wait(self._writable)
+            except OSError:
+                raise WorkerCrashed("the program ended before answering") from None
+
+    def receive(self, deadline: Deadline) -> tuple[int, int, memoryview]:
+        """The next frame's kind, request number and payload.
+
+        Raises:
+            WorkerTimeout, WorkerCrashed: As for `send`.
+            ProtocolError: For a header that is not one, or a length over the cap; nothing is allocated for it.
+        """
+        header = self._read(_HEADER.size, deadline)
+        magic, kind, request, length = _HEADER.unpack(header)
+        if magic != MAGIC:
+            raise ProtocolError("something that is not an answer was written to the grader's channel")
+        if length > self._max_frame:
+            raise ProtocolError(f"the answer is larger than {self._max_frame // 2**20} MiB")
+        return kind, request, memoryview(self._read(length, deadline))
+
+    def _read(self, size: int, deadline: Deadline) -> bytearray:
+        data = bytearray()
+        while len(data) < size:
+            try:
+                # recv, not recvmsg: descriptors smuggled along are closed by the kernel.
+                chunk = self._sock.recv(min(size - len(data), 1 << 20))
+            except BlockingIOError:
+                deadline.wait(self._readable)
+                continue
+            except OSError:
+                chunk = b""
+            if not chunk:
+                raise WorkerCrashed("the program ended before answering")
+            data += chunk
+        return data

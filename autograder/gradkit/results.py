@@ -1,0 +1,156 @@
+"""Writes what a grade is: Gradescope's results.json for the student, graded.json for staff.
+
+The only module that knows Gradescope's format. A file is written beside its place and renamed, so that whoever reads it
+finds a whole one.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from pathlib import Path
+
+import msgspec
+
+from gradkit.errors import InputError
+from gradkit.model import CaseResult, CheckResult, Graded, Outcome
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_WORDS = {
+    Outcome.PASSED: "passed",
+    Outcome.PARTIAL: "some cases pass",
+    Outcome.FAILED: "wrong",
+    Outcome.NOT_WRITTEN: "not written yet",
+    Outcome.TIMEOUT: "time limit",
+    Outcome.CRASHED: "crashed",
+    Outcome.REJECTED: "an answer of the wrong kind",
+    Outcome.NOT_RUN: "not run here",
+    Outcome.GRADER_ERROR: "grader error: not your fault, not scored",
+}
+
+
+def clean(text: str) -> str:
+    """Text without control characters, bidirectional overrides or lone surrogates: it may come from a submission."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+
+
+def explain(result: CheckResult) -> str:
+    """What a student reads about one check. For a hidden check: never an input, an expected value or a print."""
+    failed = [case for case in result.cases if case.outcome not in (Outcome.PASSED, Outcome.NOT_RUN)]
+    if not failed:
+        skipped = [case.summary for case in result.cases if case.outcome is Outcome.NOT_RUN]
+        return f"Not run here: {skipped[0]}. It counts neither for nor against." if skipped else ""
+    if all(case.outcome is Outcome.NOT_WRITTEN for case in failed):
+        return "Not written yet."
+    lines = [f"The claim: {result.check.claim}"]
+    groups: dict[tuple, list[CaseResult]] = {}
+    for case in failed:
+        groups.setdefault((case.outcome, case.summary, case.where), []).append(case)
+    for (outcome, summary, where), cases in groups.items():
+        which = ""
+        if len(result.check.cases) > 1:
+            names = ", ".join(case.case for case in cases[:6]) + (", ..." if len(cases) > 6 else "")
+            which = f" in {len(cases)} of {len(result.check.cases)} cases ({names})"
+        place = f" ({where})" if where and where not in summary else ""
+        lines.append(f"Observed{which}: {summary or _WORDS[outcome]}{place}")
+        if not result.check.hidden and cases[0].detail:
+            lines.append(cases[0].detail)
+    hints = dict.fromkeys(case.hint for case in failed if case.hint)
+    lines += [f"Hint: {hint}" for hint in hints]
+    return clean("\n".join(lines))
+
+
+def gradescope(graded: Graded) -> dict[str, object]:
+    """The content of results.json."""
+    counts: dict[str, int] = {}
+    for result in graded.results:
+        if result.cases:
+            counts[result.outcome.value] = counts.get(result.outcome.value, 0) + 1
+    return {
+        "score": _number(graded.score),
+        "execution_time": round(graded.elapsed_s, 3),
+        "output": clean(_headline(graded)),
+        "output_format": "text",
+        "test_output_format": "text",
+        "test_name_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "extra_data": {
+            "assignment": graded.assignment,
+            "status": graded.status,
+            "complete": graded.complete,
+            "max_score": _number(graded.max_score),
+            "outcomes": counts,
+            "isolation": graded.isolation,
+            "flags": list(graded.flags),
+        },
+        "tests": [_test(result) for result in graded.results],
+    }
+
+
+def _headline(graded: Graded) -> str:
+    if graded.status != "graded":
+        kind = "Not graded: the fault is the grader's, no point is lost" if graded.status == "not_graded" else "Can't be graded"
+        return f"{kind}. {graded.reason}"
+    lines = [f"{_number(graded.score):g} of {_number(graded.max_score):g} points."]
+    if not graded.complete:
+        lines.append("Grading is not finished: checks without a result count 0 so far.")
+    not_run = [result for result in graded.results if result.cases and not result.ran]
+    if not_run:
+        lines.append(f"{len(not_run)} checks need a device that is not here; the score is out of those that ran.")
+    lines += graded.notes
+    return "\n".join(lines)
+
+
+def _test(result: CheckResult) -> dict[str, object]:
+    check, outcome = result.check, result.outcome
+    output = explain(result) if result.cases else "No result yet."
+    return {
+        "name": f"{check.title} ({'hidden' if check.hidden else 'public'})",
+        "number": check.number,
+        "score": _number(result.score),
+        "max_score": _number(check.points if result.ran else 0),
+        "status": "passed" if outcome in (Outcome.PASSED, Outcome.NOT_RUN) and result.cases else "failed",
+        "output": output,
+        "tags": [check.task],
+        "visibility": "visible",
+        "extra_data": {"outcome": outcome.value, "mistakes": sorted({case.mistake for case in result.cases if case.mistake})},
+    }
+
+
+def _number(value: float) -> float:
+    """A finite number without the dust of adding fractions."""
+    if not math.isfinite(value):
+        raise ValueError(f"a score must be finite, got {value}")
+    return round(value, 6)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write beside `path`, then rename.
+
+    Raises:
+        InputError: When the folder can't be written to.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: can't be written: {error.strerror}") from None
+
+
+def write(graded: Graded, folder: Path, *, staff: bool = True) -> None:
+    """Write results.json, and graded.json with what only staff may see, into a submission's folder."""
+    write_whole(folder / "results.json", msgspec.json.format(msgspec.json.encode(gradescope(graded)), indent=1))
+    if staff:
+        write_whole(folder / "graded.json", msgspec.json.encode(graded))
+
+
+def read(folder: Path) -> Graded | None:
+    """The staff's record of a submission graded before, or None where there is none that is whole."""
+    try:
+        return msgspec.json.decode((folder / "graded.json").read_bytes(), type=Graded)
+    except (OSError, msgspec.MsgspecError):
+        return None

@@ -1,0 +1,90 @@
+"""Cuts the student's stub from the reference.
+
+`# BEGIN SOLUTION task` … `# END SOLUTION`, each a whole comment line, enclose what the student must write. An
+indented block becomes a line that raises NotImplementedError; a block at the left margin (a helper of the
+staff's) is removed whole. Everything else is kept as it stands.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from gradkit.errors import AuthoringError
+from gradkit.manifest import Assignment
+
+_BEGIN = re.compile(r"^(?P<indent>[ \t]*)# BEGIN SOLUTION(?:[ \t]+(?P<task>\S+))?[ \t]*$")
+_END = re.compile(r"^[ \t]*# END SOLUTION(?:[ \t]+(?P<task>\S+))?[ \t]*$")
+
+
+def cut_stub(source: str, *, path: Path, tasks: list[str]) -> str:
+    """The stub cut from a reference's text.
+
+    Args:
+        source: Text of the reference.
+        path: Its file, named in errors.
+        tasks: Ids of the manifest's tasks; each must have a block.
+
+    Raises:
+        AuthoringError: For a marker without its partner, nested, or naming no task; for a task without a block;
+            for a stub that does not parse.
+    """
+    kept: list[str] = []
+    cut: set[str] = set()
+    begin = None  # (line number, indent, task) of the open block
+    for number, line in enumerate(source.splitlines(), start=1):
+        if match := _BEGIN.match(line):
+            if begin is not None:
+                raise AuthoringError(f"{path}:{number}: BEGIN SOLUTION inside the block begun on line {begin[0]}")
+            task = match["task"]
+            if task not in tasks:
+                raise AuthoringError(f"{path}:{number}: BEGIN SOLUTION must name a task, got {task}; tasks: {', '.join(tasks)}")
+            begin = (number, match["indent"], task)
+            cut.add(task)
+            if match["indent"]:
+                kept.append(f"{match['indent']}# YOUR CODE HERE")
+                kept.append(f'{match["indent"]}raise NotImplementedError("task {task} is not written yet")')
+        elif match := _END.match(line):
+            if begin is None:
+                raise AuthoringError(f"{path}:{number}: END SOLUTION without a BEGIN SOLUTION")
+            if match["task"] not in (None, begin[2]):
+                raise AuthoringError(f"{path}:{number}: END SOLUTION {match['task']} closes BEGIN SOLUTION {begin[2]} of line {begin[0]}")
+            begin = None
+        elif begin is None:
+            kept.append(line)
+    if begin is not None:
+        raise AuthoringError(f"{path}:{begin[0]}: BEGIN SOLUTION {begin[2]} has no END SOLUTION")
+    for task in tasks:
+        if task not in cut:
+            raise AuthoringError(f"{path}: task {task} has no BEGIN SOLUTION {task} block")
+    text = _squeeze("\n".join(kept)) + "\n"
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        raise AuthoringError(f"{path}: the stub cut from it does not parse: line {error.lineno}: {error.msg}") from None
+    return text
+
+
+def _squeeze(text: str) -> str:
+    """At most two blank lines in a row: a removed block leaves its own behind."""
+    return re.sub(r"\n{4,}", "\n\n\n", text).strip("\n")
+
+
+def build_stub(assignment: Assignment) -> str:
+    """The text that `assignments/ID/ID.py` should hold."""
+    if not assignment.reference.is_file():
+        raise AuthoringError(f"{assignment.reference}: the reference is missing")
+    source = assignment.reference.read_text(encoding="utf-8")
+    return cut_stub(source, path=assignment.reference, tasks=[task.id for task in assignment.manifest.tasks])
+
+
+def write_if_changed(path: Path, text: str) -> bool:
+    """Write `text` beside `path`, then rename; whether anything changed."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(text, encoding="utf-8", newline="\n")
+    beside.replace(path)
+    return True

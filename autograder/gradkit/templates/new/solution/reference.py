@@ -1,0 +1,45 @@
+"""Centring and scaling of features."""
+
+import numpy as np
+
+
+def centre(x: np.ndarray) -> np.ndarray:
+    """The data with every feature's mean moved to zero.
+
+    Args:
+        x: Shape (n, f), one example per row, n at least 1.
+
+    Returns:
+        Shape (n, f): x minus the mean of each feature over the examples.
+
+    Raises:
+        ValueError: If x is not two-dimensional.
+    """
+    if x.ndim != 2:
+        raise ValueError(f"x must have shape (n, f), got {x.shape}")
+    # BEGIN SOLUTION centre
+    return x - x.mean(axis=0)
+    # END SOLUTION centre
+
+
+def standardise(x: np.ndarray, *, eps: float = 1e-5) -> np.ndarray:
+    """The data with every feature centred and scaled to unit variance.
+
+    (x - mean) / sqrt(variance + eps), with the population variance (divide by n).
+
+    Args:
+        x: Shape (n, f), one example per row, n at least 1.
+        eps: Added to the variance inside the root, at least 0.
+
+    Returns:
+        Shape (n, f).
+
+    Raises:
+        ValueError: If x is not two-dimensional.
+    """
+    if x.ndim != 2:
+        raise ValueError(f"x must have shape (n, f), got {x.shape}")
+    # centre, then divide by the root of the variance
+    # BEGIN SOLUTION standardise
+    return (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)
+    # END SOLUTION standardise

@@ -1,0 +1,227 @@
+"""A process that has everything imported and nothing secret, and forks one worker at a time.
+
+The judge executes it (`python -I -B -m gradkit.worker.zygote FD`) with a clean environment before it loads a reference or
+a hidden test, so that there is nothing of the judge's in its memory. It imports the numeric libraries once, runs no
+tensor operation (a child forked after a multi-threaded matmul hangs) and makes no CUDA call. Requests come as
+JSON lines with descriptors attached:
+
+    {"op": "spawn", …SpawnRequest}  with [worker's socket, output file]   ->  {"pid": …}
+    {"op": "end", "grace_s": …}                                           ->  {"exit": …, "signal": …, "cpu_s": …, "leftovers": …}
+
+Nothing of a submission runs in this process: the fork enters the sandbox first and imports the submission then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import pkgutil
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+import coursekit
+from gradkit.errors import WorkerError
+from gradkit.protocol import Connection, Deadline, Kind, encode
+from gradkit.worker import sandbox
+from gradkit.worker.runtime import serve
+
+NOT_PRELOADED = ("coursekit.plugin", "coursekit.plots")  # pytest and matplotlib: slow, and no check needs them
+MAX_REQUEST = 1 << 16
+REAP_TIMEOUT_S = 5.0
+
+
+class SpawnRequest(msgspec.Struct, tag_field="op", tag="spawn"):
+    """What one worker may do, and which submission it serves."""
+
+    module: str  # path of the submission's file
+    work_dir: str  # its current folder, fresh and writable
+    policy: sandbox.Policy
+    device: str = "cpu"
+
+
+class EndRequest(msgspec.Struct, tag_field="op", tag="end"):
+    """Kill the worker and everything it left behind.
+
+    `grace_s` gives a worker that has hung up the time to finish exiting, so that its own exit status is reported.
+    """
+
+    grace_s: float = 0.0
+
+
+class Spawned(msgspec.Struct):
+    pid: int
+
+
+class Ended(msgspec.Struct):
+    """How a worker ended: its own exit code or signal, or neither when it had to be killed."""
+
+    exit: int | None = None
+    signal: int | None = None
+    cpu_s: float = 0.0
+    peak_mib: float = 0.0
+    leftovers: int = 0  # processes that had outlived the worker
+    survivors: int = 0  # of them, those that could not be killed
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    sandbox.harden_zygote()
+    preload(sys.argv[2].split(",") if len(sys.argv) > 2 and sys.argv[2] else [])
+    # Objects made so far are never freed: keep the collector off their pages, which every fork shares.
+    gc.collect()
+    gc.freeze()
+    control.send(b"ready\n")
+    worker: int | None = None
+    decoder = msgspec.json.Decoder(SpawnRequest | EndRequest)
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(control, MAX_REQUEST, 2)
+        if not data:
+            break
+        request = decoder.decode(data)
+        if isinstance(request, SpawnRequest):
+            worker = spawn(request, descriptors)
+            reply: object = Spawned(pid=worker)
+        else:
+            reply = end(worker, request.grace_s)
+            worker = None
+        control.send(msgspec.json.encode(reply))
+    end(worker, 0.0)
+
+
+def preload(libraries: list[str]) -> None:
+    """Import what every worker needs, once; what honest code often imports late is touched here too."""
+    if "torch" not in libraries:
+        sys.modules["torch"] = None  # `import torch` raises ImportError in every worker
+    shared = [f"coursekit.{module.name}" for module in pkgutil.iter_modules(coursekit.__path__)]
+    late = ["regex", "dataclasses", "json", "math", "heapq", "collections", "itertools", "functools", "typing", "random"]
+    for name in (*libraries, *shared, *late):
+        if name not in NOT_PRELOADED:
+            importlib.import_module(name)
+
+
+def spawn(request: SpawnRequest, descriptors: list[int]) -> int:
+    """Fork a worker that enters the sandbox and serves `request.module`; its pid."""
+    channel, output = descriptors
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        status = 70  # EX_SOFTWARE: the sandbox could not be entered
+        try:
+            os.setsid()
+            become_worker(request, channel, output, parent)
+            status = 0
+        except sandbox.SandboxError as error:
+            os.write(1, f"sandbox: {error}".encode())
+        except BaseException:  # whatever a submission did to this process: the judge sees that the worker is gone
+            status = 71
+        finally:
+            os._exit(status)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return pid
+
+
+def become_worker(request: SpawnRequest, channel: int, output: int, parent: int) -> None:
+    """Drop everything the zygote holds, enter the sandbox, and answer calls until the judge hangs up."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    if channel != 3:
+        os.dup2(channel, 3, inheritable=False)
+    os.closerange(4, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 65536 else 65536)
+    sock = socket.socket(fileno=3)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.umask(0o077)
+    os.chdir(request.work_dir)
+    os.environ["HOME"] = os.environ["TMPDIR"] = request.work_dir
+    sys.argv = [request.module]
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", errors="replace", closefd=False, buffering=1)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="replace", closefd=False, buffering=1)  # noqa: SIM115
+    sandbox.enter(request.policy, parent_pid=parent)
+    connection = Connection(sock)
+    # From here on what goes wrong is the submission's doing; the judge takes anything before for its own fault.
+    connection.send(Kind.ENTERED, 0, encode(None), Deadline(5.0))
+    with contextlib.suppress(WorkerError):  # the judge hung up
+        serve(connection, Path(request.module), device=request.device)
+
+
+def end(worker: int | None, grace_s: float) -> Ended:
+    """Kill the worker and all that descends from it.
+
+    The zygote is the subreaper: whatever a worker starts, however it detaches, becomes a child of this process when its
+    parent dies. So nothing is left exactly when `wait` says that there are no children.
+    """
+    if worker is None:
+        return Ended()
+    status, usage = _wait_for(worker, grace_s)
+    ended = Ended()
+    if status is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+        _, _, usage = os.wait4(worker, 0)
+    elif os.WIFSIGNALED(status):
+        ended.signal = os.WTERMSIG(status)
+    else:
+        ended.exit = os.WEXITSTATUS(status)
+    ended.cpu_s = usage.ru_utime + usage.ru_stime
+    ended.peak_mib = usage.ru_maxrss / 1024
+    ended.leftovers, ended.survivors = _kill_children()
+    return ended
+
+
+def _wait_for(pid: int, grace_s: float) -> tuple[int | None, object]:
+    deadline = time.monotonic() + grace_s
+    while True:
+        done, status, usage = os.wait4(pid, os.WNOHANG)
+        if done:
+            return status, usage
+        if time.monotonic() >= deadline:
+            return None, None
+        time.sleep(0.0005)
+
+
+def _kill_children() -> tuple[int, int]:
+    """Kill and reap every child. Returns how many there were, and how many are still there after five seconds."""
+    deadline = time.monotonic() + REAP_TIMEOUT_S
+    seen: set[int] = set()
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return len(seen), 0
+        if pid:
+            seen.add(pid)
+            continue
+        children = _children()
+        seen.update(children)
+        if time.monotonic() > deadline:
+            return len(seen), len(children)
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        time.sleep(0.001)
+
+
+def _children() -> list[int]:
+    """Living or dead, the processes whose parent this one is."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                stat = Path(f"/proc/{entry}/stat").read_text(encoding="utf-8", errors="replace")
+                if int(stat.rpartition(")")[2].split()[1]) == os.getpid():
+                    found.append(int(entry))
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What students and the grader share: comparison, gradient checks, data, plots, the simulated GPU, the pytest plugin."""
