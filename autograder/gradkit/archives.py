@@ -94,9 +94,9 @@ def size_text(size: int) -> str:
     return f"{size // MIB} MiB" if size >= MIB and size % MIB == 0 else f"{size:,} bytes"
 
 
-def over_cap(what: str, number: str, advice: str) -> InputError:
+def over_cap(what: str, number: str, of: str, advice: str) -> InputError:
     """The refusal for a submission that holds more than it may."""
-    return InputError(f"{what} more than {number} (the cap); {advice}")
+    return InputError(f"{what} more than {number}, the cap for {of}; {advice}")
 
 
 def safe_parts(name: str, caps: Caps = CAPS) -> tuple[str, ...]:
@@ -117,9 +117,9 @@ def safe_parts(name: str, caps: Caps = CAPS) -> tuple[str, ...]:
     if any(not part.strip(" .") for part in parts):
         raise InputError(f"{shown(name)}: '..' would leave the submission's folder; pack the files from inside it")
     if len(parts) > caps.depth:
-        raise over_cap(f"{shown(name)}: folders go", f"{caps.depth} deep", "pack only the assignment's folder")
+        raise over_cap(f"{shown(name)}: folders go", f"{caps.depth} deep", "a path", "pack only the assignment's folder")
     if len(plain) > caps.path or any(len(part.encode()) > 255 for part in parts):
-        raise over_cap(f"{shown(name)}: the path has", f"{caps.path} characters", "shorten it")
+        raise over_cap(f"{shown(name)}: the path has", f"{caps.path} characters", "a path", "shorten it")
     return parts
 
 
@@ -379,12 +379,12 @@ def zip_entries(file: BinaryIO, spans: Sequence[Span], shift: int, *, folder: st
                 continue
             packed += record.packed
             if packed > caps.compressed:
-                raise over_cap("the files are packed in", size_text(caps.compressed), "leave out data and weights")
+                raise over_cap("the files are packed in", size_text(caps.compressed), "a submission", "leave out data and weights")
             yield Entry(parts, read_member(file, record))
 
 
 def too_many_entries(caps: Caps) -> InputError:
-    return over_cap("the submission lists", f"{caps.entries:,} entries", "leave out environments such as .venv, and data")
+    return over_cap("it lists", f"{caps.entries:,} entries", "a submission", "leave out environments such as .venv, and data")
 
 
 # --- tar ------------------------------------------------------------------------------------------------------
@@ -407,7 +407,7 @@ def _bad_tar(what: str) -> InputError:
     return InputError(f"the tar archive is damaged ({what}); {_BAD_TAR}")
 
 
-def _file_chunks(file: BinaryIO) -> Iterator[bytes]:
+def file_chunks(file: BinaryIO) -> Iterator[bytes]:
     while chunk := file.read(CHUNK):
         yield chunk
 
@@ -416,7 +416,7 @@ def _gunzipped(file: BinaryIO) -> Iterator[bytes]:
     """A gzip file's bytes, all its members one after the other; zlib holds each against its own checksum."""
     inflate = zlib.decompressobj(31)
     try:
-        for packed in _file_chunks(file):
+        for packed in file_chunks(file):
             while packed:
                 if inflate.eof:
                     if packed[:1] != b"\x1f":  # padding after the end, which is common and holds nothing
@@ -448,7 +448,7 @@ class _Stream:
             self._held = next(self._chunks, b"")
             self._left -= len(self._held)
             if self._left < 0:
-                raise over_cap("the archive unpacks to", size_text(self._caps.unpacked), "leave out data and weights")
+                raise over_cap("it unpacks to", size_text(self._caps.unpacked), "a submission", "leave out data and weights")
         taken, self._held = self._held[:most], self._held[most:]
         return taken
 
@@ -480,7 +480,7 @@ def tar_entries(file: BinaryIO, caps: Caps = CAPS) -> Iterator[Entry]:
     """
     head = file.read(2)
     file.seek(0)
-    stream = _Stream(_gunzipped(file) if looks_like(head) == "gzip" else _file_chunks(file), caps)
+    stream = _Stream(_gunzipped(file) if looks_like(head) == "gzip" else file_chunks(file), caps)
     wide: dict[str, str] = {}  # what an extended header says of the entry that follows
     count = 0
     while True:
@@ -548,7 +548,7 @@ def _tar_text(raw: bytes) -> str:
 def _extended(kind: bytes, stream: _Stream, size: int, name: str) -> dict[str, str]:
     """What a header that extends the next entry's says: its long name, or pax's key-value pairs."""
     if size > _LONGEST_HEADER:
-        raise over_cap("an extended tar header holds", size_text(_LONGEST_HEADER), _BAD_TAR)
+        raise over_cap("an extended tar header holds", size_text(_LONGEST_HEADER), "one", _BAD_TAR)
     block = stream.take(size, "an extended header")
     stream.take(-size % _BLOCK, "an extended header")
     if kind == b"V":  # the archive's label

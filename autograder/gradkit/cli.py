@@ -5,16 +5,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from gradkit.errors import GradkitError, InputError
 from gradkit.manifest import Assignment, find_root, load_all, load_assignment
+
+if TYPE_CHECKING:
+    from gradkit.batch import Row
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Grade submissions in a process that never runs them.", pretty_exceptions_enable=False)
 out = Console(highlight=False, soft_wrap=True)
@@ -118,3 +126,123 @@ def verify(
         out.print(f"{assignment.id}: {report.summary()}", markup=False)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def grade(
+    id: Annotated[str, typer.Argument(metavar="ID", help="The assignment.")],
+    submissions: Annotated[list[Path], typer.Argument(help="A .py, .ipynb, folder, .zip or .tar.gz, or a Gradescope export; any number.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Where results go: a folder per submission, and grades.csv.")],
+    root: Root = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Judge processes at a time.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    seed: Annotated[int | None, typer.Option(help="For the checks' inputs; drawn in secret when not given.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+) -> None:
+    """Grade submissions."""
+    from gradkit.batch import Batch
+
+    base, (assignment,) = _chosen(root, [id])
+    batch = Batch(base, assignment, submissions, out_dir, jobs=jobs, device=_device(device), seed=seed, resume=resume)
+    for note in batch.found.notes:
+        err.print(f"note: {note}", markup=False)
+    total = len(batch.found.submissions) + len(batch.found.refused)
+    with _progress(total, f"grading {id}") as tick:
+        result = batch.run(tick)
+    _print_rows(result.rows)
+    counts = {status: sum(row.status == status for row in result.rows) for status in ("graded", "refused", "not_graded")}
+    out.print(f"{counts['graded']} graded, {counts['refused']} refused, {counts['not_graded']} not graded; isolation: {_isolation_line(result.isolation)}", markup=False)
+    out.print(f"{out_dir}/grades.csv has a row for each; {out_dir}/SUBMISSION/results.json is what its student sees", markup=False)
+    if not result.all_graded:
+        raise typer.Exit(1)
+
+
+def _device(wanted: str) -> str:
+    """`auto` is `cuda` where the driver's devices are there. Not asked of torch: this process makes no CUDA call."""
+    present = Path("/dev/nvidiactl").exists()
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise InputError(f"--device is auto, cpu or cuda, got {wanted!r}")
+    if wanted == "cuda" and not present:
+        raise InputError("--device cuda: no NVIDIA device is here; grade with --device cpu, and the GPU checks count as not run")
+    return "cuda" if wanted != "cpu" and present else "cpu"
+
+
+@contextlib.contextmanager
+def _progress(total: int, title: str) -> Iterator[Callable[[Row], None]]:
+    """A bar on a terminal, a line per submission elsewhere."""
+    if not err.is_terminal:
+        done = itertools.count(1)
+        yield lambda row: err.print(f"[{next(done)}/{total}] {row.submission}: {_score(row)}", markup=False)
+        return
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda row: bar.advance(task)
+
+
+def _score(row: Row) -> str:
+    if row.status == "graded":
+        return f"{row.score:g} of {row.max_score:g}"
+    return f"{row.status.replace('_', ' ')}: {row.reason}"
+
+
+def _print_rows(rows: Sequence[Row]) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("submission", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("what was found", overflow="fold")
+    for row in sorted(rows, key=lambda row: row.submission):
+        score = f"{row.score:g}/{row.max_score:g}" if row.status == "graded" else row.status.replace("_", " ")
+        found = row.reason or ", ".join([*row.mistakes, *(outcome.replace("_", " ") for outcome in row.outcomes if outcome not in ("failed", "partial"))])
+        table.add_row(Text(row.submission), score, Text(found))
+    out.print(table)
+
+
+def _isolation_line(isolation: dict) -> str:
+    from gradkit.judge.isolation import Isolation
+
+    return Isolation(**isolation).line() if isolation else "none was needed"
+
+
+@app.command()
+def new(id: Annotated[str, typer.Argument(metavar="ID")], root: Root = None) -> None:
+    """Write a working two-task assignment to start from."""
+    from gradkit.scaffold import new_assignment
+
+    base = root or find_root(Path.cwd())
+    for path in new_assignment(base, id):
+        out.print(str(path.relative_to(base)), markup=False)
+    out.print(f"Next: gradkit verify {id}; then change it to what you teach, a file at a time.", markup=False)
+
+
+@app.command()
+def doctor(root: Root = None) -> None:
+    """What isolation and devices this machine gives, and what to do about what is missing."""
+    from gradkit.doctor import examine
+
+    base = root or find_root(Path.cwd())
+    findings = examine(base)
+    for finding in findings:
+        out.print(f"{'ok  ' if finding.good else 'MISS'} {finding.what}", markup=False)
+        if finding.advice:
+            out.print(f"     {finding.advice}", markup=False)
+    if any(finding.blocking for finding in findings):
+        raise typer.Exit(1)
+
+
+bundle = typer.Typer(no_args_is_help=True, help="Make what students or other systems receive.")
+app.add_typer(bundle, name="bundle")
+
+
+@bundle.command()
+def student(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    out_path: Annotated[Path, typer.Option("--out", help="A folder, or a .zip.")],
+    root: Root = None,
+) -> None:
+    """What students unpack and work in: handouts, stubs, public checks, coursekit. Nothing of solutions/."""
+    from gradkit.bundle import student_bundle
+
+    _, assignments = _chosen(root, ids)
+    for line in student_bundle(assignments, out_path):
+        out.print(line, markup=False)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,8 +17,11 @@ from pathlib import Path
 
 import msgspec
 
+from gradkit import results
 from gradkit.errors import GradkitError, InputError
+from gradkit.intake import Prepared, Submission, materialise
 from gradkit.judge.messages import CaseDone, Event, Fatal, Ready, Start, Unit, UnitDone
+from gradkit.manifest import Assignment
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
 
 
@@ -63,6 +68,7 @@ class JudgeClient:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=_judge_environment(),
+            start_new_session=True,  # Ctrl-C is for this process, which lets the judge finish or ends it
         )
         self._send(self._start)
         ready = self._receive()
@@ -117,10 +123,18 @@ def _judge_environment() -> dict[str, str]:
 
 
 class Grade:
-    """Collects the cases of one submission into a `Graded`, telling each new state."""
+    """Collects the cases of one submission into a `Graded`.
 
-    def __init__(self, start: Graded, checks: list[Check], tell: Callable[[Graded], None] = lambda graded: None) -> None:
+    Args:
+        start: What is known before the first check.
+        checks: All that will come.
+        tell: Takes each new state, the first with every check at 0.
+        place: Translates a line of the module into a place in what the student handed in.
+    """
+
+    def __init__(self, start: Graded, checks: list[Check], tell: Callable[[Graded], None] = lambda graded: None, place: Callable[[CaseResult], CaseResult] = lambda case: case) -> None:
         self._begun = time.monotonic()
+        self._place = place
         self._results = {check.id: CheckResult(check) for check in checks}
         self._tell = tell
         self.graded = replace(start, results=tuple(self._results.values()), complete=False)
@@ -128,7 +142,7 @@ class Grade:
 
     def add(self, done: CaseDone) -> None:
         result = self._results[done.check]
-        self._results[done.check] = replace(result, cases=(*result.cases, done.result))
+        self._results[done.check] = replace(result, cases=(*result.cases, self._place(done.result)))
         if len(self._results[done.check].cases) == len(result.check.cases):
             self._update()
 
@@ -137,7 +151,7 @@ class Grade:
         faults = [case.summary for result in self._results.values() for case in result.cases if case.outcome is Outcome.GRADER_ERROR]
         status = {"status": "not_graded", "reason": faults[0]} if faults else {}
         flags = tuple(sorted({*self.graded.flags, *done.flags}))
-        self._update(complete=True, worker_cpu_s=done.worker_cpu_s, flags=flags, **status)
+        self._update(complete=True, worker_cpu_s=done.worker_cpu_s, peak_mib=done.peak_mib, flags=flags, **status)
         return self.graded
 
     def _update(self, **changes: object) -> None:
@@ -146,7 +160,67 @@ class Grade:
         self._tell(self.graded)
 
 
-def all_failed(start: Graded, checks: list[Check], outcome: Outcome, summary: str, where: str = "") -> Graded:
-    """A grade in which every check failed for the same reason, such as a syntax error."""
-    cases = {check.id: tuple(CaseResult(case, outcome, summary=summary, where=where) for case in check.cases) for check in checks}
-    return replace(start, results=tuple(CheckResult(check, cases[check.id]) for check in checks))
+def grade_submission(judge: JudgeClient, submission: Submission, assignment: Assignment, folder: Path, scratch: Path, seed: int) -> Graded:
+    """Grade one submission, keeping its results in `folder` from before the first check on.
+
+    A submission that can't be read is `refused` with a line saying why; it scores 0 until a person looks.
+
+    Raises:
+        JudgeDied: When the judge ended; what was graded until then stays in `folder`.
+        InputError: When `folder` can't be written.
+    """
+    manifest = assignment.manifest
+    start = Graded(submission.name, assignment.id, "graded", seed=seed, isolation=judge.isolation)
+    place = scratch / f"{os.getpid()}-{threading.get_ident()}"
+    try:
+        prepared = materialise(submission, manifest, place)
+        start = replace(start, digest=digest(prepared.folder), notes=_notes(prepared))
+        if prepared.syntax_error is not None:
+            graded = _unreadable(start, judge.checks, prepared)
+            results.write(graded, folder)
+            return graded
+        grade = Grade(start, judge.checks, lambda graded: results.write(graded, folder), lambda case: _in_their_file(case, prepared))
+        return grade.finish(judge.grade(prepared.module, seed, grade.add))
+    except InputError as error:
+        graded = refused(start, judge.checks, str(error))
+        results.write(graded, folder)
+        return graded
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def refused(start: Graded, checks: list[Check], reason: str) -> Graded:
+    """A submission that could not be read."""
+    return replace(start, status="refused", reason=reason, results=tuple(CheckResult(check) for check in checks))
+
+
+def digest(folder: Path) -> str:
+    """A hash of the names and contents of a submission's files."""
+    total = hashlib.blake2b(digest_size=16)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        total.update(str(path.relative_to(folder)).encode("utf-8", "surrogatepass") + b"\0" + path.stat().st_size.to_bytes(8, "big"))
+        total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def _notes(prepared: Prepared) -> tuple[str, ...]:
+    dropped = (f"left out: {', '.join(prepared.dropped[:5])}",) if prepared.dropped else ()
+    return (*prepared.notes, *dropped)
+
+
+def _unreadable(start: Graded, checks: list[Check], prepared: Prepared) -> Graded:
+    """Every check failed for the same reason: the file is not valid Python."""
+    problem = prepared.syntax_error
+    where = problem.file if prepared.notebook else f"{problem.file}:{problem.line}"
+    summary = f"{where}: not valid Python: {problem.message}"
+    cases = {check.id: tuple(CaseResult(case, Outcome.FAILED, summary=summary) for case in check.cases) for check in checks}
+    return replace(start, results=tuple(CheckResult(check, cases[check.id]) for check in checks), notes=(*start.notes, summary))
+
+
+def _in_their_file(case: CaseResult, prepared: Prepared) -> CaseResult:
+    """The same result with the place named as the student knows it: a cell of the notebook, not a line of its code."""
+    file, _, line = case.where.rpartition(":")
+    if prepared.notebook is None or file != prepared.module.name or not line.isdigit():
+        return case
+    where = prepared.where(int(line))
+    return replace(case, where=where, summary=case.summary.replace(case.where, where))

@@ -121,8 +121,10 @@ class Graded:
     isolation: dict[str, object] = field(default_factory=dict)
     flags: tuple[str, ...] = ()  # for a person to look at; never scored
     notes: tuple[str, ...] = ()  # for the student: dropped files, renamed folders
+    digest: str = ""  # of the submission's files, to know it again when a run is resumed
     elapsed_s: float = 0.0
     worker_cpu_s: float = 0.0
+    peak_mib: float = 0.0
     complete: bool = True  # False while checks are still to come, or when the run was interrupted
 
     @property

@@ -126,14 +126,21 @@ def _vandal_change(kind):
 def _vandalise_all(names, kind):
     change, swallow = _vandal_change(kind), kind == "errors_swallowed"
     for name in names:
-        thing = globals()[name]
+        owner, _, method = name.partition(".")
+        thing = globals()[owner]
         if not isinstance(thing, type):
-            globals()[name] = _vandalise(thing, change, swallow)
+            globals()[owner] = _vandalise(thing, change, swallow)
             continue
-        for attribute, method in list(vars(thing).items()):
-            if callable(method) and (not attribute.startswith("_") or attribute in ("__call__", "__init__")) and not isinstance(method, (type, staticmethod, classmethod)):
-                if attribute != "__init__" or swallow:
-                    setattr(thing, attribute, _vandalise(method, change, swallow))
+        for attribute, function in list(vars(thing).items()):
+            chosen = attribute == method if method else not attribute.startswith("_") or attribute in ("__call__", "__init__")
+            if not chosen or not callable(function) and not isinstance(function, (staticmethod, classmethod)):
+                continue
+            if attribute == "__init__" and not swallow or isinstance(function, type):
+                continue
+            if isinstance(function, (staticmethod, classmethod)):
+                setattr(thing, attribute, type(function)(_vandalise(function.__func__, change, swallow)))
+            else:
+                setattr(thing, attribute, _vandalise(function, change, swallow))
 
 '''
 
@@ -248,7 +255,7 @@ def _check_sources(assignment: Assignment) -> list[str]:
     problems = []
     defined = {node.name for node in ast.parse(read_source(assignment.reference)).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     for task in assignment.manifest.tasks:
-        problems += [f"{assignment.reference}: task {task.id} names {name}, which is not defined" for name in task.functions if name not in defined]
+        problems += [f"{assignment.reference}: task {task.id} names {name}, which is not defined" for name in task.functions if name.partition(".")[0] not in defined]
     if len(assignment.mistakes()) == 0:
         problems.append(f"{assignment.hidden / 'mistakes'}: holds no mistake; each is a hint for students and a test of the checks")
     stub = assignment.stub

@@ -220,7 +220,7 @@ class Judge:
         if self.diagnose and run.session is not None and run.session.transcript and not isinstance(error, WorkerError):
             mistake, elsewhere = self._match(check, item, run)
             if mistake is not None:
-                prefix = f"This comes from `{', '.join(mistake.replaces)}`. " if elsewhere else ""
+                prefix = f"This comes from {mistake.replaces[0]}. " if elsewhere else ""
                 result = replace(result, hint=prefix + mistake.hint, mistake=mistake.name)
         return result
 
@@ -288,8 +288,9 @@ class Judge:
 
         Two that answer alike here explain nothing: a wrong hint is worse than none.
         """
+        concerned = self.staff.concerned(run.open().names)
         for elsewhere in (False, True):
-            group = [mistake for mistake in self.staff.mistakes if (mistake.task != check.task) == elsewhere]
+            group = [mistake for mistake in concerned if (mistake.task != check.task) == elsewhere]
             ends = [(mistake, self._follows(item, mistake.subject, run)) for mistake in group]
             alike = [mistake for mistake, end in ends if end is not None and not isinstance(end, (Diverged, LocalTimeout))]
             if alike:

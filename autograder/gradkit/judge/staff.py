@@ -21,7 +21,7 @@ class Mistake:
         name: The file's stem, which names the behaviour.
         task: Id of the task it belongs to.
         hint: What a student who has it reads.
-        replaces: The functions and classes it defines.
+        replaces: The functions, classes and constants it defines.
         subject: Answers as a submission with this mistake would.
     """
 
@@ -40,12 +40,22 @@ class Staff:
         self._name = assignment.module_name
         self._path = assignment.reference
         self._module = self._execute([(self._path, self._source)])
+        self._uses = uses(self._source)
         self.reference = LocalSubject(self._module)
         tasks = [task.id for task in assignment.manifest.tasks]
         self.mistakes = [self._load(path, tasks) for path in assignment.mistakes()] if with_mistakes else []
 
     def reference_module(self) -> types.ModuleType:
         return self._module
+
+    def concerned(self, names: set[str]) -> list[Mistake]:
+        """The mistakes that can change what the functions `names` answer: those in a function that they use."""
+        reached, left = set(names), list(names)
+        while left:
+            new = self._uses.get(left.pop(), set()) - reached
+            reached |= new
+            left += new
+        return [mistake for mistake in self.mistakes if reached & set(mistake.replaces)]
 
     def _load(self, path: Path, tasks: list[str]) -> Mistake:
         text = read_source(path)
@@ -94,7 +104,28 @@ def mistake_header(path: Path, text: str, tasks: list[str]) -> tuple[str, str]:
 
 
 def replaced_names(text: str) -> tuple[str, ...]:
-    return tuple(node.name for node in ast.parse(text).body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"))
+    """The functions, classes and constants that a mistake's file puts in place of the reference's."""
+    return tuple(name for name in _definitions(text) if name not in ("TASK", "HINT"))
+
+
+def uses(text: str) -> dict[str, set[str]]:
+    """For each function, class and constant of a module, the others that its definition names."""
+    definitions = _definitions(text)
+    return {
+        name: {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and part.id in definitions and part.id != name}
+        for name, node in definitions.items()
+    }
+
+
+def _definitions(text: str) -> dict[str, ast.AST]:
+    found: dict[str, ast.AST] = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found[node.name] = node
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                found |= {part.id: node for part in ast.walk(target) if isinstance(part, ast.Name)}
+    return found
 
 
 def _line_of(error: BaseException, path: Path) -> int:

@@ -146,6 +146,7 @@ class Session:
         self._depth = 0
         self._garbage: list[int] = []
         self.transcript: list[tuple] = []
+        self.names: set[str] = set()  # of the module that were asked for
         self.module = Object(self, MODULE)
 
     def request(self, kind: Kind, value: object) -> object:
@@ -153,6 +154,8 @@ class Session:
         if self._garbage:
             garbage, self._garbage = self._garbage, []
             self._subject.request(Kind.FORGET, garbage, self._serve)
+        if kind is Kind.GET and value[0] == MODULE:
+            self.names.add(value[1])
         try:
             answer = self._subject.request(kind, map_leaves(value, self._lower), self._serve)
         except Raised as raised:

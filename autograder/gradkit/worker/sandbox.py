@@ -141,7 +141,7 @@ def enter(policy: Policy, *, parent_pid: int | None = None) -> Applied:
         _require_one_thread()
         # while /proc and the paths can still be opened with the present rights
         address_space = _address_space_bytes()
-        _volunteer_for_the_out_of_memory_killer()
+        _volunteer_for_the_out_of_memory_killer(missing)
         landlock_abi, ruleset = _landlock_ruleset(policy, missing)
         _drop_user(policy)
         prctl(PR_SET_NO_NEW_PRIVS, 1)
@@ -201,7 +201,7 @@ def _python_paths() -> Iterable[str]:
     scheme = sysconfig.get_paths()
     yield from (scheme[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
     for prefix in dict.fromkeys((sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)):
-        yield from (os.path.join(prefix, name) for name in ("pyvenv.cfg", "lib", "lib64"))
+        yield from (os.path.join(prefix, name) for name in ("lib", "lib64"))
     if site.ENABLE_USER_SITE:
         yield site.getusersitepackages()
 
@@ -228,11 +228,14 @@ def _address_space_bytes() -> int:
         return int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _volunteer_for_the_out_of_memory_killer() -> None:
+def _volunteer_for_the_out_of_memory_killer(missing: list[str]) -> None:
     """When a small container runs out of memory the worker dies, not the judge."""
     prctl(PR_SET_DUMPABLE, 1)  # its files in /proc are root's otherwise; `enter` sets it back
-    with open("/proc/self/oom_score_adj", "wb") as score:
-        score.write(b"1000")
+    try:
+        with open("/proc/self/oom_score_adj", "wb") as score:
+            score.write(b"1000")
+    except OSError as error:
+        missing.append(f"first to go when memory runs out: {error}")
 
 
 def _landlock_ruleset(policy: Policy, missing: list[str]) -> tuple[int, int | None]:
@@ -244,9 +247,10 @@ def _landlock_ruleset(policy: Policy, missing: list[str]) -> tuple[int, int | No
         return 0, None
     rules = [(path, landlock.READ) for path in policy.readable]
     rules += [(path, landlock.WRITE) for path in policy.writable]
+    rules.append(("/dev/null", landlock.READ | landlock.WRITE_FILE))  # where honest code silences output
     if policy.cuda:
         rules += [(path, landlock.DEVICE) for path in glob("/dev/nvidia*")]
-        rules.append(("/proc", landlock.READ | landlock.WRITE_FILE))
+        rules.append(("/proc", landlock.READ | landlock.WRITE_FILE | landlock.TRUNCATE))
     return abi, landlock.build(abi, rules)
 
 

@@ -1,0 +1,280 @@
+"""Grades many submissions on a few judge processes, so that no accident loses more than one submission's turn."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import queue
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from gradkit import results
+from gradkit.errors import GradkitError, InputError
+from gradkit.grading import JudgeClient, JudgeDied, digest, grade_submission, refused, scratch_folder
+from gradkit.intake import Discovery, Refused, Submission, discover, materialise
+from gradkit.manifest import Assignment
+from gradkit.model import Graded, Outcome
+
+TRIES = 2  # a judge that dies on a submission gets one more try with a new one
+
+
+class RunRecord(msgspec.Struct):
+    """`run.json`: what must be the same for a run to be resumed."""
+
+    assignment: str
+    checks: str  # hash of the assignment's files
+    seed: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a submission and what came of it, without the details."""
+
+    submission: str
+    assignment: str
+    status: str
+    score: float
+    max_score: float
+    tasks: tuple[tuple[str, float], ...] = ()
+    reason: str = ""
+    submitters: str = ""
+    mistakes: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    elapsed_s: float = 0.0
+    kept: bool = False  # graded by an earlier run that was resumed
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    rows: tuple[Row, ...]
+    isolation: dict[str, object]
+    seed: int
+    stopped: bool = False
+
+    @property
+    def all_graded(self) -> bool:
+        return not self.stopped and all(row.status == "graded" for row in self.rows)
+
+
+class Batch:
+    """A run over the submissions that `paths` stand for.
+
+    Args:
+        root: The kit.
+        assignment: Whose checks are run.
+        paths: What the command line named; see `intake.discover`.
+        out: Gets a folder per submission, `grades.csv` and `run.json`.
+        jobs: Judge processes at a time.
+        device: `cpu` or `cuda`.
+        seed: For the checks' inputs; drawn in secret when None.
+        resume: Keep what an earlier run into `out` graded.
+
+    Raises:
+        InputError: When nothing is to be graded, or `out` can't be written or holds another run.
+    """
+
+    def __init__(self, root: Path, assignment: Assignment, paths: Sequence[Path], out: Path, *, jobs: int = 1, device: str = "cpu", seed: int | None = None, resume: bool = False) -> None:
+        self.root, self.assignment, self.out, self.jobs, self.device = root, assignment, out, jobs, device
+        self.found: Discovery = discover(paths, assignment.manifest)
+        if not self.found.submissions and not self.found.refused:
+            raise InputError("there is nothing to grade in what was named")
+        self.record = self._open_out(seed, resume)
+        self.resume = resume
+        self._queue: queue.SimpleQueue[Submission] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._rows: dict[str, Row] = {}
+        self._fault: GradkitError | None = None
+        self._isolation: dict[str, object] = {}
+
+    def run(self, on_row: Callable[[Row], None] = lambda row: None) -> BatchResult:
+        """Grade everything; `on_row` is called, from any thread, as each submission is done.
+
+        An interrupt ends the run: what is graded stays, and the table is written.
+        """
+        for submission in self.found.submissions:
+            self._queue.put(submission)
+        with scratch_folder() as scratch:
+            threads = [threading.Thread(target=self._work, args=(scratch, on_row, number == 0), daemon=True) for number in range(self._workers())]
+            try:
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    while thread.is_alive():
+                        thread.join(0.2)  # a plain join would not let an interrupt through
+            except KeyboardInterrupt:
+                self._stop.set()
+                for thread in threads:
+                    thread.join(60)
+                raise
+            finally:
+                self._write_table()
+        if self._fault is not None:
+            raise self._fault
+        return BatchResult(tuple(self._rows.values()), self._isolation, self.record.seed, self._stop.is_set())
+
+    def _workers(self) -> int:
+        return max(1, min(self.jobs, len(self.found.submissions)))
+
+    def _work(self, scratch: Path, on_row: Callable[[Row], None], first: bool) -> None:
+        """One judge after the other, until the queue is empty."""
+        again: list[tuple[Submission, int]] = []
+        try:
+            while not self._stop.is_set():
+                with JudgeClient(self.root, self.assignment.id, scratch, device=self.device) as judge:
+                    self._isolation = judge.isolation
+                    if first:
+                        self._refuse(judge, on_row)
+                        first = False
+                    if not self._drain(judge, scratch, on_row, again):
+                        return
+        except GradkitError as error:  # the judge could not even start, or the results could not be written
+            self._fault = self._fault or error
+            self._stop.set()
+
+    def _drain(self, judge: JudgeClient, scratch: Path, on_row: Callable[[Row], None], again: list[tuple[Submission, int]]) -> bool:
+        """Grade from the queue; True when the judge died and a new one is needed."""
+        while not self._stop.is_set():
+            try:
+                submission, tried = again.pop() if again else (self._queue.get_nowait(), 0)
+            except queue.Empty:
+                return False
+            folder = self._folder(submission.name)
+            kept = self._kept(submission, folder, scratch) if self.resume else None
+            if kept is not None:
+                self._add(kept, submission, on_row, kept_from_before=True)
+                continue
+            try:
+                graded = grade_submission(judge, submission, self.assignment, folder, scratch, self.record.seed)
+            except JudgeDied as error:
+                if tried + 1 < TRIES:
+                    again.append((submission, tried + 1))
+                else:
+                    self._give_up(judge, submission, folder, str(error), on_row)
+                return True
+            self._add(graded, submission, on_row)
+        return False
+
+    def _give_up(self, judge: JudgeClient, submission: Submission, folder: Path, reason: str, on_row: Callable[[Row], None]) -> None:
+        reason = f"the judge ended {TRIES} times while grading this submission: {reason}"
+        graded = Graded(submission.name, self.assignment.id, "not_graded", reason=reason, seed=self.record.seed, isolation=judge.isolation)
+        results.write(graded, folder)
+        self._add(graded, submission, on_row)
+
+    def _refuse(self, judge: JudgeClient, on_row: Callable[[Row], None]) -> None:
+        """Rows and results for what discovery could not take for a submission."""
+        for entry in self.found.refused:
+            start = Graded(entry.name, self.assignment.id, "refused", seed=self.record.seed, isolation=judge.isolation)
+            graded = refused(start, judge.checks, entry.reason)
+            results.write(graded, self._folder(entry.name))
+            self._add(graded, entry, on_row)
+
+    def _kept(self, submission: Submission, folder: Path, scratch: Path) -> Graded | None:
+        """What an earlier run made of the same files, if it finished them."""
+        earlier = results.read(folder)
+        if earlier is None or not earlier.complete or earlier.status != "graded":
+            return None
+        place = scratch / f"kept-{threading.get_ident()}"
+        try:
+            same = digest(materialise(submission, self.assignment.manifest, place).folder) == earlier.digest
+        except InputError:
+            return None
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+        return earlier if same else None
+
+    def _add(self, graded: Graded, entry: Submission | Refused, on_row: Callable[[Row], None], *, kept_from_before: bool = False) -> None:
+        row = make_row(graded, self.assignment, entry, kept=kept_from_before)
+        with self._lock:
+            self._rows[row.submission] = row
+            on_row(row)
+
+    def _folder(self, name: str) -> Path:
+        folder = self.out / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder}: can't be made: {error.strerror}; choose another --out") from None
+        return folder
+
+    def _open_out(self, seed: int | None, resume: bool) -> RunRecord:
+        """Make or reopen the output folder. A run is resumed with its own seed, and only on unchanged checks."""
+        record = RunRecord(self.assignment.id, checks_digest(self.assignment), secrets.randbits(63) if seed is None else seed)
+        path = self.out / "run.json"
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            earlier = msgspec.json.decode(path.read_bytes(), type=RunRecord) if path.exists() else None
+        except OSError as error:
+            raise InputError(f"{self.out}: can't be used for results: {error.strerror}; choose another --out") from None
+        except msgspec.MsgspecError:
+            raise InputError(f"{path}: not a run's record; choose another --out") from None
+        if earlier is None:
+            results.write_whole(path, msgspec.json.encode(record))
+            return record
+        if not resume:
+            raise InputError(f"{self.out} holds an earlier run of {earlier.assignment}: add --resume to go on with it, or choose another --out")
+        if (earlier.assignment, earlier.checks) != (record.assignment, record.checks):
+            raise InputError(f"{self.out} holds a run of {earlier.assignment} with other checks, which can't be gone on with; choose another --out")
+        return earlier
+
+    def _write_table(self) -> None:
+        results.write_whole(self.out / "grades.csv", table(list(self._rows.values()), self.assignment).encode("utf-8"))
+
+
+def checks_digest(assignment: Assignment) -> str:
+    """A hash of everything that a grade depends on besides the submission."""
+    total = hashlib.blake2b(digest_size=16)
+    for folder in (assignment.public, assignment.hidden):
+        for path in sorted(folder.rglob("*.py")) + sorted(folder.glob("*.toml")):
+            if path != assignment.stub:
+                total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def make_row(graded: Graded, assignment: Assignment, entry: Submission | Refused | None = None, *, kept: bool = False) -> Row:
+    """The line of the table for a grade."""
+    tasks = {task.id: 0.0 for task in assignment.manifest.tasks}
+    for result in graded.results:
+        tasks[result.check.task] += result.score
+    return Row(
+        submission=graded.submission,
+        assignment=graded.assignment,
+        status=graded.status,
+        score=round(graded.score, 6),
+        max_score=round(graded.max_score, 6) if graded.results else float(assignment.manifest.points),
+        tasks=tuple((task, round(score, 6)) for task, score in tasks.items()),
+        reason=graded.reason,
+        submitters=", ".join(submitter.email or submitter.name for submitter in entry.submitters) if entry else "",
+        mistakes=tuple(sorted({case.mistake for result in graded.results for case in result.cases if case.mistake})),
+        outcomes=tuple(sorted({result.outcome.value for result in graded.results if result.cases} - {Outcome.PASSED.value})),
+        elapsed_s=graded.elapsed_s,
+        kept=kept,
+    )
+
+
+def table(rows: Sequence[Row], assignment: Assignment) -> str:
+    """grades.csv: a row per submission. A score that is not known is empty, never 0."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    tasks = [task.id for task in assignment.manifest.tasks]
+    writer.writerow(["submission", "assignment", "status", "score", "max_score", *tasks, "mistakes", "reason", "submitters"])
+    for row in sorted(rows, key=lambda row: row.submission):
+        known = row.status != "not_graded"
+        scores = dict(row.tasks)
+        cells = [row.submission, row.assignment, row.status, f"{row.score:g}" if known else "", f"{row.max_score:g}"]
+        cells += [f"{scores.get(task, 0):g}" if known else "" for task in tasks]
+        writer.writerow([_cell(cell) for cell in [*cells, " ".join(row.mistakes), row.reason, row.submitters]])
+    return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Text that a spreadsheet does not take for a formula."""
+    text = results.clean(text).replace("\n", " ")
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text

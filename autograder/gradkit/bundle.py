@@ -1,0 +1,96 @@
+"""Makes what leaves the kit: the student's folder. Nothing of `solutions/` is read here but what the stub was cut from."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import coursekit
+from gradkit.errors import InputError
+from gradkit.manifest import Assignment
+
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "figures", "*.egg-info")
+
+_CONFTEST = '''"""Makes the course's checks work in this folder: leave it where it is."""
+
+pytest_plugins = ["coursekit.plugin"]
+'''
+
+_PYTEST_INI = """[pytest]
+addopts = -q --tb=short -rN
+"""
+
+_REQUIREMENTS = """numpy>=1.26
+torch>=2.6
+matplotlib>=3.8
+pytest>=8
+gradescope-utils>=0.5
+regex>=2023.12
+"""
+
+_START = """Start here
+==========
+
+1. Make an environment, once:   python -m venv .venv
+   Enter it:                    source .venv/bin/activate      (Windows: .venv\\Scripts\\activate)
+   Install what is needed:      pip install -r requirements.txt
+2. Read {first}/README.md.
+3. Check yourself, as often as you like:   cd {first} && pytest
+   One task only:                          pytest -k TASK
+4. Hand in {first}/{module}.
+
+Public checks run here. Hidden checks run when you submit.
+"""
+
+
+def student_bundle(assignments: Sequence[Assignment], out: Path) -> list[str]:
+    """Write the students' folder or zip.
+
+    Returns:
+        Lines saying what was written.
+
+    Raises:
+        InputError: When `out` is there already or can't be written, or a generated file is missing.
+    """
+    if out.exists():
+        raise InputError(f"{out} is there already: remove it, or choose another --out")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        folder = beside / out.stem
+        folder.mkdir()
+        for assignment in assignments:
+            _copy_assignment(assignment, folder)
+        shutil.copytree(Path(coursekit.__file__).parent, folder / "coursekit", ignore=_LEFT_OUT)
+        first = assignments[0]
+        for name, text in (
+            ("conftest.py", _CONFTEST),
+            ("pytest.ini", _PYTEST_INI),
+            ("requirements.txt", _REQUIREMENTS),
+            ("START.txt", _START.format(first=first.id, module=first.manifest.module)),
+        ):
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        if out.suffix == ".zip":
+            packed = beside / out.name
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+                for path in files:
+                    archive.write(path, path.relative_to(beside))
+            packed.replace(out)
+        else:
+            folder.chmod(0o755)
+            folder.replace(out)
+    except OSError as error:
+        raise InputError(f"{out}: can't be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return [f"{out}: {len(files)} files for {', '.join(assignment.id for assignment in assignments)}"]
+
+
+def _copy_assignment(assignment: Assignment, folder: Path) -> None:
+    if not assignment.stub.is_file():
+        raise InputError(f"{assignment.stub} is missing: run gradkit build {assignment.id}")
+    shutil.copytree(assignment.public, folder / assignment.id, ignore=_LEFT_OUT)
