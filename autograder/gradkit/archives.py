@@ -1,17 +1,18 @@
-"""Zip and tar archives, read as data and under caps: a file at a time, forwards, with nothing written.
+"""Zips, tar archives and folders, read as data and under caps: a file at a time, forwards, with nothing written.
 
 Own readers, not zipfile and tarfile, for three reasons. zipfile turns the whole directory of an archive into
 objects before any of it can be counted, and again for each of the thousands of submissions of one export.
 tarfile reads an extended header of any size into memory. And both have had faults that only a newer Python
-mends, such as a negative size that reads for ever. What is understood here is what course submissions are packed
-with: stored and deflated zip entries (zip64 too), and plain or gzipped tar in the ustar, pax and GNU forms.
+mends, such as a negative size that reads for ever. What is understood here is what course submissions are
+packed with: stored and deflated zip entries (zip64 too), and plain or gzipped tar in its ustar, pax and GNU forms.
 
 Declared sizes are never trusted: whoever takes an `Entry` counts its bytes, and the readers hold them against
-what was declared once the last has come. Everything that is wrong with an archive is an InputError of one line.
+what was declared once the last has come. Whatever is wrong with an archive is an InputError of one line.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import struct
@@ -62,13 +63,13 @@ class Caps:
 CAPS = Caps()
 
 _NOISE = frozenset(
-    "__macosx .ds_store thumbs.db desktop.ini __pycache__ .ipynb_checkpoints .pytest_cache .mypy_cache .ruff_cache"
-    " .hypothesis .git .hg .svn .idea .vscode .venv".split()
+    "__macosx .ds_store thumbs.db desktop.ini __pycache__ .ipynb_checkpoints .git .hg .svn .idea .vscode .venv"
+    " .pytest_cache .mypy_cache .ruff_cache .hypothesis".split()
 )
 
 
 class Entry(NamedTuple):
-    """One file of an archive: where it would lie, and its bytes, to be taken at most once and before the next entry."""
+    """One file: where it would lie, and its bytes, to be taken at most once and before the next entry."""
 
     parts: tuple[str, ...]
     chunks: Iterator[bytes]
@@ -82,11 +83,16 @@ class Span(NamedTuple):
 
 
 def shown(text: str, limit: int = 80) -> str:
-    """`text` fit for one line of a message: what does not print is escaped, and the middle of a long one left out."""
+    """`text` fit for one line of a message: what does not print escaped, the middle of a long one left out."""
     plain = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:4096])
     if len(plain) <= limit:
         return plain
     return f"{plain[: limit - 21]}...{plain[-18:]}"
+
+
+def error_text(error: Exception) -> str:
+    """What the system says of an error, without its number."""
+    return shown(getattr(error, "strerror", None) or str(error))
 
 
 def size_text(size: int) -> str:
@@ -99,6 +105,15 @@ def over_cap(what: str, number: str, of: str, advice: str) -> InputError:
     return InputError(f"{what} more than {number}, the cap for {of}; {advice}")
 
 
+def too_many_entries(caps: Caps) -> InputError:
+    return over_cap(
+        "it lists",
+        f"{caps.entries:,} entries",
+        "a submission",
+        "leave out environments such as .venv, and data",
+    )
+
+
 def safe_parts(name: str, caps: Caps = CAPS) -> tuple[str, ...]:
     """The folders and the file that an archive's name stands for; empty for the archive's own folder.
 
@@ -109,15 +124,21 @@ def safe_parts(name: str, caps: Caps = CAPS) -> tuple[str, ...]:
     """
     plain = name.replace("\\", "/")
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in plain):
-        raise InputError(f"{shown(name)}: the name holds control characters or is not text; rename it and pack the files again")
+        raise InputError(
+            f"{shown(name)}: the name is not text or holds control characters; rename it and pack again"
+        )
     if plain.startswith("/") or re.match(r"[A-Za-z]:", plain):
         raise InputError(f"{shown(name)}: an absolute path; pack the files from inside their folder")
     parts = tuple(part for part in plain.split("/") if part not in ("", "."))
     # Windows reads "..  " as "..", so a part of nothing but dots and spaces is refused as well
     if any(not part.strip(" .") for part in parts):
-        raise InputError(f"{shown(name)}: '..' would leave the submission's folder; pack the files from inside it")
+        raise InputError(
+            f"{shown(name)}: '..' would leave the submission's folder; pack the files from inside it"
+        )
     if len(parts) > caps.depth:
-        raise over_cap(f"{shown(name)}: folders go", f"{caps.depth} deep", "a path", "pack only the assignment's folder")
+        raise over_cap(
+            f"{shown(name)}: folders go", f"{caps.depth} deep", "a path", "pack only the assignment's folder"
+        )
     if len(plain) > caps.path or any(len(part.encode()) > 255 for part in parts):
         raise over_cap(f"{shown(name)}: the path has", f"{caps.path} characters", "a path", "shorten it")
     return parts
@@ -137,7 +158,72 @@ def looks_like(head: bytes) -> str:
     return "tar" if head[257:262] == b"ustar" else ""
 
 
-# --- zip ------------------------------------------------------------------------------------------------------
+# --- folders ------------------------------------------------------------------------------------------------
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file of the submission's for reading, following no link and waiting on no pipe.
+
+    Raises:
+        InputError: For anything but a regular file, and for one that can't be read.
+    """
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
+    try:
+        descriptor = os.open(path, flags)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{shown(path.name)}: can't be read ({error_text(error)})") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise InputError(f"{shown(path.name)}: not a regular file; hand in the file itself")
+    return os.fdopen(descriptor, "rb")
+
+
+def folder_entries(folder: Path, caps: Caps) -> Iterator[Entry]:
+    """The files of a folder and of the folders in it, as if it had been packed.
+
+    Raises:
+        InputError: For a name, kind or number of entries that is refused.
+        OSError: For a folder that can't be listed.
+    """
+    count = 0
+    pending: list[tuple[str, ...]] = [()]
+    while pending:
+        above = pending.pop()
+        here: list[os.DirEntry] = []
+        with os.scandir(folder.joinpath(*above)) as listing:
+            for entry in listing:
+                count += 1
+                if count > caps.entries:
+                    raise too_many_entries(caps)
+                here.append(entry)
+        for entry in sorted(here, key=lambda entry: entry.name):
+            name = "/".join((*above, entry.name))
+            parts = safe_parts(name, caps)
+            if is_noise(parts):
+                continue
+            if entry.is_symlink():
+                raise InputError(f"{shown(name)}: a symbolic link; hand in the file itself")
+            if entry.is_dir(follow_symlinks=False):
+                pending.append((*above, entry.name))
+            elif entry.is_file(follow_symlinks=False):
+                yield Entry(parts, _chunks_of(Path(entry.path)))
+            else:
+                raise InputError(f"{shown(name)}: a device or a pipe, not a file; leave it out")
+
+
+def _chunks_of(path: Path) -> Iterator[bytes]:
+    with open_regular(path) as file:
+        yield from file_chunks(file)
+
+
+def file_chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK):
+        yield chunk
+
+
+# --- zip ----------------------------------------------------------------------------------------------------
 
 _END = struct.Struct("<4s4H2LH")
 _LOCATOR = struct.Struct("<4sLQL")
@@ -145,7 +231,17 @@ _END64 = struct.Struct("<4sQ2H2L4Q")
 _RECORD = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _BAD_ZIP = "pack the files again as an ordinary .zip"
-_METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd", 99: "AES encryption"}
+_METHODS = {
+    1: "Shrink",
+    6: "Implode",
+    9: "Deflate64",
+    12: "bzip2",
+    14: "LZMA",
+    93: "Zstandard",
+    95: "xz",
+    98: "PPMd",
+    99: "AES encryption",
+}
 
 
 class Record(NamedTuple):
@@ -169,7 +265,7 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class ZipDirectory:
-    """Where a zip's list of entries stands. `shift` is what was put before the archive, counted by no offset."""
+    """Where a zip's list of entries stands. `shift` is what was put before the archive; no offset counts it."""
 
     span: Span
     count: int
@@ -196,7 +292,15 @@ def zip_directory(file: BinaryIO) -> ZipDirectory:
     _, disk, first_disk, here, count, length, offset, _ = _END.unpack_from(tail, found)
     end = tail_start + found
     if 0xFFFF in (here, count) or 0xFFFFFFFF in (length, offset):
-        end, disk, first_disk, here, count, length, offset = _end64(file, end) or (end, disk, first_disk, here, count, length, offset)
+        end, disk, first_disk, here, count, length, offset = _end64(file, end) or (
+            end,
+            disk,
+            first_disk,
+            here,
+            count,
+            length,
+            offset,
+        )
     if disk or first_disk or here != count:
         raise InputError("one part of a zip split into several; pack the files into one")
     shift = end - length - offset
@@ -220,7 +324,7 @@ def _end64(file: BinaryIO, end: int) -> tuple[int, ...] | None:
 
 
 def zip_records(file: BinaryIO, span: Span, shift: int) -> Iterator[Record]:
-    """The entries listed in a stretch of a zip's directory, in its order. Memory does not grow with their number.
+    """The entries listed in a stretch of a zip's directory, in its order; only one is held at a time.
 
     Raises:
         InputError: Where the list is damaged.
@@ -268,7 +372,7 @@ def _extra_fields(block: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _widen(value: int, wide: bytes, name: str) -> tuple[int, bytes]:
-    """A size or an offset, taken from the zip64 field where 32 bits hold its mark; and what is left of the field."""
+    """A size or an offset, from the zip64 field if 32 bits hold only its mark; and what is left of the field."""
     if value != 0xFFFFFFFF:
         return value, wide
     if len(wide) < 8:
@@ -277,15 +381,17 @@ def _widen(value: int, wide: bytes, name: str) -> tuple[int, bytes]:
 
 
 def _zip_name(raw: bytes, flags: int, unicode_field: bytes) -> str:
-    """An entry's name. Bit 11 promises UTF-8; without it macOS writes UTF-8 all the same, and others code page 437."""
-    if len(unicode_field) > 5 and unicode_field[0] == 1:
-        if int.from_bytes(unicode_field[1:5], "little") == zlib.crc32(raw):
-            raw, flags = unicode_field[5:], flags | 0x800
+    """An entry's name. Bit 11 promises UTF-8; without it macOS writes UTF-8 too, and others code page 437."""
+    # version 1 of the field, which holds good while its checksum is that of the name
+    if unicode_field[:5] == b"\1" + zlib.crc32(raw).to_bytes(4, "little"):
+        raw, flags = unicode_field[5:], flags | 0x800
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         if flags & 0x800:
-            raise InputError(f"{shown(repr(raw)[2:-1])}: the name is not text (said to be UTF-8); rename it and pack the files again") from None
+            raise InputError(
+                f"{shown(repr(raw)[2:-1])}: the name is not UTF-8, as it says; rename it and pack again"
+            ) from None
         return raw.decode("cp437")
 
 
@@ -352,8 +458,10 @@ def _held_back(inflate) -> Iterator[bytes]:
         yield chunk
 
 
-def zip_entries(file: BinaryIO, spans: Sequence[Span], shift: int, *, folder: str = "", caps: Caps = CAPS) -> Iterator[Entry]:
-    """The files listed in `spans` of a zip's directory whose names begin with `folder`, with their paths from there.
+def zip_entries(
+    file: BinaryIO, spans: Sequence[Span], shift: int, *, folder: str = "", caps: Caps = CAPS
+) -> Iterator[Entry]:
+    """The files listed in `spans` of a zip's directory, with their paths from `folder`, which all begin with.
 
     Raises:
         InputError: For a name, kind or number of entries that is refused.
@@ -379,15 +487,16 @@ def zip_entries(file: BinaryIO, spans: Sequence[Span], shift: int, *, folder: st
                 continue
             packed += record.packed
             if packed > caps.compressed:
-                raise over_cap("the files are packed in", size_text(caps.compressed), "a submission", "leave out data and weights")
+                raise over_cap(
+                    "the files are packed in",
+                    size_text(caps.compressed),
+                    "a submission",
+                    "leave out data and weights",
+                )
             yield Entry(parts, read_member(file, record))
 
 
-def too_many_entries(caps: Caps) -> InputError:
-    return over_cap("it lists", f"{caps.entries:,} entries", "a submission", "leave out environments such as .venv, and data")
-
-
-# --- tar ------------------------------------------------------------------------------------------------------
+# --- tar ----------------------------------------------------------------------------------------------------
 
 _BLOCK = 512
 _LONGEST_HEADER = MIB  # of an extended header; macOS puts a file's attributes there
@@ -407,11 +516,6 @@ def _bad_tar(what: str) -> InputError:
     return InputError(f"the tar archive is damaged ({what}); {_BAD_TAR}")
 
 
-def file_chunks(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK):
-        yield chunk
-
-
 def _gunzipped(file: BinaryIO) -> Iterator[bytes]:
     """A gzip file's bytes, all its members one after the other; zlib holds each against its own checksum."""
     inflate = zlib.decompressobj(31)
@@ -427,7 +531,9 @@ def _gunzipped(file: BinaryIO) -> Iterator[bytes]:
                 packed = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
         yield from _held_back(inflate)
     except zlib.error:
-        raise InputError(f"the gzip is damaged (it does not unpack, or its checksum is wrong); {_BAD_TAR}") from None
+        raise InputError(
+            f"the gzip is damaged (it does not unpack, or its checksum is wrong); {_BAD_TAR}"
+        ) from None
     if not inflate.eof:
         raise InputError("the gzip is cut short; send it again")
 
@@ -448,7 +554,12 @@ class _Stream:
             self._held = next(self._chunks, b"")
             self._left -= len(self._held)
             if self._left < 0:
-                raise over_cap("it unpacks to", size_text(self._caps.unpacked), "a submission", "leave out data and weights")
+                raise over_cap(
+                    "it unpacks to",
+                    size_text(self._caps.unpacked),
+                    "a submission",
+                    "leave out data and weights",
+                )
         taken, self._held = self._held[:most], self._held[most:]
         return taken
 
@@ -542,7 +653,9 @@ def _tar_text(raw: bytes) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise InputError(f"{shown(repr(raw)[2:-1])}: the name is not UTF-8; rename it and pack the files again") from None
+        raise InputError(
+            f"{shown(repr(raw)[2:-1])}: the name is not UTF-8; rename it and pack the files again"
+        ) from None
 
 
 def _extended(kind: bytes, stream: _Stream, size: int, name: str) -> dict[str, str]:
@@ -556,7 +669,11 @@ def _extended(kind: bytes, stream: _Stream, size: int, name: str) -> dict[str, s
     if kind in (b"L", b"K"):
         return {"path" if kind == b"L" else "linkpath": _tar_text(block.split(b"\0", 1)[0])}
     pairs = dict(_pax_pairs(block))
-    told = {key: value for key, value in pairs.items() if key in ("path", "size", "linkpath") or key.startswith("GNU.sparse")}
+    told = {
+        key: value
+        for key, value in pairs.items()
+        if key in ("path", "size", "linkpath") or key.startswith("GNU.sparse")
+    }
     if kind == b"g":
         # a name or a size for every entry that follows can only be meant to mislead
         if told:

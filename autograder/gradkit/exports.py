@@ -58,15 +58,20 @@ class ChunkReader:
 def read_metadata(stream: Readable) -> tuple[dict[str, Who], str]:
     """Who handed in which submission; and what is wrong with the file, empty if nothing is.
 
-    The file also holds every result of every attempt, so it may be hundreds of megabytes: its YAML is followed as
-    a stream of events, and nothing is built from them but the few fields wanted. Tags and aliases mean nothing.
-    What was read before a fault is kept.
+    The file also holds every result of every attempt, so it may be hundreds of megabytes: its YAML is followed
+    as a stream of events, and nothing is built from them but the few fields wanted. Tags and aliases mean
+    nothing. What was read before a fault is kept.
     """
     fields: dict[str, dict[tuple, str]] = {}
     try:
         for path, value in _scalars(stream):
             held = fields.setdefault(str(path[0]), {})
-            if len(path) == 4 and path[1] == "submitters" and path[3] in Submitter._fields and path[2] < _MOST_SUBMITTERS:
+            if (
+                len(path) == 4
+                and path[1] == "submitters"
+                and path[3] in Submitter._fields
+                and path[2] < _MOST_SUBMITTERS
+            ):
                 held[path[2], path[3]] = value
             elif path[1:] == ("created_at",):
                 held["created_at",] = value
@@ -81,7 +86,9 @@ def read_metadata(stream: Readable) -> tuple[dict[str, Who], str]:
 
 def _who(fields: dict[tuple, str]) -> Who:
     rows = sorted({key[0] for key in fields if len(key) == 2})
-    submitters = tuple(Submitter(*(fields.get((row, name), "") for name in Submitter._fields)) for row in rows)
+    submitters = tuple(
+        Submitter(*(fields.get((row, name), "") for name in Submitter._fields)) for row in rows
+    )
     return Who(submitters, fields.get(("created_at",), ""))
 
 
@@ -102,7 +109,7 @@ class _Level:
 
 
 def _scalars(stream: Readable) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """The path and the text of each scalar that is a value or an item, in the first document if that is a mapping.
+    """The path and the text of each scalar that is a value or an item, in the first document's mapping.
 
     Keys lose the colon that Ruby puts before a symbol.
     """

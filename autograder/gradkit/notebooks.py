@@ -1,14 +1,14 @@
-"""Student code out of a notebook, as data: which cells count, which statements, and where each line came from.
+"""Student code out of a notebook, as data: which cells and statements count, and where each line came from.
 
-A notebook mixes the work with what looks at it: plots, prints, checks, trial runs. Importing all of it would run
-all of it, and one trial that fails would cost every point. So the module made here holds
+A notebook mixes the work with what looks at it: plots, prints, checks, trial runs. Importing all of it would
+run all of it, and one trial that fails would cost every point. So the module made here holds
 
 - every import, definition and assignment that the wanted functions need, directly or through one another;
 - every other definition, as long as nothing it does while being defined could fail for want of a name;
 - plain constants, and imports of the assignment's libraries;
 
-in the notebook's order, so that the last definition of a name wins, as it does in Jupyter. Everything else is left
-out: expressions, loops, `with` blocks, IPython's magics and shell lines, and nbgrader's locked test cells.
+in the notebook's order, so that the last definition of a name wins, as it does in Jupyter. Everything else is
+left out: expressions, loops, `with` blocks, IPython's magics and shell lines, and nbgrader's locked test cells.
 Nothing is executed, and outputs are never looked at.
 """
 
@@ -36,7 +36,7 @@ _Place = tuple[int, int]  # cell and line in it, both from 1
 class NotebookSource:
     """A notebook's code as a module.
 
-    Cells are numbered as Jupyter numbers them after Restart & Run All: from 1, code cells that hold something.
+    Cells are numbered as Jupyter numbers them after Restart & Run All: code cells that hold something, from 1.
 
     Attributes:
         text: The module, with a newline at its end.
@@ -109,7 +109,7 @@ def read_notebook(
     return _assembled(kept, syntax_error, notes)
 
 
-# --- the file -------------------------------------------------------------------------------------------------
+# --- the file -----------------------------------------------------------------------------------------------
 
 
 class _RawCell(msgspec.Struct):
@@ -142,9 +142,13 @@ class _Cell:
 def _cells(raw: bytes, name: str, caps: Caps) -> list[_Cell]:
     """The code cells that hold something, in order."""
     if len(raw) > caps.notebook:
-        raise over_cap(f"{name}: holds", size_text(caps.notebook), "a notebook", "clear its outputs and save it")
+        raise over_cap(
+            f"{name}: holds", size_text(caps.notebook), "a notebook", "clear its outputs and save it"
+        )
     if raw.count(b'"cell_type"') > caps.entries:
-        raise over_cap(f"{name}: holds", f"{caps.entries:,} cells", "a notebook", "hand in the assignment's notebook")
+        raise over_cap(
+            f"{name}: holds", f"{caps.entries:,} cells", "a notebook", "hand in the assignment's notebook"
+        )
     notebook = _decoded(raw.removeprefix(b"\xef\xbb\xbf"), name)
     if notebook.cells is not None:
         found = notebook.cells
@@ -164,7 +168,9 @@ def _cells(raw: bytes, name: str, caps: Caps) -> list[_Cell]:
         text = _cell_text(cell) if left >= 0 else ""
         size += len(text)
         if left < 0 or size > caps.module:
-            raise over_cap(f"{name}: its code holds", size_text(caps.module), "a module", "leave out tables of data")
+            raise over_cap(
+                f"{name}: its code holds", size_text(caps.module), "a module", "leave out tables of data"
+            )
         if text.strip():
             test, given = _nbgrader_marks(cell.metadata)
             cells.append(_Cell(len(cells) + 1, text, test, given))
@@ -184,11 +190,17 @@ def _decoded(raw: bytes, name: str) -> _RawNotebook:
         except (msgspec.DecodeError, UnicodeError):
             return msgspec.json.decode(_strict_json(raw), type=_RawNotebook)
     except msgspec.ValidationError as error:
-        raise InputError(f"{name}: is not a notebook ({shown(str(error), 120)}); save it from Jupyter as .ipynb") from None
+        raise InputError(
+            f"{name}: is not a notebook ({shown(str(error), 120)}); save it from Jupyter as .ipynb"
+        ) from None
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise InputError(f"{name}: is not a notebook ({shown(str(error), 120)}); save it again and hand that in") from None
+        raise InputError(
+            f"{name}: is not a notebook ({shown(str(error), 120)}); save it again and hand that in"
+        ) from None
     except RecursionError:
-        raise InputError(f"{name}: is not a notebook (it is nested too deeply); save it from Jupyter as .ipynb") from None
+        raise InputError(
+            f"{name}: is not a notebook (it is nested too deeply); save it from Jupyter as .ipynb"
+        ) from None
 
 
 # possessive, so that a string of megabytes costs no memory to pass over
@@ -197,7 +209,7 @@ _SURROGATE = re.compile(rb"(?i)\\ud[89a-f][0-9a-f]{2}")
 
 
 def _strict_json(raw: bytes) -> bytes:
-    """`raw` with what Python's JSON writer allows and JSON does not: NaN, infinities, halves of a surrogate pair."""
+    """`raw` without what Python writes and JSON does not allow: NaN, infinities, halves of surrogate pairs."""
 
     def strict(match: re.Match[bytes]) -> bytes:
         token = match[0]
@@ -239,7 +251,9 @@ def _check_language(raw: msgspec.Raw, name: str) -> None:
         return
     language = metadata.language_info.name or metadata.kernelspec.language or "python"
     if not language.lower().startswith(("python", "ipython", "xpython")):
-        raise InputError(f"{name}: is a notebook for {shown(language, 40)}, not Python; hand in one with a Python kernel")
+        raise InputError(
+            f"{name}: is a notebook for {shown(language, 40)}, not Python; hand in one with a Python kernel"
+        )
 
 
 class _Nbgrader(msgspec.Struct):
@@ -263,9 +277,17 @@ def _nbgrader_marks(raw: msgspec.Raw) -> tuple[bool, bool]:
     return marks.grade, marks.locked and not marks.grade
 
 
-# --- IPython's own syntax -------------------------------------------------------------------------------------
+# --- IPython's own syntax -----------------------------------------------------------------------------------
 
-_BODY_RUNS = ("time", "timeit", "capture", "prun", "memit", "mprun", "lprun")  # cell magics around ordinary code
+_BODY_RUNS = (
+    "time",
+    "timeit",
+    "capture",
+    "prun",
+    "memit",
+    "mprun",
+    "lprun",
+)  # cell magics around ordinary code
 _MAGIC_LINE = re.compile(r"\s*(?:[%!]|\?{1,2}[\w.*]|[\w.*\[\]]+\?{1,2}\s*$)")
 _MAGIC_VALUE = re.compile(r"\s*[A-Za-z_][\w.,\s\[\]]*=\s*[%!]")
 
@@ -280,7 +302,8 @@ def _without_cell_magic(cell: _Cell, wanted: Collection[str], notes: list[str]) 
     if magic in _BODY_RUNS:
         return ["" if i == first else line for i, line in enumerate(lines)]
     if defines := _defined_by_look(cell.text, wanted):
-        notes.append(f"cell {cell.number} is a %%{magic} cell and was not read, though it writes {', '.join(sorted(defines))}")
+        written = ", ".join(sorted(defines))
+        notes.append(f"cell {cell.number} is a %%{magic} cell and was not read, though it writes {written}")
     return [""] * len(lines)
 
 
@@ -342,11 +365,17 @@ def _defined_by_look(text: str, wanted: Collection[str]) -> frozenset[str]:
     return frozenset(name for pair in found for name in pair) & frozenset(wanted)
 
 
-# --- statements -----------------------------------------------------------------------------------------------
+# --- statements ---------------------------------------------------------------------------------------------
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
-_NAMED_IN_NOTES = {ast.For: "a loop", ast.While: "a loop", ast.With: "a with block", ast.If: "an if block", ast.Try: "a try block"}
+_NAMED_IN_NOTES = {
+    ast.For: "a loop",
+    ast.While: "a loop",
+    ast.With: "a with block",
+    ast.If: "an if block",
+    ast.Try: "a try block",
+}
 _ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign, *filter(None, [getattr(ast, "TypeAlias", None)]))
 
 
@@ -355,8 +384,8 @@ class _Unit:
     """One statement at the top level of a cell.
 
     Attributes:
-        kind: `import`, `definition`, `assignment`, `block` (an `if` or `try` made of those), or empty for what is
-            never kept.
+        kind: `import`, `definition`, `assignment`, `block` (an `if` or `try` made of those), or empty for what
+            is never kept.
         binds: Names it gives a value to.
         extends: Names whose object it changes, as `cache["x"] = 1` and `Layer.forward = forward` do.
         now: Names it needs while it is executed.
@@ -390,7 +419,10 @@ def _units(tree: ast.Module, lines: Sequence[str], cell: _Cell, own: str) -> Ite
         text[-1] = text[-1].encode()[: node.end_col_offset].decode()
         text[0] = text[0].encode()[column:].decode()
         places = [(piece, (cell.number, line + k)) for k, piece in enumerate(text)]
-        yield _described(node, places, cell.given)
+        try:
+            yield _described(node, places, cell.given)
+        except RecursionError:  # thousands of branches of one `if`
+            yield _Unit(node, "", places, cell.given)
 
 
 def _start(node: ast.stmt) -> _Place:
@@ -407,24 +439,47 @@ def _described(node: ast.stmt, places: list[tuple[str, _Place]], given: bool) ->
     try:
         table = symtable.symtable("\n".join(piece for piece, _ in places), "cell", "exec")
     except (SyntaxError, RecursionError, MemoryError, ValueError):
-        # such as a `return` outside of any function: kept if it defines something, so that it is told on import
+        # such as two arguments of one name: kept if it defines something, so that it is told on import
         names = frozenset(inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
         bound = frozenset([node.name]) if isinstance(node, _DEFINITIONS) else names
         return _Unit(node, kind, places, given, bound, extends, frozenset(), names)
-    binds = frozenset(s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace())
+    binds = frozenset(
+        s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()
+    )
     now = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
     later: set[str] = set()
     for child in table.get_children():
         _needs(child, now, later, inside=False)
-    star = any(alias.name == "*" for inner in ast.walk(node) if isinstance(inner, ast.ImportFrom) for alias in inner.names)
-    return _Unit(node, kind, places, given, binds, extends, frozenset(now), frozenset(later), frozenset(_modules(node)), star)
+    star = any(
+        alias.name == "*"
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.ImportFrom)
+        for alias in inner.names
+    )
+    return _Unit(
+        node,
+        kind,
+        places,
+        given,
+        binds,
+        extends,
+        frozenset(now),
+        frozenset(later),
+        frozenset(_modules(node)),
+        star,
+    )
 
 
 def _needs(table: symtable.SymbolTable, now: set[str], later: set[str], *, inside: bool) -> None:
-    """Add the global names that a function or a class refers to. A class's body is executed at once, a function's when called."""
+    """Add the global names that a function or a class refers to.
+
+    A class's body is executed at once, a function's when it is called.
+    """
     inside = inside or table.get_type() == "function"
     held = later if inside else now
-    held.update(symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced())
+    held.update(
+        symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced()
+    )
     for child in table.get_children():
         _needs(child, now, later, inside=inside)
 
@@ -442,7 +497,7 @@ def _kind(node: ast.stmt) -> str:
 
 
 def _is_guard(node: ast.stmt) -> bool:
-    """Whether it is `if __name__ == ...` or `if TYPE_CHECKING`, neither of which is for an imported module."""
+    """Whether it is `if __name__ == ...` or `if TYPE_CHECKING`, neither of which an imported module runs."""
     test = getattr(node, "test", None)
     names = {inner.id for inner in ast.walk(test) if isinstance(inner, ast.Name)} if test else set()
     names |= {inner.attr for inner in ast.walk(test) if isinstance(inner, ast.Attribute)} if test else set()
@@ -455,7 +510,9 @@ def _inner(node: ast.If | ast.Try) -> list[ast.stmt]:
 
 
 def _fits_block(node: ast.stmt) -> bool:
-    if isinstance(node, (ast.Pass, ast.Raise)) or (isinstance(node, ast.Expr) and isinstance(node.value, (ast.Constant, ast.Call))):
+    if isinstance(node, (ast.Pass, ast.Raise)) or (
+        isinstance(node, ast.Expr) and isinstance(node.value, (ast.Constant, ast.Call))
+    ):
         return True
     return bool(_kind(node))
 
@@ -485,12 +542,12 @@ def _modules(node: ast.stmt) -> set[str]:
     return set()
 
 
-# --- what is kept ---------------------------------------------------------------------------------------------
+# --- what is kept -------------------------------------------------------------------------------------------
 
 # imported without being needed only where that can't fail or take long
 _HARMLESS = frozenset(
-    "__future__ abc collections collections.abc copy dataclasses enum functools heapq itertools json math operator"
-    " random re statistics string time types typing warnings".split()
+    "__future__ abc collections collections.abc copy dataclasses enum functools heapq itertools json math"
+    " operator random re statistics string time types typing warnings".split()
 )
 _IN_LIBRARIES = frozenset("numpy torch torch.nn torch.nn.functional".split())
 
@@ -502,10 +559,17 @@ def _kept(units: list[_Unit], wanted: frozenset[str], libraries: frozenset[str])
     imported = {name for unit in usable if unit.kind == "import" for name in unit.binds}
     keep: set[int] = set()
     for unit in usable:
-        if unit.binds & needed or (unit.extends - imported) & needed or unit.star or "__future__" in unit.modules:
+        if (
+            unit.binds & needed
+            or (unit.extends - imported) & needed
+            or unit.star
+            or "__future__" in unit.modules
+        ):
             keep.add(id(unit))
     available = set(dir(builtins)) | {"__name__", "__file__", "__doc__"}
-    available |= {name for unit in usable if id(unit) in keep or _is_harmless(unit, libraries) for name in unit.binds}
+    available |= {
+        name for unit in usable if id(unit) in keep or _is_harmless(unit, libraries) for name in unit.binds
+    }
     for unit in usable:
         if unit.kind == "definition" and unit.now - unit.binds <= available:
             keep.add(id(unit))
@@ -522,13 +586,17 @@ def _kept(units: list[_Unit], wanted: frozenset[str], libraries: frozenset[str])
         if "__future__" in unit.modules:
             return 0
         # a cell of imports that stands below the cell that uses them has been run first all the same
-        return 1 if unit.kind == "import" and not unit.star and all(len(texts[name]) == 1 for name in unit.binds) else 2
+        return (
+            1
+            if unit.kind == "import" and not unit.star and all(len(texts[name]) == 1 for name in unit.binds)
+            else 2
+        )
 
     return sorted(kept, key=rank)
 
 
 def _roots(units: list[_Unit], wanted: frozenset[str]) -> set[str]:
-    """Where need begins: the wanted names and what staff defined; every definition when none of the wanted is there."""
+    """Where need begins: the wanted names and what staff defined; or, without any wanted, every definition."""
     definitions = [unit for unit in units if unit.kind == "definition"]
     bound = {name for unit in units for name in unit.binds}
     if wanted & bound:
@@ -558,7 +626,13 @@ def _is_harmless(unit: _Unit, libraries: frozenset[str]) -> bool:
         allowed = _HARMLESS | {module for module in _IN_LIBRARIES if module.partition(".")[0] in libraries}
         return bool(unit.modules) and unit.modules <= allowed
     value = getattr(unit.node, "value", None)
-    return isinstance(unit.node, (ast.Assign, ast.AnnAssign)) and not unit.now and not unit.extends and value is not None and _is_literal(value)
+    return (
+        isinstance(unit.node, (ast.Assign, ast.AnnAssign))
+        and not unit.now
+        and not unit.extends
+        and value is not None
+        and _is_literal(value)
+    )
 
 
 def _is_literal(node: ast.expr) -> bool:
@@ -579,9 +653,15 @@ def _left_out(units: list[_Unit], kept: list[_Unit], wanted: frozenset[str]) -> 
             continue
         if changed := (unit.binds | (unit.extends & bound)) & used:
             cell, line = unit.lines[0][1]
-            yield f"cell {cell}, line {line}: {what} outside of any function is not run; it sets {shown(', '.join(sorted(changed)))}"
+            names = shown(", ".join(sorted(changed)))
+            yield f"cell {cell}, line {line}: {what} outside of any function is not run; it sets {names}"
 
 
 def _assembled(kept: list[_Unit], syntax_error: SyntaxProblem | None, notes: list[str]) -> NotebookSource:
     pairs = [pair for unit in kept for pair in unit.lines]
-    return NotebookSource("".join(f"{piece}\n" for piece, _ in pairs), tuple(place for _, place in pairs), syntax_error, tuple(notes))
+    return NotebookSource(
+        "".join(f"{piece}\n" for piece, _ in pairs),
+        tuple(place for _, place in pairs),
+        syntax_error,
+        tuple(notes),
+    )

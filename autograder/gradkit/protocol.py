@@ -373,10 +373,16 @@ _READERS: dict[bytes, Callable[[_Reader, int], object]] = {
 
 
 class Deadline:
-    """A total budget of seconds that runs only while the other side is being waited for."""
+    """A total budget of seconds that runs only while the other side is being waited for.
 
-    def __init__(self, seconds: float) -> None:
-        self.left_s = seconds
+    Args:
+        seconds: The budget; infinite for the side that serves.
+        outer: A wider budget that is used up along with this one.
+    """
+
+    def __init__(self, seconds: float, outer: Deadline | None = None) -> None:
+        self.left_s = min(seconds, outer.left_s) if outer else seconds
+        self._outer = outer
 
     def wait(self, poller: select.poll) -> None:
         """Wait until the socket is ready.
@@ -386,9 +392,16 @@ class Deadline:
         """
         begun = time.monotonic()
         ready = self.left_s > 0 and poller.poll(None if math.isinf(self.left_s) else max(1, self.left_s * 1000))
-        self.left_s -= time.monotonic() - begun
+        self.spend(time.monotonic() - begun)
         if not ready:
             raise WorkerTimeout("the time limit passed")
+
+
+    def spend(self, seconds: float) -> None:
+        """Take seconds off this budget and the wider one."""
+        self.left_s -= seconds
+        if self._outer is not None:
+            self._outer.spend(seconds)
 
 
 class Connection:

@@ -1,4 +1,4 @@
-"""Python text out of the bytes of a file that may hold anything, and where it stops being Python. Nothing is run."""
+"""Python text out of the bytes of a file that may hold anything, and where it stops being Python."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _MAGIC = (
 
 
 def what_it_is(head: bytes) -> str:
-    """What a file's first bytes say it is, if it is something that is often handed in by mistake; else empty."""
+    """What a file's first bytes say it is, if that is something often handed in by mistake; else empty."""
     for magic, what in _MAGIC:
         # a name in Python may begin with the letters of some
         if head.startswith(magic) and (not magic.isalnum() or b"\0" in head):
@@ -80,12 +80,16 @@ def read_module(raw: bytes, name: str, caps: Caps = CAPS) -> tuple[str, SyntaxPr
     if len(raw) > caps.module:
         raise over_cap(f"{name}: holds", size_text(caps.module), "a module", "leave out tables of data")
     if what := what_it_is(raw[:512]):
-        advice = "save it with the suffix .ipynb" if what == "a notebook" else "hand in the Python file itself"
+        advice = (
+            "save it with the suffix .ipynb" if what == "a notebook" else "hand in the Python file itself"
+        )
         raise InputError(f"{name}: is {what}, not Python; {advice}")
     text, problem = _decoded(raw, name)
     if "\0" in text:
         raise InputError(f"{name}: holds NUL bytes, so it is not Python text; save it as plain UTF-8 text")
-    strange = sum(text.count(chr(code)) for code in (*range(1, 9), *range(14, 27), 28, 29, 30, 31, 127, 0xFFFD))
+    strange = sum(
+        text.count(chr(code)) for code in (*range(1, 9), *range(14, 27), 28, 29, 30, 31, 127, 0xFFFD)
+    )
     if 10 * strange > len(text):
         raise InputError(f"{name}: is not text, so not Python; hand in the Python file itself")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -96,11 +100,8 @@ def read_module(raw: bytes, name: str, caps: Caps = CAPS) -> tuple[str, SyntaxPr
 
 
 def _decoded(raw: bytes, name: str) -> tuple[str, SyntaxProblem | None]:
-    for mark, encoding in _MARKS:
-        if raw.startswith(mark):
-            break
-    else:
-        mark, encoding = b"", "utf-8"
+    mark, encoding = next((pair for pair in _MARKS if raw.startswith(pair[0])), (b"", "utf-8"))
+    if not mark:
         cookie, line = _cookie(raw)
         if cookie:
             try:
@@ -108,7 +109,9 @@ def _decoded(raw: bytes, name: str) -> tuple[str, SyntaxProblem | None]:
             except (LookupError, ValueError):
                 encoding = ""
             if not _ENCODINGS.fullmatch(encoding):
-                problem = SyntaxProblem(name, line, f"unknown encoding {shown(cookie, 40)}; save the file as UTF-8")
+                problem = SyntaxProblem(
+                    name, line, f"unknown encoding {shown(cookie, 40)}; save the file as UTF-8"
+                )
                 return raw.decode("utf-8", "replace"), problem
     body = raw[len(mark) :] if encoding == "utf-8" else raw
     try:
@@ -138,11 +141,15 @@ def parse(text: str, name: str, caps: Caps = CAPS) -> ast.Module | SyntaxProblem
     check_size(text, name, caps)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # such as an invalid escape in a string: harmless, and not ours to print
+            warnings.simplefilter(
+                "ignore"
+            )  # such as an invalid escape in a string: harmless, and not ours to print
             return ast.parse(text)
     except SyntaxError as error:
         last = text.count("\n") + 1
-        return SyntaxProblem(name, min(max(error.lineno or 1, 1), last), shown(error.msg or "invalid syntax", 120))
+        return SyntaxProblem(
+            name, min(max(error.lineno or 1, 1), last), shown(error.msg or "invalid syntax", 120)
+        )
     except (RecursionError, MemoryError):
         return SyntaxProblem(name, 1, "an expression is nested too deeply to be parsed")
     except ValueError as error:  # NUL bytes, on some versions
@@ -152,4 +159,6 @@ def parse(text: str, name: str, caps: Caps = CAPS) -> ast.Module | SyntaxProblem
 def check_size(text: str, name: str, caps: Caps = CAPS) -> None:
     """Refuse what would take too much memory to parse."""
     if len(text) > caps.tokens and sum(1 for _ in re.finditer(r"\w+|[^\w\s]", text)) > caps.tokens:
-        raise over_cap(f"{name}: holds", f"{caps.tokens:,} words and signs", "a module", "leave out tables of data")
+        raise over_cap(
+            f"{name}: holds", f"{caps.tokens:,} words and signs", "a module", "leave out tables of data"
+        )

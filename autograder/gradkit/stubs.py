@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from gradkit.errors import AuthoringError
@@ -18,13 +19,14 @@ _BEGIN = re.compile(r"^(?P<indent>[ \t]*)# BEGIN SOLUTION(?:[ \t]+(?P<task>\S+))
 _END = re.compile(r"^[ \t]*# END SOLUTION(?:[ \t]+(?P<task>\S+))?[ \t]*$")
 
 
-def cut_stub(source: str, *, path: Path, tasks: list[str]) -> str:
+def cut_stub(source: str, *, path: Path, tasks: list[str], written: Collection[str] = ()) -> str:
     """The stub cut from a reference's text.
 
     Args:
         source: Text of the reference.
         path: Its file, named in errors.
         tasks: Ids of the manifest's tasks; each must have a block.
+        written: Tasks whose blocks are kept, for the half-done work of a sample student.
 
     Raises:
         AuthoringError: For a marker without its partner, nested, or naming no task; for a task without a block;
@@ -42,7 +44,7 @@ def cut_stub(source: str, *, path: Path, tasks: list[str]) -> str:
                 raise AuthoringError(f"{path}:{number}: BEGIN SOLUTION must name a task, got {task}; tasks: {', '.join(tasks)}")
             begin = (number, match["indent"], task)
             cut.add(task)
-            if match["indent"]:
+            if match["indent"] and task not in written:
                 kept.append(f"{match['indent']}# YOUR CODE HERE")
                 kept.append(f'{match["indent"]}raise NotImplementedError("task {task} is not written yet")')
         elif match := _END.match(line):
@@ -51,7 +53,7 @@ def cut_stub(source: str, *, path: Path, tasks: list[str]) -> str:
             if match["task"] not in (None, begin[2]):
                 raise AuthoringError(f"{path}:{number}: END SOLUTION {match['task']} closes BEGIN SOLUTION {begin[2]} of line {begin[0]}")
             begin = None
-        elif begin is None:
+        elif begin is None or begin[2] in written:
             kept.append(line)
     if begin is not None:
         raise AuthoringError(f"{path}:{begin[0]}: BEGIN SOLUTION {begin[2]} has no END SOLUTION")

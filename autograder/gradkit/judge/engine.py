@@ -239,8 +239,7 @@ class Judge:
             name = error.name
             return CaseResult("", Outcome.FAILED, summary=f"{self.assignment.manifest.module} defines no {name}: is it deleted, renamed or inside another function?")
         if isinstance(error, WorkerTimeout):
-            limit = self.assignment.manifest.timeout_s
-            return CaseResult("", Outcome.TIMEOUT, summary=f"no answer within the time limit of {limit:g} s")
+            return CaseResult("", Outcome.TIMEOUT, summary=f"{error} (a check has {self.assignment.manifest.timeout_s:g} s)")
         if isinstance(error, WorkerCrashed):
             return CaseResult("", Outcome.CRASHED, summary=str(error))
         if isinstance(error, ProtocolError):

@@ -88,12 +88,12 @@ def require(isolation: Isolation, secrets: list[Path]) -> None:
             "docker run --rm --network none -v SUBMISSIONS:/submissions -v OUT:/out IMAGE grade ID /submissions --out /out"
         )
     if isolation.level == "separate-user":
-        blocked = unreadable_ancestor(Path(sys.prefix)) or unreadable_ancestor(Path(sys.base_prefix))
-        if blocked is not None:
-            raise IsolationError(
-                f"{blocked} keeps other users out, so a worker could not read the Python that runs this ({sys.prefix}): "
-                f"use an environment in a folder that all users may enter, such as one made by /usr/bin/python3 -m venv"
-            )
+        for needed in (Path(sys.prefix), Path(sys.base_prefix), Path(coursekit.__file__).parent):
+            if (blocked := unreadable_ancestor(needed)) is not None:
+                raise IsolationError(
+                    f"{blocked} keeps other users out, so a worker could not read {needed}: use an environment that all "
+                    "users may enter, as `make install` makes with /usr/bin/python3"
+                )
         if not isolation.landlock_abi:
             for secret in secrets:
                 if secret.exists() and unreadable_ancestor(secret) is None:

@@ -27,6 +27,7 @@ from gradkit.worker.zygote import Ended, EndRequest, Spawned, SpawnRequest
 START_TIMEOUT_S = 120.0  # for the zygote's imports on a slow disk
 ENTER_TIMEOUT_S = 30.0  # for a fork to enter its sandbox on a loaded machine
 GRACE_S = 0.25  # for a worker that hung up to finish exiting
+TOTAL_LIMITS = 6  # time limits of a check that all checks of one submission may wait together
 OUTPUT_KEPT = 8192  # bytes of what a submission prints
 
 
@@ -129,17 +130,20 @@ class SubmissionSubject:
         self._work_dir: Path | None = None
         self._loaded = False
         self._requests = 0
-        self._deadline = Deadline(zygote.manifest.timeout_s)
+        self._total = Deadline(zygote.manifest.timeout_s * TOTAL_LIMITS)
+        self._deadline = Deadline(zygote.manifest.timeout_s, self._total)
         self.cpu_s = 0.0
         self.peak_mib = 0.0
         self.flags: set[str] = set()
 
     def begin_case(self) -> None:
-        """Give the next requests a deadline of their own."""
-        self._deadline = Deadline(self._zygote.manifest.timeout_s)
+        """Give the next requests a deadline of their own, within what is left of the submission's."""
+        self._deadline = Deadline(self._zygote.manifest.timeout_s, self._total)
 
     def request(self, kind: Kind, value: object, ask: Ask) -> object:
         """See `Subject.request`. Any `WorkerError` ends the worker; the next case gets a new one."""
+        if self._total.left_s <= 0:
+            raise WorkerTimeout("the time limit of all checks together is used up")
         try:
             if self._connection is None:
                 self._start()

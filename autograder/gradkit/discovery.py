@@ -1,0 +1,426 @@
+"""Finds the submissions that the arguments of a command stand for, and gives each a name of its own.
+
+Only listings are read here, and an export's metadata; what a submission holds is looked at one by one, by `intake`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from gradkit.archives import (
+    CAPS,
+    Caps,
+    Record,
+    Span,
+    error_text,
+    file_chunks,
+    is_noise,
+    open_regular,
+    read_member,
+    shown,
+    zip_directory,
+    zip_records,
+)
+from gradkit.errors import InputError
+from gradkit.exports import METADATA, ChunkReader, Submitter, Who, read_metadata
+from gradkit.manifest import Manifest
+
+TAKEN_NAMES = ("report", "grades.csv", "run.json")  # what a batch writes beside its submissions' folders
+
+_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip", ".py", ".ipynb")
+ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
+_KEPT_BY_STAFF = (".csv", ".tsv", ".xlsx", ".json", ".yml", ".yaml", ".toml", ".md", ".log", ".html")
+_LONGEST_NAME = 80
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One submission, not yet opened.
+
+    Attributes:
+        name: Unique in the batch and fit for a file. It may begin with `=`, which a CSV writer must guard.
+        source: The file, folder or archive that holds it.
+        submitters: Who handed it in, where an export says so.
+        created_at: When, as the export writes it.
+        folder: For a submission of an export zip: its folder there, with a slash at the end.
+        spans: And where the zip's directory lists its files, so that no one else's are looked at.
+        shift: What was put before that zip.
+    """
+
+    name: str
+    source: Path
+    submitters: tuple[Submitter, ...] = ()
+    created_at: str = ""
+    folder: str = ""
+    spans: tuple[Span, ...] = ()
+    shift: int = 0
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A submission that can't be graded: a row of the table with one line saying why."""
+
+    name: str
+    reason: str
+    submitters: tuple[Submitter, ...] = ()
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What the arguments hold. `notes`, for whoever runs the batch, say which names were changed and what was
+    passed over.
+    """
+
+    submissions: tuple[Submission, ...]
+    refused: tuple[Refused, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def discover(paths: Sequence[Path], manifest: Manifest, *, caps: Caps = CAPS) -> Discovery:
+    """Find the submissions that the arguments of a command stand for.
+
+    An argument is a submission (a .py, an .ipynb, a .zip, a .tar.gz, or a folder that holds the module or a
+    notebook), a folder of submissions, or a Gradescope export. Nothing but listings is read.
+
+    Args:
+        paths: As given on the command line.
+        manifest: Of the assignment: its module's name tells a submission from a folder of submissions.
+        caps: Limits on what is read.
+
+    Raises:
+        InputError: For no argument at all, or one that is not there.
+    """
+    if not paths:
+        raise InputError(
+            "no submission given: name a .py, .ipynb, .zip or .tar.gz, a folder, or a Gradescope export"
+        )
+    arguments = [_Argument.read(Path(path), manifest, caps) for path in _without_repeats(paths)]
+    # A student's archive that looks like an export could hand in under the names of others, so it is only taken
+    # for one when it doesn't stand among single submissions
+    mixed = any(one.export for one in arguments) and not all(one.export for one in arguments)
+    items: list[Submission | Refused] = []
+    notes: list[str] = []
+    for argument in arguments:
+        if argument.export and mixed:
+            reason = f"holds a {METADATA}, as a Gradescope export does: grade an export by itself"
+            items.append(Refused(_label(argument.path), reason))
+        else:
+            items += argument.items
+            notes += argument.notes
+    return _named(items, notes)
+
+
+def _without_repeats(paths: Sequence[Path]) -> list[Path]:
+    """The arguments with each file or folder once, in order."""
+    seen: dict[str, Path] = {}
+    for path in paths:
+        seen.setdefault(os.path.abspath(path), path)
+    return list(seen.values())
+
+
+@dataclass(frozen=True)
+class _Argument:
+    path: Path
+    items: list[Submission | Refused]
+    notes: list[str]
+    export: bool = False
+
+    @classmethod
+    def read(cls, path: Path, manifest: Manifest, caps: Caps) -> _Argument:
+        try:
+            mode = path.lstat().st_mode
+        except (OSError, ValueError) as error:
+            raise InputError(f"{shown(str(path), 200)}: {error_text(error)}; check the path") from None
+        if stat.S_ISDIR(mode):
+            return _folder_argument(path, manifest, caps)
+        if stat.S_ISREG(mode) and suffix_of(path.name) == ".zip" and (export := _zip_export(path, caps)):
+            return export
+        return cls(path, [_one(path)], [])
+
+
+def suffix_of(name: str) -> str:
+    """Which of the suffixes of a submission `name` ends in, or empty."""
+    return next((suffix for suffix in _SUFFIXES if name.lower().endswith(suffix)), "")
+
+
+def _label(path: Path) -> str:
+    """A submission's name before names are made safe and unique: its folder's, or its file's without suffix."""
+    name = path.name if path.name not in ("", "..") else path.resolve().name
+    return name[: len(name) - len(suffix_of(name))] if not path.is_dir() else name
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Sorts submission_9 before submission_10."""
+    pieces = re.split(r"(\d+)", name.lower(), flags=re.ASCII)
+    return [
+        (1, int(piece), "") if i % 2 and len(piece) < 30 else (0, 0, piece) for i, piece in enumerate(pieces)
+    ]
+
+
+def _listing(folder: Path) -> list[os.DirEntry]:
+    with os.scandir(folder) as entries:
+        return sorted(
+            (entry for entry in entries if not is_noise((entry.name,))),
+            key=lambda entry: (_natural(entry.name), entry.name),
+        )
+
+
+def _folder_argument(path: Path, manifest: Manifest, caps: Caps, depth: int = 1) -> _Argument:
+    """A folder is an export, one submission, a folder around one of these, or many: tried in this order."""
+    label = _label(path)
+    try:
+        entries = _listing(path)
+        folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        files = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+    except OSError as error:
+        return _Argument(path, [Refused(label, f"the folder can't be read ({error_text(error)})")], [])
+    if not entries:
+        return _Argument(path, [Refused(label, "the folder is empty")], [])
+    if METADATA in files:
+        return _folder_export(path, folders, files, caps)
+    if _is_one_submission(files, folders, manifest):
+        return _Argument(path, [Submission(label, path)], [])
+    if len(entries) == 1 and folders and depth < caps.depth:
+        inner = _folder_argument(path / folders[0], manifest, caps, depth + 1)
+        if len(inner.items) == 1 and not inner.export:
+            return _Argument(path, [replace(inner.items[0], name=label)], inner.notes)
+        return inner
+    if len(entries) == 1 and files and suffix_of(files[0]) == ".zip":
+        return _Argument.read(path / files[0], manifest, caps)
+    left_out = [
+        name for name in files if name.lower().endswith(_KEPT_BY_STAFF) or name.lower().startswith("readme")
+    ]
+    items = [_one(path / entry.name) for entry in entries if entry.name not in left_out]
+    notes = [f"{shown(str(path / name), 200)} is not a submission and was passed over" for name in left_out]
+    if not items:
+        return _Argument(path, [Refused(label, f"holds no submission, only {some_of(left_out)}")], [])
+    return _Argument(path, items, notes)
+
+
+def _is_one_submission(files: Sequence[str], folders: Sequence[str], manifest: Manifest) -> bool:
+    """Whether a folder with these entries is what one student handed in."""
+    wanted = {manifest.module.lower(), notebook_name(manifest).lower()}
+    if any(name.lower() in wanted for name in files):
+        return True
+    if any(name.lower().endswith(ARCHIVES) for name in files):
+        return False
+    notebooks = [name for name in files if name.lower().endswith(".ipynb")]
+    modules = [name for name in files if name.lower().endswith(".py")]
+    if len(notebooks) == 1 and not modules and not folders:
+        return True
+    return len([name for name in modules if is_near(name, manifest)]) == 1
+
+
+def _one(path: Path) -> Submission | Refused:
+    """A single entry as a submission."""
+    label = _label(path)
+    try:
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            # inside a folder that students filled, a link could lead to the reference
+            return Refused(label, "is a symbolic link; point at the file or folder itself")
+        if stat.S_ISDIR(mode):
+            entries = _listing(path)
+            # Moodle puts each student's archive into a folder with the student's name
+            if (
+                len(entries) == 1
+                and entries[0].is_file(follow_symlinks=False)
+                and entries[0].name.lower().endswith(ARCHIVES)
+            ):
+                return Submission(label, path / entries[0].name)
+            return Submission(label, path)
+    except OSError as error:
+        return Refused(label, f"can't be read ({error_text(error)})")
+    if not stat.S_ISREG(mode):
+        return Refused(label, "is a device or a pipe, not a file")
+    if not suffix_of(path.name):
+        return Refused(path.name, "is not a submission: hand in a .py, .ipynb, .zip or .tar.gz, or a folder")
+    return Submission(label, path)
+
+
+# --- Gradescope exports -------------------------------------------------------------------------------------
+
+
+def _folder_export(path: Path, folders: list[str], files: list[str], caps: Caps) -> _Argument:
+    found = {name: Submission(name, path / name) for name in folders}
+    try:
+        with open_regular(path / METADATA) as file:
+            known, problem = read_metadata(ChunkReader(file_chunks(file), caps.metadata))
+    except InputError as error:
+        known, problem = {}, str(error)
+    return _export(path, found, [name for name in files if name != METADATA], known, problem)
+
+
+def _zip_export(path: Path, caps: Caps) -> _Argument | None:
+    """The submissions of a Gradescope export; None for any other zip, and for one that can't be listed."""
+    try:
+        with open_regular(path) as file:
+            directory = zip_directory(file)
+            metadata = _find_metadata(file, directory.span, directory.shift)
+            if metadata is None:
+                return None
+            root = metadata.name.replace("\\", "/")[: -len(METADATA)]
+            spans, files = _spans_by_folder(file, directory.span, directory.shift, root)
+            known, problem = read_metadata(ChunkReader(read_member(file, metadata), caps.metadata))
+    except (InputError, OSError):
+        return None  # it is told where the submission is opened
+    found = {
+        name: Submission(name, path, folder=f"{root}{name}/", spans=tuple(held), shift=directory.shift)
+        for name, held in sorted(spans.items(), key=lambda pair: _natural(pair[0]))
+        if not is_noise((name,))
+    }
+    return _export(
+        path, found, [name for name in files if name != METADATA and not is_noise((name,))], known, problem
+    )
+
+
+def _find_metadata(file: BinaryIO, span: Span, shift: int) -> Record | None:
+    """The metadata's entry: at the zip's root, else in its one folder that holds it."""
+    nested: list[Record] = []
+    for record in zip_records(file, span, shift):
+        name = record.name.replace("\\", "/")
+        if name == METADATA:
+            return record
+        if name.endswith("/" + METADATA) and name.count("/") == 1 and not is_noise(name.split("/")):
+            nested.append(record)
+    return nested[0] if len(nested) == 1 else None
+
+
+def _spans_by_folder(
+    file: BinaryIO, span: Span, shift: int, root: str
+) -> tuple[dict[str, list[Span]], list[str]]:
+    """Where each folder under `root` is listed, neighbours joined: a zip lists a folder's files together."""
+    spans: dict[str, list[Span]] = {}
+    files: list[str] = []
+    for record in zip_records(file, span, shift):
+        name = record.name.replace("\\", "/")
+        if not name.startswith(root):
+            continue
+        first, slash, _ = name[len(root) :].partition("/")
+        if not slash:
+            files.append(first)
+            continue
+        held = spans.setdefault(first, [])
+        if held and held[-1].start + held[-1].length == record.span.start:
+            held[-1] = Span(held[-1].start, held[-1].length + record.span.length)
+        else:
+            held.append(record.span)
+    spans.pop("", None)
+    return spans, [name for name in files if name]
+
+
+def _export(
+    path: Path, found: dict[str, Submission], files: list[str], known: dict[str, Who], problem: str
+) -> _Argument:
+    """Folders and metadata of an export brought together; what stands in only one of them is told."""
+    items: list[Submission | Refused] = []
+    notes: list[str] = []
+    if problem:
+        notes.append(f"{METADATA}: {problem}; graded all the same, without all students' names")
+    for name, submission in found.items():
+        who = known.get(name)
+        if who is None and not name.startswith("submission_"):
+            notes.append(f"{shown(name)} in the export is not a submission and was passed over")
+            continue
+        if who is None and not problem:
+            notes.append(f"{shown(name)} is not in {METADATA}; graded all the same, without a student's name")
+        who = who or Who()
+        items.append(replace(submission, submitters=who.submitters, created_at=who.created_at))
+    for name, who in known.items():
+        if name not in found:
+            items.append(
+                Refused(
+                    name,
+                    f"{METADATA} lists it, but the export has no such folder; export it again",
+                    who.submitters,
+                )
+            )
+    loose = [name for name in files if name not in known]
+    if loose:
+        notes.append(f"files in the export outside of any submission were passed over: {some_of(loose)}")
+    notes.insert(0, f"{shown(path.name)} is a Gradescope export of {len(items):,} submissions")
+    return _Argument(path, items, notes, export=True)
+
+
+# --- names --------------------------------------------------------------------------------------------------
+
+
+def safe_name(raw: str) -> str:
+    """`raw` as a file's name: no separators, no control or direction characters, no leading dot or dash."""
+    text = unicodedata.normalize("NFC", raw[:1000])
+    text = "".join("_" if char in '/\\:*?"<>|' else char for char in text)
+    text = "".join(
+        " " if char.isspace() else char
+        for char in text
+        if char.isspace() or unicodedata.category(char)[0] != "C"
+    )
+    text = re.sub(" +", " ", text).lstrip("-. ")[:_LONGEST_NAME]
+    while len(text.encode()) > 200:
+        text = text[:-1]
+    text = text.rstrip(". ") or "submission"
+    if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", text):
+        text = f"_{text}"
+    return text
+
+
+def _named(items: list[Submission | Refused], notes: list[str]) -> Discovery:
+    """Give every item a name of its own. Names that differ in case alone are one, as some disks have it."""
+    taken: dict[str, str] = {name.casefold(): "the batch's own files" for name in TAKEN_NAMES}
+    named: list[Submission | Refused] = []
+    for item in items:
+        wanted = name = safe_name(item.name)
+        number = 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{wanted}~{number}"
+        source = _source_text(item)
+        if number > 1:
+            notes.append(
+                f"{shown(wanted)} is the name of {taken[wanted.casefold()]}; {source} is called {shown(name)}"
+            )
+        elif name != item.name:
+            notes.append(f"{source} is called {shown(name)}")
+        taken[name.casefold()] = source
+        named.append(replace(item, name=name))
+    return Discovery(
+        tuple(item for item in named if isinstance(item, Submission)),
+        tuple(item for item in named if isinstance(item, Refused)),
+        tuple(notes),
+    )
+
+
+def _source_text(item: Submission | Refused) -> str:
+    if isinstance(item, Refused):
+        return f"{shown(item.name)} (refused)"
+    return shown(f"{item.source}/{item.folder}".rstrip("/"), 200)
+
+
+# --- words --------------------------------------------------------------------------------------------------
+
+
+def notebook_name(manifest: Manifest) -> str:
+    return f"{Path(manifest.module).stem}.ipynb"
+
+
+def is_near(name: str, manifest: Manifest) -> bool:
+    """Whether `name` may be the module misnamed: in case, by a typing error, `NAME (1).py`, `NAME.py.txt`."""
+    lower, wanted = name.lower(), manifest.module.lower()
+    stem = wanted.removesuffix(".py")
+    if lower == wanted or re.fullmatch(
+        rf"{re.escape(stem)}[-_ ]?(\(?\d+\)?|copy|final|v\d+)?(\.py|\.py\.txt|\.txt)", lower
+    ):
+        return True
+    return lower.endswith(".py") and bool(difflib.get_close_matches(lower, [wanted], cutoff=0.75))
+
+
+def some_of(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(shown(name) for name in names[:most]) + more
