@@ -1,0 +1,89 @@
+"""What the kit's own tests share: a small kit to grade with, and ways to run the command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gradkit.errors import IsolationError
+from gradkit.grading import Grade, JudgeClient, scratch_folder
+from gradkit.judge import isolation
+from gradkit.manifest import Assignment, load_assignment
+from gradkit.model import Graded
+from gradkit.scaffold import new_assignment
+from gradkit.worker import sandbox
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def isolation_fault() -> str:
+    """Why no submission can be graded on this machine, or empty."""
+    try:
+        isolation.require(isolation.choose(sandbox.probe()), [])
+    except IsolationError as error:
+        return str(error)
+    return ""
+
+
+@pytest.fixture(scope="session")
+def sandboxed() -> None:
+    """Skip a test that grades where nothing isolates."""
+    if fault := isolation_fault():
+        pytest.skip(f"not run: {fault}")
+
+
+@pytest.fixture(scope="session")
+def small_kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A kit that holds the one assignment that `gradkit new scaling` writes."""
+    root = tmp_path_factory.mktemp("kit")
+    (root / "assignments").mkdir()
+    (root / "solutions").mkdir(mode=0o700)
+    new_assignment(root, "scaling")
+    return root
+
+
+@pytest.fixture(scope="session")
+def scaling(small_kit: Path) -> Assignment:
+    return load_assignment(small_kit, "scaling")
+
+
+@pytest.fixture(scope="session")
+def reference_source(scaling: Assignment) -> str:
+    return scaling.reference.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def grade_source(sandboxed: None, small_kit: Path) -> Iterator[Callable[[str], Graded]]:
+    """Grade the text of a submission to `scaling`; one judge serves the whole session."""
+    with scratch_folder() as scratch, JudgeClient(small_kit, "scaling", scratch) as judge:
+        count = 0
+
+        def grade(source: str, *, seed: int = 1) -> Graded:
+            nonlocal count
+            count += 1
+            folder = scratch / f"source-{count}"
+            folder.mkdir(mode=0o755)
+            module = folder / "scaling.py"
+            module.write_text(source, encoding="utf-8")
+            module.chmod(0o644)
+            collected = Grade(Graded("student01", "scaling", "graded", isolation=judge.isolation), judge.checks)
+            return collected.finish(judge.grade(module, seed, collected.add))
+
+        yield grade
+
+
+@pytest.fixture(scope="session")
+def gradkit() -> Callable[..., subprocess.CompletedProcess]:
+    """Run the command line as a user would."""
+
+    def run(*arguments: object, cwd: Path = ROOT, **options: object) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "gradkit", *map(str, arguments)]
+        environment = {**os.environ, "COLUMNS": "100", "PYTHONUTF8": "1"}
+        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, **options)
+
+    return run

@@ -1,0 +1,561 @@
+"""What is said of wrong arrays is true, found where it is there, and not said where it is not."""
+
+import itertools
+import math
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from coursekit.compare import KINDS, compare
+from coursekit.diagnosis import MAX_ENTRIES
+
+seeds = st.integers(0, 2**32 - 1)
+shapes = st.lists(st.integers(3, 5), min_size=1, max_size=4).map(tuple)
+dtypes = st.sampled_from([np.float64, np.float32])
+
+
+def normal(seed: int, shape: tuple[int, ...], dtype=np.float64) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+def softmax(x: np.ndarray, axis: int) -> np.ndarray:
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+# Found where it is there
+
+
+@given(seeds, shapes, dtypes)
+@settings(max_examples=100, deadline=None)
+def test_negation_is_named(seed, shape, dtype):
+    """An answer with every sign flipped is called negated, in any shape and dtype."""
+    want = normal(seed, shape, dtype)
+
+    assert compare(-want, want).kind == "negated"
+
+
+@given(seeds, shapes, dtypes, st.sampled_from([2, 0.5, 3, 1 / 3, 8, 10, 0.1, math.sqrt(2), -2, -0.5, 1000, 1e-3]))
+@settings(max_examples=100, deadline=None)
+def test_a_plain_factor_is_named(seed, shape, dtype, factor):
+    """A plain multiple is called that, with a factor that is the right one."""
+    want = normal(seed, shape, dtype)
+
+    difference = compare(want * dtype(factor), want)
+
+    assert difference.kind == "scaled"
+    assert factor_in(difference.summary) == pytest.approx(factor, rel=1e-9)
+
+
+def factor_in(summary: str) -> float:
+    """Read the factor that a summary names."""
+    text = re.search(r"is (minus )?(\S+) (times|of) what is due", summary)
+    sign, number = (-1 if text[1] else 1), text[2].strip("()")
+    top, _, bottom = number.partition("/")
+    values = [math.sqrt(int(part.strip("√()"))) if "√" in part else float(part) for part in (top, bottom.strip("()") or "1")]
+    return sign * values[0] / values[1]
+
+
+@given(seeds, st.permutations([3, 5, 7]), st.sampled_from(["n", "1/n", "√n", "1/√n", "n/(n-1)"]), st.integers(0, 2))
+@settings(max_examples=100, deadline=None)
+def test_a_length_is_recognised_in_a_factor(seed, shape, how, axis):
+    """A factor that is an axis's length, its reciprocal or its root is named with that axis."""
+    want = normal(seed, tuple(shape))
+    n = shape[axis]
+    factor = {"n": n, "1/n": 1 / n, "√n": math.sqrt(n), "1/√n": 1 / math.sqrt(n), "n/(n-1)": n / (n - 1)}[how]
+
+    difference = compare(want * factor, want)
+
+    assert difference.kind == "scaled"
+    if not (how == "n/(n-1)" and n == 3):  # 3/2 is plain
+        assert f"the length of axis {axis}" in difference.summary
+
+
+@given(seeds, shapes)
+@settings(max_examples=60, deadline=None)
+def test_an_odd_factor_is_not_given_a_name(seed, shape):
+    """A multiple whose factor means nothing is called a multiple, without a number."""
+    want = normal(seed, shape)
+    factor = np.random.default_rng(seed + 1).uniform(1.1, 5)
+
+    difference = compare(want * factor, want)
+
+    assert difference.kind == "scaled"
+    assert "the same multiple of what is due in every entry" in difference.summary
+
+
+@given(seeds, shapes, st.sampled_from([1.0, -1.0, 0.37, -5.0]))
+@settings(max_examples=60, deadline=None)
+def test_an_offset_is_named(seed, shape, offset):
+    """A constant added everywhere is called an offset, and one is called one."""
+    want = normal(seed, shape)
+
+    difference = compare(want + offset, want)
+
+    assert difference.kind == "offset"
+    assert ("by one" in difference.summary) == (abs(offset) == 1)
+
+
+@given(seeds, st.integers(2, 4), st.integers(3, 5), st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_transpose_is_named_with_its_axes(seed, ndim, n, data):
+    """Exchanging two axes of equal length is called a transpose, with the axes that were exchanged."""
+    want = normal(seed, (n,) * ndim)
+    a, b = sorted(data.draw(st.permutations(range(ndim)))[:2])
+
+    difference = compare(np.swapaxes(want, a, b), want)
+
+    assert difference.kind == "transposed"
+    assert f"axes {a} and {b} exchanged" in difference.summary
+
+
+@given(seeds, st.integers(2, 3), st.integers(2, 6), st.integers(2, 4), st.integers(2, 5))
+@settings(max_examples=60, deadline=None)
+def test_reshaping_for_transposing_is_named(seed, batch, length, heads, width):
+    """Splitting heads by a reshape alone is told from an ordinary wrong answer."""
+    x = normal(seed, (batch, length, heads, width))
+    want = x.transpose(0, 2, 1, 3)
+
+    difference = compare(x.reshape(want.shape), want)
+
+    assert difference.kind == ("transposed" if length == heads else "reshaped")
+    assert "axes 1 and 2 exchanged" in difference.summary
+
+
+@given(seeds, shapes, st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_reversal_is_named_with_its_axis(seed, shape, data):
+    """Reversing one axis is called that."""
+    want = normal(seed, shape)
+    axis = data.draw(st.integers(0, len(shape) - 1))
+
+    difference = compare(np.flip(want, axis), want)
+
+    assert difference.kind == "reversed"
+    assert f"along axis {axis}" in difference.summary
+
+
+@given(seeds, st.lists(st.integers(4, 6), min_size=1, max_size=3), st.sampled_from([1, -1]), st.booleans(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_shift_is_named_with_its_axis_and_direction(seed, shape, step, wraps, data):
+    """A shift by one is called that, wrapping or with anything at the border."""
+    want = normal(seed, tuple(shape))
+    axis = data.draw(st.integers(0, len(shape) - 1))
+    got = np.roll(want, step, axis)
+    if not wraps:
+        edge = [slice(None)] * got.ndim
+        edge[axis] = 0 if step == 1 else -1
+        got[tuple(edge)] = 0
+
+    difference = compare(got, want)
+
+    assert difference.kind == "shifted"
+    assert f"one place {'later' if step == 1 else 'earlier'} than is due along axis {axis}" in difference.summary
+    assert ("wraps" in difference.summary) == wraps
+
+
+@given(seeds, st.integers(4, 6), st.integers(4, 6))
+@settings(max_examples=60, deadline=None)
+def test_a_permutation_of_rows_is_named(seed, rows, columns):
+    """The right rows in another order are called that, and so are right rows with their entries shuffled."""
+    rng = np.random.default_rng(seed)
+    want = rng.normal(size=(rows, columns))
+    order = np.array([1, 0, *range(2, rows)])
+
+    assert "in another order along axis 0" in compare(want[order], want).summary
+    assert "in another order along axis 1" in compare(want.T[:, order], want.T).summary
+
+    shuffled = rng.permuted(want, axis=1)
+    if (np.sort(shuffled) == np.sort(want)).all() and not (shuffled == want).all(1).any():
+        assert compare(shuffled, want).kind in ("order", "reversed", "shifted")
+
+
+@given(seeds, shapes, st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_wrong_region_is_named(seed, shape, data):
+    """An answer that is wrong only at one end of an axis is described by it."""
+    want = normal(seed, shape)
+    axis = data.draw(st.integers(0, len(shape) - 1))
+    where = data.draw(st.sampled_from(["the first", "the last", "all but the first", "all but the last"]))
+    part = {"the first": 0, "the last": -1, "all but the first": slice(1, None), "all but the last": slice(-1)}[where]
+    index = (*[slice(None)] * axis, part)
+    got = want.copy()
+    got[index] += normal(seed + 1, want[index].shape)
+
+    difference = compare(got, want)
+
+    assert difference.kind == "region"
+    assert where in difference.summary
+    assert len(shape) == 1 or f"along axis {axis}" in difference.summary
+
+
+@pytest.mark.parametrize(
+    ("name", "mask"),
+    [
+        ("above the diagonal", lambda r, c: c > r),
+        ("below the diagonal", lambda r, c: c < r),
+        ("on and above the diagonal", lambda r, c: c >= r),
+        ("the diagonal (", lambda r, c: c == r),
+        ("the first diagonal above the main one", lambda r, c: c == r + 1),
+        ("the even indices along axis 2", lambda r, c: c % 2 == 0 + 0 * r),
+        ("the second half along axis 2", lambda r, c: c >= 3 + 0 * r),
+    ],
+)
+def test_regions_of_the_last_two_axes_are_named(name, mask):
+    """Triangles, diagonals, even indices and halves are recognised in every matrix of a batch."""
+    want = normal(0, (2, 6, 6))
+    where = np.broadcast_to(mask(np.arange(6)[:, None], np.arange(6)[None, :]), want.shape)
+    got = np.where(where, want + normal(1, want.shape), want)
+
+    difference = compare(got, want)
+
+    assert difference.kind == "region"
+    assert name in difference.summary
+    assert "where it is zero" in compare(np.where(where, 0.0, want), want).summary
+
+
+@given(seeds, st.integers(2, 4), st.integers(3, 5))
+@settings(max_examples=60, deadline=None)
+def test_normalisation_is_judged(seed, rows, columns):
+    """Rows that should sum to one and don't, or columns that do instead, are told apart."""
+    x = normal(seed, (rows, columns + rows))
+    want = softmax(x, 1)
+
+    assert "not normalised: along axis 1" in compare(np.exp(x), want).summary
+    wrong = compare(softmax(x, 0), want)
+    assert wrong.kind == "unnormalised"
+    assert "sum to 1 along axis 0, and should along axis 1" in wrong.summary
+    shifted = compare(np.log(want) + normal(seed + 1, (rows, 1)), np.log(want))
+    assert shifted.kind == "unnormalised"
+    assert "exponentials" in shifted.summary
+
+
+@given(seeds, st.integers(2, 4), st.integers(3, 5))
+@settings(max_examples=60, deadline=None)
+def test_an_offset_or_factor_of_each_row_is_named(seed, rows, columns):
+    """Rows that are each off by a constant or factor of their own are called that."""
+    want = normal(seed, (rows, columns)) * 2
+    own = np.random.default_rng(seed + 1).uniform(0.2, 0.8, size=(rows, 1))
+
+    offset, factor = compare(want + own, want), compare(want * own, want)
+
+    assert (offset.kind, factor.kind) == ("offset", "scaled")
+    assert "along axis 1, another one for each row" in offset.summary
+    assert "along axis 1, another one for each row" in factor.summary
+
+
+@given(seeds, shapes, st.integers(4, 7))
+@settings(max_examples=60, deadline=None)
+def test_lost_precision_is_named_with_its_digits(seed, shape, digits):
+    """An answer right to some digits is called that, with about that number."""
+    want = normal(seed, shape)
+    got = want * (1 + 10.0**-digits * np.random.default_rng(seed + 1).uniform(-1, 1, size=shape))
+
+    difference = compare(got, want)
+
+    assert difference.kind == "precision"
+    assert abs(int(re.search(r"about (\d+) digits", difference.summary)[1]) - digits) <= 2
+
+
+def test_float32_results_are_recognised():
+    """A result computed in float32 is said to be right to about as many digits as float32 keeps."""
+    want = normal(0, (5, 5))
+
+    difference = compare(want.astype(np.float32).astype(np.float64), want)
+
+    assert difference.kind == "precision"
+    assert "float32" in difference.summary
+
+
+@given(seeds, shapes)
+@settings(max_examples=40, deadline=None)
+def test_zeros_and_constants_are_named(seed, shape):
+    """All zeros, one value everywhere and no variation along an axis are each called that."""
+    want = normal(seed, shape)
+
+    assert compare(np.zeros(shape), want).kind == "zeros"
+    assert compare(np.full(shape, 0.5), want).kind == "constant"
+    if len(shape) > 1 and want.size >= 6:
+        other = normal(seed + 1, (1, *shape[1:]))
+        assert "does not vary along axis 0" in compare(np.broadcast_to(other, shape), want).summary
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (lambda w: 1 - w, "one minus"),
+        (lambda w: 1 / w, "one over"),
+        (np.square, "the square of"),
+        (np.sqrt, "the square root"),
+        (np.log, "the logarithm"),
+        (lambda w: -np.log(w), "minus the logarithm"),
+        (np.exp, "the exponential"),
+    ],
+)
+def test_simple_functions_are_named(function, text):
+    """A standard deviation for a variance, a log-probability for a probability: the function is named."""
+    want = np.random.default_rng(0).uniform(0.1, 0.9, size=(3, 4))
+
+    difference = compare(function(want), want)
+
+    assert difference.kind == "function"
+    assert text in difference.summary
+    assert compare(float(function(0.32171845)), 0.32171845).kind == "function"
+
+
+@given(seeds, shapes, st.sampled_from([np.nan, np.inf, -np.inf]), st.data())
+@settings(max_examples=60, deadline=None)
+def test_non_finite_entries_are_counted(seed, shape, value, data):
+    """NaN and infinity where numbers are due are counted, and so are numbers where infinity is due."""
+    want = normal(seed, shape)
+    n = data.draw(st.integers(1, want.size - 1))
+    got = want.copy()
+    got.flat[np.random.default_rng(seed).permutation(want.size)[:n]] = value
+
+    difference, reverse = compare(got, want), compare(want, got)
+
+    kind = "nan" if np.isnan(value) else "infinite"
+    assert difference.kind == reverse.kind == kind
+    assert f"{n} of {want.size} entries" in difference.summary
+    assert "everything else is right" in difference.summary
+    assert f"is finite in {n} of {want.size} entries" in reverse.summary
+
+
+def test_masks_are_described():
+    """Wrong truth values are called inverted, transposed, or wrong in their region."""
+    mask = np.tril(np.ones((5, 5), bool))
+
+    assert compare(~mask, mask).kind == "negated"
+    assert compare(mask.T, mask).kind == "transposed"
+    assert "the diagonal" in compare(np.tril(mask, -1), mask).summary
+    assert "the first diagonal above the main one" in compare(np.tri(5, 5, 1) > 0, mask).summary
+    assert compare(np.ones((5, 5), bool), mask).kind == "region"
+    wide = np.tri(3, 5, 2) > 0  # the last query is aligned with the last key
+    assert compare(np.tri(3, 5) > 0, wide).kind in ("region", "value")
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "text"),
+    [
+        ((3,), (3, 1), "an axis of length 1 is missing (axis 1), and the values are right otherwise"),
+        ((3, 1), (3,), "an axis of length 1 is too many (axis 1), and the values are right otherwise"),
+        ((1, 3), (3, 1), "an axis of length 1 stands in another place, and the values are right otherwise"),
+        ((12,), (3, 4), "it is flattened, and the values are right otherwise"),
+    ],
+)
+def test_shapes_with_the_right_values_are_described(got, want, text):
+    """A reshaped right answer is called that, and that its values are right."""
+    values = np.arange(float(math.prod(want)))
+
+    assert text in compare(values.reshape(got), values.reshape(want)).summary
+    assert text.split(",")[0] in compare(values.reshape(got) + 1, values.reshape(want)).summary
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "text"),
+    [
+        ((4, 5), (2, 4, 5), "the leading (batch) axis is missing"),
+        ((2, 5), (2, 4, 5), "axis 1 is missing"),
+        ((2, 4, 5), (4, 5), "there is a leading axis too many"),
+        ((2, 4, 5), (2, 5), "axis 1 is one too many"),
+        ((3, 4), (3, 5), "axis 1 is too short by 1"),
+        ((3, 7), (3, 5), "axis 1 is too long by 2"),
+        ((4, 3), (3, 4), "the same axes in another order (axes 0 and 1 exchanged)"),
+    ],
+)
+def test_other_shapes_are_described(got, want, text):
+    """Missing, extra, short and exchanged axes are named."""
+    assert text in compare(normal(0, got), normal(1, want)).summary
+
+
+def test_a_wrong_shape_with_right_values_is_recognised():
+    """A transposed rectangle, and an answer cut at one end, are told from wrong values."""
+    want = normal(0, (4, 6))
+
+    assert "it is the transpose of what is due (axes 0 and 1 exchanged)" in compare(want.T, want).summary
+    assert "it begins right, with entries missing at the end" in compare(want[:, :5], want).summary
+    assert "it ends right, with entries missing at the start" in compare(want[1:], want).summary
+    assert "it begins right, with entries too many at the end" in compare(want, want[:, :5]).summary
+
+
+# Not said where it is not there
+
+
+@given(seeds, shapes, dtypes)
+@settings(max_examples=200, deadline=None)
+def test_unrelated_answers_get_no_diagnosis(seed, shape, dtype):
+    """Independent random numbers are wrong, and nothing else is said of them."""
+    difference = compare(normal(seed, shape, dtype), normal(seed + 1, shape, dtype))
+
+    assert difference.kind == "value"
+
+
+@given(seeds, shapes)
+@settings(max_examples=100, deadline=None)
+def test_noise_gets_no_diagnosis(seed, shape):
+    """One percent of noise on every entry is wrong, and nothing else is said of it."""
+    want = normal(seed, shape)
+
+    assert compare(want * (1 + 0.01 * normal(seed + 1, shape)), want).kind == "value"
+
+
+@given(seeds, st.integers(20, 60), st.integers(2, 10))
+@settings(max_examples=100, deadline=None)
+def test_scattered_errors_are_counted(seed, n, wrong):
+    """Errors in scattered places are counted, and no region is named for them."""
+    rng = np.random.default_rng(seed)
+    want = rng.normal(size=(n, 7))
+    got = want.copy()
+    got.flat[rng.permutation(want.size)[:wrong]] += 1.2345
+
+    difference = compare(got, want)
+
+    assert difference.kind in ("value", "region")
+    assert f"{wrong} of {want.size} entries" in difference.summary
+    if difference.kind == "region":
+        assert_true(difference, got, want)
+
+
+@given(seeds, st.floats(-3, 3), st.floats(-3, 3))
+@settings(max_examples=200, deadline=None)
+def test_single_numbers_are_explained_only_by_telling_evidence(seed, got, want):
+    """Of two unrelated numbers nothing is said but that one is wrong, zero, or the negative of the other."""
+    rng = np.random.default_rng(seed)
+    got, want = got + rng.normal(), want + rng.normal()
+
+    assert compare(got, want).kind in ("value", "precision")
+
+
+@pytest.mark.parametrize(("got", "want"), [(2.0, 1.0), (1.0, 0.5), (0.25, 0.5), (3.0, 6.0), (9.0, 3.0), (10.0, 5.0)])
+def test_simple_numbers_explain_nothing(got, want):
+    """That 2 is twice 1, or 9 the square of 3, is a coincidence and not said."""
+    assert compare(got, want).kind == "value"
+    assert compare(np.array([got]), np.array([want])).kind == "value"
+
+
+def test_constant_arrays_explain_nothing():
+    """Where every entry is alike, a factor and an offset can't be told apart, and neither is named."""
+    assert compare(np.full((3, 3), 2.0), np.full((3, 3), 1.0)).kind == "value"
+    assert compare(np.full((3, 3), 0.7), np.full((3, 3), 0.35)).kind == "value"
+    assert compare(np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])).kind in ("value", "order", "region")
+
+
+def test_two_numbers_exchanged_are_called_another_order():
+    """Of two entries exchanged it can't be said whether they are reversed, shifted or transposed."""
+    want = normal(0, (2,))
+
+    assert compare(want[::-1], want).kind == "order"
+
+
+def test_equally_good_explanations_are_named_together():
+    """An antisymmetric answer with the wrong sign is also transposed: both are said, as one of several."""
+    half = normal(0, (4, 4))
+    want = half - half.T
+
+    difference = compare(-want, want)
+
+    assert difference.kind == "ambiguous"
+    assert "opposite sign" in difference.summary and "transpose" in difference.summary
+
+
+def test_large_arrays_are_only_counted():
+    """Beyond a size, only how many entries are wrong is worked out, so that a diagnosis stays cheap."""
+    want = normal(0, (MAX_ENTRIES // 100 + 1, 100))
+
+    assert compare(-want, want).kind == "value"
+
+
+# True, whatever it is
+
+small = hnp.arrays(np.float64, hnp.array_shapes(min_dims=1, max_dims=3, max_side=4), elements=st.integers(-2, 3).map(float))
+
+
+@given(small, st.data())
+@settings(max_examples=800, deadline=None)
+def test_every_diagnosis_is_literally_true(want, data):
+    """Among small integers, where coincidences abound, whatever is named holds for every coordinate."""
+    change = data.draw(st.sampled_from(["other", "T", "flip", "roll", "neg", "scale", "add", "cell", "shuffle", "row"]))
+    axis = data.draw(st.integers(0, want.ndim - 1))
+    if change == "other":
+        got = data.draw(hnp.arrays(np.float64, want.shape, elements=st.integers(-2, 3).map(float)))
+    elif change == "T":
+        got = want.T if want.T.shape == want.shape else want[::-1]
+    elif change == "flip":
+        got = np.flip(want, axis)
+    elif change == "roll":
+        got = np.roll(want, 1, axis)
+    elif change == "neg":
+        got = -want
+    elif change == "scale":
+        got = want * data.draw(st.sampled_from([2, 0.5, 3, -1, 4]))
+    elif change == "add":
+        got = want + data.draw(st.sampled_from([1, -1, 0.5]))
+    elif change == "shuffle":
+        got = np.random.default_rng(0).permutation(want.ravel()).reshape(want.shape)
+    else:
+        got = want.copy()
+        got[(*[0] * want.ndim,) if change == "cell" else 0] += 1
+
+    difference = compare(got, want)
+
+    assert (difference is None) == np.array_equal(got, want)
+    if difference is not None:
+        assert_true(difference, got, want)
+
+
+def assert_true(difference, got: np.ndarray, want: np.ndarray) -> None:
+    """Assert that what a difference says of two arrays holds, by other means than its own."""
+    text, kind = difference.summary, difference.kind
+    wrong = got != want
+    assert kind in KINDS
+    if kind == "negated":
+        assert np.array_equal(got, -want)
+    elif kind == "zeros":
+        assert not got.any() and want.any()
+    elif kind == "scaled" and "row" not in text and "same multiple" not in text:
+        assert np.allclose(got, factor_in(text) * want)
+    elif kind == "offset" and "row" not in text:
+        assert np.ptp(got - want) < 1e-9
+    elif kind == "transposed":
+        perms = itertools.permutations(range(want.ndim))
+        assert any(want.transpose(p).shape == got.shape and np.array_equal(want.transpose(p), got) for p in perms)
+    elif kind == "reversed":
+        assert np.array_equal(got, np.flip(want, int(re.search(r"axis (\d)", text)[1])))
+    elif kind == "shifted":
+        for axis in map(int, re.findall(r"along axis (\d)", text)):
+            g, w = np.moveaxis(got, axis, 0), np.moveaxis(want, axis, 0)
+            assert np.array_equal(g[1:], w[:-1]) if "later" in text else np.array_equal(g[:-1], w[1:])
+    elif kind in ("order", "reshaped"):
+        assert np.array_equal(np.sort(got, None), np.sort(want, None))
+    elif kind == "function":
+        assert wrong.any()
+    elif kind == "constant":
+        axes = re.findall(r"along axis (\d)", text)
+        assert np.ptp(got) == 0 if not axes else not np.ptp(got, int(axes[0])).any()
+    elif kind == "region":
+        count = re.search(r"\((\d+) of (\d+) entries\)", text)
+        assert (int(count[1]), int(count[2])) == (wrong.sum(), wrong.size)
+        axis = re.search(r"along axis (\d)", text)
+        along = np.moveaxis(wrong, int(axis[1]) if axis else 0, 0)
+        if "all but the first" in text:
+            assert not along[0].any()
+        elif "all but the last" in text:
+            assert not along[-1].any()
+        elif "part: the first along" in text or "part: the first (" in text:
+            assert not along[1:].any()
+        elif "the last along" in text or "the last (" in text:
+            assert not along[:-1].any()
+    elif kind == "value":
+        count = re.search(r"(\d+) of (\d+) entries", text)
+        assert count is None or (int(count[1]), int(count[2])) == (wrong.sum(), wrong.size)
+        if count is None:
+            assert wrong.all()
+    elif kind == "unnormalised":
+        axis = int(re.findall(r"along axis (\d)", text)[-1])
+        log = "exponentials" in text
+        g, w = (np.exp(got), np.exp(want)) if log else (got, want)
+        assert np.allclose(w.sum(axis), 1) and not np.allclose(g.sum(axis), 1)
