@@ -39,11 +39,13 @@ def sandboxed() -> None:
 
 @pytest.fixture(scope="session")
 def small_kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A kit that holds the one assignment that `gradkit new scaling` writes."""
+    """A kit that holds the one assignment that `gradkit new scaling` writes, with a short time limit."""
     root = tmp_path_factory.mktemp("kit")
     (root / "assignments").mkdir()
     (root / "solutions").mkdir(mode=0o700)
     new_assignment(root, "scaling")
+    manifest = root / "assignments" / "scaling" / "assignment.toml"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace("\n\n[[", "\ntimeout_s = 3\n\n[[", 1), encoding="utf-8")
     return root
 
 

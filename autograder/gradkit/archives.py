@@ -1,10 +1,10 @@
-"""Zips, tar archives and folders, read as data and under caps: a file at a time, forwards, with nothing written.
+"""Zips, tar archives and folders, read as data and under caps: a file at a time, with nothing written.
 
 Own readers, not zipfile and tarfile, for three reasons. zipfile turns the whole directory of an archive into
 objects before any of it can be counted, and again for each of the thousands of submissions of one export.
 tarfile reads an extended header of any size into memory. And both have had faults that only a newer Python
-mends, such as a negative size that reads for ever. What is understood here is what course submissions are
-packed with: stored and deflated zip entries (zip64 too), and plain or gzipped tar in its ustar, pax and GNU forms.
+mends, such as a negative size that reads for ever. What is understood here is what submissions are packed
+with: stored and deflated zip entries (zip64 too), and plain or gzipped tar in its ustar, pax and GNU forms.
 
 Declared sizes are never trusted: whoever takes an `Entry` counts its bytes, and the readers hold them against
 what was declared once the last has come. Whatever is wrong with an archive is an InputError of one line.
@@ -63,8 +63,8 @@ class Caps:
 CAPS = Caps()
 
 _NOISE = frozenset(
-    "__macosx .ds_store thumbs.db desktop.ini __pycache__ .ipynb_checkpoints .git .hg .svn .idea .vscode .venv"
-    " .pytest_cache .mypy_cache .ruff_cache .hypothesis".split()
+    "__macosx .ds_store thumbs.db desktop.ini __pycache__ .ipynb_checkpoints .git .hg .svn .idea .vscode"
+    " .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis".split()
 )
 
 
@@ -83,7 +83,7 @@ class Span(NamedTuple):
 
 
 def shown(text: str, limit: int = 80) -> str:
-    """`text` fit for one line of a message: what does not print escaped, the middle of a long one left out."""
+    """`text` fit for one line of a message: unprintable characters escaped, a long one cut."""
     plain = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:4096])
     if len(plain) <= limit:
         return plain
@@ -265,7 +265,7 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class ZipDirectory:
-    """Where a zip's list of entries stands. `shift` is what was put before the archive; no offset counts it."""
+    """Where a zip's list of entries stands. `shift` is what was put before the archive."""
 
     span: Span
     count: int
@@ -372,7 +372,7 @@ def _extra_fields(block: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _widen(value: int, wide: bytes, name: str) -> tuple[int, bytes]:
-    """A size or an offset, from the zip64 field if 32 bits hold only its mark; and what is left of the field."""
+    """A size or an offset, from the zip64 field where 32 bits are not enough; and the rest of the field."""
     if value != 0xFFFFFFFF:
         return value, wide
     if len(wide) < 8:

@@ -28,6 +28,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Grade submis
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+INTERRUPTED = 130  # what typer makes of Ctrl-C
+
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Assignments; all of them when none is named.")]
 Root = Annotated[Path | None, typer.Option("--root", help="The kit's folder; by default the nearest one above the current folder.")]
 
@@ -35,15 +37,10 @@ Root = Annotated[Path | None, typer.Option("--root", help="The kit's folder; by 
 def main() -> None:
     """Entry point: every error that has a message for people ends here, as one line."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
-    except typer.Abort:
-        err.print("stopped")
-        sys.exit(130)
-    except KeyboardInterrupt:
-        err.print("stopped; what was graded is kept, and --resume goes on from there")
-        sys.exit(130)
+        status = app(standalone_mode=False) or 0
+        if status == INTERRUPTED:
+            err.print("stopped; what was graded is kept, and --resume goes on from there")
+        sys.exit(status)
     except InputError as error:
         err.print(f"gradkit: {error}", markup=False)
         sys.exit(2)

@@ -1,6 +1,6 @@
 """Finds the submissions that the arguments of a command stand for, and gives each a name of its own.
 
-Only listings are read here, and an export's metadata; what a submission holds is looked at one by one, by `intake`.
+Only listings are read here, and an export's metadata; what a submission holds is `intake`'s to look at.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ def discover(paths: Sequence[Path], manifest: Manifest, *, caps: Caps = CAPS) ->
             "no submission given: name a .py, .ipynb, .zip or .tar.gz, a folder, or a Gradescope export"
         )
     arguments = [_Argument.read(Path(path), manifest, caps) for path in _without_repeats(paths)]
-    # A student's archive that looks like an export could hand in under the names of others, so it is only taken
-    # for one when it doesn't stand among single submissions
+    # A student's archive that looks like an export could hand in under the names of others, so it is taken
+    # for one only when it doesn't stand among single submissions
     mixed = any(one.export for one in arguments) and not all(one.export for one in arguments)
     items: list[Submission | Refused] = []
     notes: list[str] = []
@@ -152,7 +152,7 @@ def suffix_of(name: str) -> str:
 
 
 def _label(path: Path) -> str:
-    """A submission's name before names are made safe and unique: its folder's, or its file's without suffix."""
+    """A name not yet made safe and unique: the folder's, or the file's without its suffix."""
     name = path.name if path.name not in ("", "..") else path.resolve().name
     return name[: len(name) - len(suffix_of(name))] if not path.is_dir() else name
 
@@ -186,7 +186,7 @@ def _folder_argument(path: Path, manifest: Manifest, caps: Caps, depth: int = 1)
         return _Argument(path, [Refused(label, "the folder is empty")], [])
     if METADATA in files:
         return _folder_export(path, folders, files, caps)
-    if _is_one_submission(files, folders, manifest):
+    if _is_one_submission(path, files, folders, manifest):
         return _Argument(path, [Submission(label, path)], [])
     if len(entries) == 1 and folders and depth < caps.depth:
         inner = _folder_argument(path / folders[0], manifest, caps, depth + 1)
@@ -205,11 +205,12 @@ def _folder_argument(path: Path, manifest: Manifest, caps: Caps, depth: int = 1)
     return _Argument(path, items, notes)
 
 
-def _is_one_submission(files: Sequence[str], folders: Sequence[str], manifest: Manifest) -> bool:
+def _is_one_submission(path: Path, files: Sequence[str], folders: Sequence[str], manifest: Manifest) -> bool:
     """Whether a folder with these entries is what one student handed in."""
-    wanted = {manifest.module.lower(), notebook_name(manifest).lower()}
-    if any(name.lower() in wanted for name in files):
-        return True
+    names = (manifest.module, notebook_name(manifest))
+    if any(name.lower() in map(str.lower, names) for name in files):
+        # a stray file among the folders of a class does not make it one submission
+        return sum(any(os.path.lexists(path / folder / name) for name in names) for folder in folders) < 2
     if any(name.lower().endswith(ARCHIVES) for name in files):
         return False
     notebooks = [name for name in files if name.lower().endswith(".ipynb")]
@@ -374,15 +375,17 @@ def safe_name(raw: str) -> str:
 def _named(items: list[Submission | Refused], notes: list[str]) -> Discovery:
     """Give every item a name of its own. Names that differ in case alone are one, as some disks have it."""
     taken: dict[str, str] = {name.casefold(): "the batch's own files" for name in TAKEN_NAMES}
+    used: dict[str, int] = {}  # the highest number given to each name so far
     named: list[Submission | Refused] = []
     for item in items:
         wanted = name = safe_name(item.name)
-        number = 1
+        number = used.get(wanted.casefold(), 1)
         while name.casefold() in taken:
             number += 1
             name = f"{wanted}~{number}"
+        used[wanted.casefold()] = number
         source = _source_text(item)
-        if number > 1:
+        if name != wanted:
             notes.append(
                 f"{shown(wanted)} is the name of {taken[wanted.casefold()]}; {source} is called {shown(name)}"
             )

@@ -58,8 +58,8 @@ class ChunkReader:
 def read_metadata(stream: Readable) -> tuple[dict[str, Who], str]:
     """Who handed in which submission; and what is wrong with the file, empty if nothing is.
 
-    The file also holds every result of every attempt, so it may be hundreds of megabytes: its YAML is followed
-    as a stream of events, and nothing is built from them but the few fields wanted. Tags and aliases mean
+    The file also holds every result of every attempt, so it may be hundreds of megabytes: it is followed as a
+    stream of YAML events, and nothing is built from them but the few fields wanted. Tags and aliases mean
     nothing. What was read before a fault is kept.
     """
     fields: dict[str, dict[tuple, str]] = {}

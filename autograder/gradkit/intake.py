@@ -1,13 +1,12 @@
 """Lays out one submission as a folder that can be graded. Submissions are data here, never run.
 
-`discover` (of `discovery`) finds the submissions; `materialise` unpacks one of them into a fresh folder, under caps,
-and finds the module in it. What can't be graded is refused in one line, and the batch goes on. Reading archives is
-`archives`' part, reading notebooks that of `notebooks`.
+`discover` (of `discovery`) finds the submissions; `materialise` unpacks one into a fresh folder, under caps,
+and finds the module in it. What can't be graded is refused in one line, and the batch goes on. Reading
+archives is `archives`' part, reading notebooks that of `notebooks`.
 """
 
 from __future__ import annotations
 
-import ast
 import codecs
 import contextlib
 import os
@@ -50,7 +49,7 @@ from gradkit.errors import InputError
 from gradkit.exports import METADATA, Submitter
 from gradkit.manifest import Manifest
 from gradkit.notebooks import NotebookSource, read_notebook
-from gradkit.sourcetext import SyntaxProblem, parse, read_module, what_it_is
+from gradkit.sourcetext import SyntaxProblem, read_module, unwritten, what_it_is
 
 __all__ = [
     "CAPS",
@@ -183,7 +182,7 @@ def _functions(manifest: Manifest) -> set[str]:
 
 
 def _make_readable(folder: Path) -> None:
-    """Let the worker's user read it, and no one write it, whatever the umask."""
+    """Let the worker's user read it, and only this one write it, whatever the umask."""
     for here, _, files in os.walk(folder):
         os.chmod(here, 0o755)
         for name in files:
@@ -395,26 +394,14 @@ class _Chooser:
             return replace(
                 in_module, notes=(*in_module.notes, f"{shown(notebook[-1])} was passed over: {error}")
             )
-        here, there = self._written(in_module), self._written(in_notebook)
-        taken, other, less = (in_notebook, module, here) if there > here else (in_module, notebook, there)
-        if not less:
-            return taken
-        note = f"{taken.origin} was graded; {shown(other[-1])} holds written work too, and was not"
+        left = unwritten(in_module.text, self.wanted)
+        taken, other = (
+            (in_notebook, module)
+            if unwritten(in_notebook.text, self.wanted) < left
+            else (in_module, notebook)
+        )
+        note = f"{taken.origin} was graded; {shown(other[-1])} beside it, with no more written, was not"
         return replace(taken, notes=(*taken.notes, note))
-
-    def _written(self, graded: _Graded) -> int:
-        """How many of the wanted functions are no stubs. A file that does not parse has been worked on."""
-        if graded.problem:
-            return 1
-        tree = parse(graded.text, graded.origin, self.caps)
-        if isinstance(tree, SyntaxProblem):
-            return 1
-        bodies = {
-            node.name: node
-            for node in tree.body
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-        }
-        return sum(name in bodies and not _is_stub(bodies[name]) for name in self.wanted)
 
     def _read(self, parts: _Parts) -> _Graded:
         origin = shown(self.bare or "/".join(parts))
@@ -432,16 +419,6 @@ class _Chooser:
         if parts[-1] != notebook_name(self.manifest) and not self.bare:
             notes = (f"{origin} was taken for {notebook_name(self.manifest)}", *notes)
         return _Graded(parts, origin, notebook.text, notebook.syntax_error, True, notes, notebook)
-
-
-def _is_stub(node: ast.AST) -> bool:
-    """Whether something in `node` still says that it is not written."""
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Raise) and inner.exc is not None:
-            raised = inner.exc.func if isinstance(inner.exc, ast.Call) else inner.exc
-            if isinstance(raised, ast.Name) and raised.id == "NotImplementedError":
-                return True
-    return False
 
 
 def _common_folder(files: Sequence[_Parts]) -> _Parts:

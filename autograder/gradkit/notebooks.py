@@ -7,8 +7,8 @@ run all of it, and one trial that fails would cost every point. So the module ma
 - every other definition, as long as nothing it does while being defined could fail for want of a name;
 - plain constants, and imports of the assignment's libraries;
 
-in the notebook's order, so that the last definition of a name wins, as it does in Jupyter. Everything else is
-left out: expressions, loops, `with` blocks, IPython's magics and shell lines, and nbgrader's locked test cells.
+in the notebook's order, so that the last definition of a name wins, as it does in Jupyter. All else is left
+out: expressions, loops, `with` blocks, IPython's magics and shell lines, and nbgrader's locked test cells.
 Nothing is executed, and outputs are never looked at.
 """
 
@@ -27,7 +27,7 @@ import msgspec
 
 from gradkit.archives import CAPS, Caps, over_cap, shown, size_text
 from gradkit.errors import InputError
-from gradkit.sourcetext import SyntaxProblem, check_size, parse
+from gradkit.sourcetext import SyntaxProblem, check_size, defined_by_look, parse
 
 _Place = tuple[int, int]  # cell and line in it, both from 1
 
@@ -36,7 +36,7 @@ _Place = tuple[int, int]  # cell and line in it, both from 1
 class NotebookSource:
     """A notebook's code as a module.
 
-    Cells are numbered as Jupyter numbers them after Restart & Run All: code cells that hold something, from 1.
+    Cells are numbered as Jupyter does on Restart & Run All: code cells that hold something, from 1.
 
     Attributes:
         text: The module, with a newline at its end.
@@ -94,7 +94,7 @@ def read_notebook(
             tree = parse("\n".join(lines), name, caps)
         if isinstance(tree, SyntaxProblem):
             problem = tree._replace(file=f"{name}, cell {cell.number}")
-            defines = _defined_by_look(cell.text, wanted)
+            defines = defined_by_look(cell.text, wanted)
             broken.append((problem, defines))
             if not defines:
                 notes.append(f"cell {cell.number} was left out: line {problem.line}: {problem.message}")
@@ -102,6 +102,7 @@ def read_notebook(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             units += _units(tree, lines, cell, PurePath(module).stem)
+    units = list(_without_results(units, notes))
     kept = _kept(units, wanted, frozenset(libraries))
     defined = {bound for unit in kept for bound in unit.binds}
     syntax_error = next((problem for problem, defines in broken if defines - defined), None)
@@ -209,7 +210,7 @@ _SURROGATE = re.compile(rb"(?i)\\ud[89a-f][0-9a-f]{2}")
 
 
 def _strict_json(raw: bytes) -> bytes:
-    """`raw` without what Python writes and JSON does not allow: NaN, infinities, halves of surrogate pairs."""
+    """`raw` without what Python writes and JSON forbids: NaN, infinities, halves of surrogate pairs."""
 
     def strict(match: re.Match[bytes]) -> bytes:
         token = match[0]
@@ -301,7 +302,7 @@ def _without_cell_magic(cell: _Cell, wanted: Collection[str], notes: list[str]) 
     magic = re.match(r"%%(\w*)", lines[first])[1]
     if magic in _BODY_RUNS:
         return ["" if i == first else line for i, line in enumerate(lines)]
-    if defines := _defined_by_look(cell.text, wanted):
+    if defines := defined_by_look(cell.text, wanted):
         written = ", ".join(sorted(defines))
         notes.append(f"cell {cell.number} is a %%{magic} cell and was not read, though it writes {written}")
     return [""] * len(lines)
@@ -359,12 +360,6 @@ def _scan(line: str, quote: str, depth: int) -> tuple[str, int, bool]:
     return quote, depth, continued
 
 
-def _defined_by_look(text: str, wanted: Collection[str]) -> frozenset[str]:
-    """The wanted names that a text would define, if it could be parsed."""
-    found = re.findall(r"^[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)|^(\w+)[ \t]*=", text, re.MULTILINE)
-    return frozenset(name for pair in found for name in pair) & frozenset(wanted)
-
-
 # --- statements ---------------------------------------------------------------------------------------------
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -384,10 +379,10 @@ class _Unit:
     """One statement at the top level of a cell.
 
     Attributes:
-        kind: `import`, `definition`, `assignment`, `block` (an `if` or `try` made of those), or empty for what
-            is never kept.
+        kind: `import`, `definition`, `assignment`, `block` (an `if` or `try` made of those), or empty: never
+            kept.
         binds: Names it gives a value to.
-        extends: Names whose object it changes, as `cache["x"] = 1` and `Layer.forward = forward` do.
+        extends: Names whose object it changes, as `cache["x"] = 1` does, or `@add_to(Layer)` over a function.
         now: Names it needs while it is executed.
         later: Names that its functions need when they are called.
     """
@@ -518,7 +513,13 @@ def _fits_block(node: ast.stmt) -> bool:
 
 
 def _extended(node: ast.stmt) -> Iterator[str]:
-    """Names whose attributes or items a statement sets, functions' bodies apart."""
+    """Names whose object a statement changes: by setting attributes or items, or through a decorator."""
+    for decorator in getattr(node, "decorator_list", ()):
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        owner = called.value if isinstance(called, ast.Attribute) else None  # as in `@total.register(int)`
+        for inner in (owner, *getattr(decorator, "args", ())):
+            if isinstance(inner, ast.Name):
+                yield inner.id
     pending: list[ast.AST] = [node]
     while pending:
         inner = pending.pop()
@@ -549,7 +550,25 @@ _HARMLESS = frozenset(
     "__future__ abc collections collections.abc copy dataclasses enum functools heapq itertools json math"
     " operator random re statistics string time types typing warnings".split()
 )
+_FOR_SHOW = frozenset("matplotlib.pyplot pylab matplotlib.pylab IPython.display ipywidgets".split())
 _IN_LIBRARIES = frozenset("numpy torch torch.nn torch.nn.functional".split())
+
+
+def _without_results(units: list[_Unit], notes: list[str]) -> Iterator[_Unit]:
+    """The statements without those like `loss = loss(x)`, which put a result in the function's place."""
+    defined: set[str] = set()
+    for unit in units:
+        if unit.kind == "definition":
+            defined |= unit.binds
+        value = getattr(unit.node, "value", None)
+        called = value.func.id if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) else ""
+        if unit.kind == "assignment" and called in unit.binds & defined:
+            cell, line = unit.lines[0][1]
+            notes.append(
+                f"cell {cell}, line {line}: {called} = {called}(...) would replace it and was left out"
+            )
+            continue
+        yield unit
 
 
 def _kept(units: list[_Unit], wanted: frozenset[str], libraries: frozenset[str]) -> list[_Unit]:
@@ -559,12 +578,8 @@ def _kept(units: list[_Unit], wanted: frozenset[str], libraries: frozenset[str])
     imported = {name for unit in usable if unit.kind == "import" for name in unit.binds}
     keep: set[int] = set()
     for unit in usable:
-        if (
-            unit.binds & needed
-            or (unit.extends - imported) & needed
-            or unit.star
-            or "__future__" in unit.modules
-        ):
+        from_all = unit.star and not unit.modules & _FOR_SHOW  # what it binds is not known
+        if (unit.binds | (unit.extends - imported)) & needed or from_all or "__future__" in unit.modules:
             keep.add(id(unit))
     available = set(dir(builtins)) | {"__name__", "__file__", "__doc__"}
     available |= {
@@ -586,17 +601,14 @@ def _kept(units: list[_Unit], wanted: frozenset[str], libraries: frozenset[str])
         if "__future__" in unit.modules:
             return 0
         # a cell of imports that stands below the cell that uses them has been run first all the same
-        return (
-            1
-            if unit.kind == "import" and not unit.star and all(len(texts[name]) == 1 for name in unit.binds)
-            else 2
-        )
+        alone = all(len(texts[name]) == 1 for name in unit.binds)
+        return 1 if unit.kind == "import" and alone and not unit.star else 2
 
     return sorted(kept, key=rank)
 
 
 def _roots(units: list[_Unit], wanted: frozenset[str]) -> set[str]:
-    """Where need begins: the wanted names and what staff defined; or, without any wanted, every definition."""
+    """Where need begins: the wanted names and what staff defined; without any wanted, every definition."""
     definitions = [unit for unit in units if unit.kind == "definition"]
     bound = {name for unit in units for name in unit.binds}
     if wanted & bound:

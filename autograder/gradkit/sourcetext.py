@@ -6,6 +6,7 @@ import ast
 import codecs
 import re
 import warnings
+from collections.abc import Collection
 from typing import NamedTuple
 
 from gradkit.archives import CAPS, Caps, over_cap, shown, size_text
@@ -162,3 +163,14 @@ def check_size(text: str, name: str, caps: Caps = CAPS) -> None:
         raise over_cap(
             f"{name}: holds", f"{caps.tokens:,} words and signs", "a module", "leave out tables of data"
         )
+
+
+def defined_by_look(text: str, wanted: Collection[str]) -> frozenset[str]:
+    """The wanted names that a text would define, if it could be parsed."""
+    found = re.findall(r"^[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)|^(\w+)[ \t]*=", text, re.MULTILINE)
+    return frozenset(name for pair in found for name in pair) & frozenset(wanted)
+
+
+def unwritten(text: str, wanted: Collection[str]) -> int:
+    """How much of the wanted is not written: names without a definition, and what the stub still raises."""
+    return len(set(wanted) - defined_by_look(text, wanted)) + text.count("raise NotImplementedError")

@@ -229,10 +229,13 @@ class Judge:
         if isinstance(error, SubmissionRaised):
             info = error.info
             where = f"{info.file}:{info.line}" if info.line else ""
-            if "NotImplementedError" in info.bases:
+            if "NotImplementedError" in info.bases and not info.at_import:
                 return CaseResult("", Outcome.NOT_WRITTEN, summary="not written yet", where=where)
             if info.type_name == "Unsendable":
                 return CaseResult("", Outcome.REJECTED, summary=f"the answer can't be read: {info.message}")
+            if info.at_import:  # before any input was there to be told
+                summary = f"importing your file raised {info.type_name} at {where or 'an unknown line'}: {info.message[:200]}"
+                return CaseResult("", Outcome.FAILED, summary=summary, where=where)
             at = f" at {where}" if where else " before reaching your code: compare the signature with the handout's"
             return CaseResult("", Outcome.FAILED, summary=f"your code raised {info.type_name}{at}", detail=info.message[:MAX_DETAIL], where=where)
         if isinstance(error, MissingName):

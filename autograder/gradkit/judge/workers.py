@@ -148,8 +148,7 @@ class SubmissionSubject:
             if self._connection is None:
                 self._start()
             if not self._loaded:
-                self._exchange(Kind.LOAD, None, ask)
-                self._loaded = True
+                self._load(ask)
             return self._exchange(kind, value, ask)
         except WorkerCrashed:
             raise WorkerCrashed(_obituary(self.end(GRACE_S))) from None
@@ -215,6 +214,14 @@ class SubmissionSubject:
             raise ZygoteError(f"a worker could not enter its sandbox: {said or 'it said nothing'}") from None
         if kind != Kind.ENTERED:
             raise ZygoteError("a worker spoke before it entered its sandbox")
+
+    def _load(self, ask: Ask) -> None:
+        try:
+            self._exchange(Kind.LOAD, None, ask)
+        except Raised as raised:
+            raised.at_import = True
+            raise
+        self._loaded = True
 
     def _exchange(self, kind: Kind, value: object, ask: Ask) -> object:
         self._requests += 1

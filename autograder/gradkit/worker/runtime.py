@@ -38,7 +38,10 @@ class Raised(Exception):
         message: Its text, at most 2,000 characters.
         file: Name of the submission's file where it was raised, relative to the submission's folder, or empty.
         line: Line in that file, 0 where unknown.
+        at_import: Raised while the file was imported, before it could know any input.
     """
+
+    at_import = False
 
     def __init__(self, type_name: str, bases: tuple[str, ...], message: str, file: str, line: int) -> None:
         super().__init__(type_name, bases, message, file, line)

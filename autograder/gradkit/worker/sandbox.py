@@ -45,7 +45,7 @@ __all__ = [
 
 Need = Literal["require", "if_available"]
 
-# Before this ABI Landlock lets a process signal others of its own uid.
+# Before this ABI Landlock lets a process signal others of its own uid; then only the filter is in the way.
 SAME_UID_ABI = 6
 
 
@@ -209,8 +209,8 @@ def _python_paths() -> Iterable[str]:
 def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
     """Where `paths` really are, without those that lie below another: each rule costs system calls."""
     kept: list[str] = []
-    for path in sorted({os.path.realpath(path) for path in paths}):
-        # sorted, so the last one kept is the only one that can hold this one
+    for path in sorted({os.path.realpath(path) for path in paths}, key=lambda path: path.split(os.sep)):
+        # sorted by folder, so the last one kept is the only one that can hold this one
         if not kept or os.path.commonpath([kept[-1], path]) != kept[-1]:
             kept.append(path)
     return tuple(kept)
@@ -240,11 +240,12 @@ def _volunteer_for_the_out_of_memory_killer(missing: list[str]) -> None:
 
 def _landlock_ruleset(policy: Policy, missing: list[str]) -> tuple[int, int | None]:
     abi, reason = landlock.abi()
-    if policy.uid is None and 0 < abi < SAME_UID_ABI:
-        abi, reason = 0, f"ABI {abi} lets a worker signal its own user's processes, {SAME_UID_ABI} does not"
     if abi == 0:
         _report_missing("Landlock", reason, policy.landlock, missing)
         return 0, None
+    if policy.uid is None and abi < SAME_UID_ABI:
+        reason = f"this kernel has ABI {abi}, signals are scoped from {SAME_UID_ABI} on"
+        _report_missing("Landlock's scope for signals", reason, policy.landlock, missing)
     rules = [(path, landlock.READ) for path in policy.readable]
     rules += [(path, landlock.WRITE) for path in policy.writable]
     rules.append(("/dev/null", landlock.READ | landlock.WRITE_FILE))  # where honest code silences output
@@ -299,6 +300,6 @@ def _filter(policy: Policy, missing: list[str]) -> bool:
 
 
 def _report_missing(what: str, reason: str, need: Need, missing: list[str]) -> None:
-    if need == "require":
+    if need != "if_available":
         raise SandboxError(f"{what} is required and missing: {reason}")
     missing.append(f"{what}: {reason}")

@@ -1,0 +1,171 @@
+"""What a submission gets, and what its student reads."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gradkit import results
+from gradkit.model import Outcome
+from gradkit.stubs import build_stub
+
+BROKEN_STANDARDISE = "\n\ndef standardise(x, *, eps=1e-5):\n"
+
+
+def outcomes(graded, task):
+    return {result.check.number: result.outcome.value for result in graded.results if result.check.task == task}
+
+
+def hints(graded):
+    return {case.mistake for result in graded.results for case in result.cases if case.mistake}
+
+
+def test_the_reference_gets_full_marks(grade_source, reference_source):
+    """Every check passes on the reference."""
+    graded = grade_source(reference_source)
+
+    assert graded.score == graded.max_score == 100 and graded.status == "graded" and graded.complete
+
+
+def test_the_stub_gets_nothing_and_is_told_so(grade_source, scaling):
+    """An untouched stub scores 0, each check `not_written`."""
+    graded = grade_source(build_stub(scaling))
+
+    assert graded.score == 0
+    assert {result.outcome for result in graded.results} == {Outcome.NOT_WRITTEN}
+
+
+def test_a_known_mistake_is_named(grade_source, reference_source, scaling):
+    """A submission that answers as a mistake's file does gets its hint, and keeps the other task's points."""
+    mistake = (scaling.hidden / "mistakes" / "unbiased_variance.py").read_text(encoding="utf-8")
+
+    graded = grade_source(f"{reference_source}\n\n{mistake}")
+
+    assert hints(graded) == {"unbiased_variance"}
+    assert set(outcomes(graded, "centre").values()) == {"passed"}
+
+
+def test_the_same_mistake_in_other_words_is_named_too(grade_source, reference_source):
+    """Mistakes are matched by what they answer, not by how they are written."""
+    own_words = BROKEN_STANDARDISE + "    n = len(x)\n    mu = sum(x) / n\n    spread = (sum((row - mu) ** 2 for row in x) / max(n - 1, 1) + eps) ** 0.5\n    return (x - mu) / spread\n"
+
+    assert hints(grade_source(reference_source + own_words)) == {"unbiased_variance"}
+
+
+def test_an_unknown_mistake_gets_no_hint(grade_source, reference_source):
+    """A wrong hint is worse than none: an answer that no mistake gives is described, and no cause is named."""
+    graded = grade_source(reference_source + BROKEN_STANDARDISE + "    return x * 1.37 + 0.11\n")
+
+    assert not hints(graded)
+    assert "Observed: standardise" in results.explain(next(result for result in graded.results if result.check.number == "2.1"))
+
+
+def test_two_mistakes_in_two_functions_get_both_hints(grade_source, reference_source, scaling):
+    """Each failed check is matched by itself."""
+    texts = [(scaling.hidden / "mistakes" / f"{name}.py").read_text(encoding="utf-8") for name in ("centre_over_examples", "eps_outside_the_root")]
+
+    assert hints(grade_source("\n\n".join([reference_source, *texts]))) == {"centre_over_examples", "eps_outside_the_root"}
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "said"),
+    [
+        ("    raise NotImplementedError\n", "not_written", "not written"),
+        ("    raise RuntimeError(str(x))\n", "failed", "your code raised RuntimeError at scaling.py:"),
+        ("    return None\n", "rejected", "None"),
+        ("    return x.tolist()\n", "rejected", "list"),
+        ("    return x.astype('float32')\n", "rejected", "float32"),
+        ("    return x[:1]\n", "rejected", "shape"),
+        ("    return lambda: x\n", "rejected", "function"),
+        ("    import os; os._exit(0)\n", "crashed", "exit code 0"),
+        ("    raise SystemExit(0)\n", "failed", "SystemExit"),
+        ("    import ctypes; ctypes.string_at(0)\n", "crashed", "SIGSEGV"),
+        ("    return [[[x] * 9] * 9] * 9\n", "rejected", "list"),
+        ("    import torch\n    return x\n", "failed", "ModuleNotFoundError"),
+        ("    return x.astype(complex)\n", "rejected", "can't be read"),
+        ("    def deep(): return deep()\n    return deep()\n", "failed", "RecursionError"),
+        ("    bytearray(1 << 40)\n    return x\n", "failed", "MemoryError"),
+    ],
+)
+def test_outcomes(grade_source, reference_source, body, outcome, said):
+    """Each way to fail has its outcome and its words, and costs no other task's points."""
+    graded = grade_source(reference_source + BROKEN_STANDARDISE + body)
+
+    hidden = next(result for result in graded.results if result.check.number == "2.1")
+    assert hidden.outcome.value == outcome
+    assert said in hidden.cases[0].summary
+    assert set(outcomes(graded, "centre").values()) == {"passed"}
+
+
+def test_an_endless_loop_costs_its_own_checks_and_no_more_than_the_total_limit(grade_source, reference_source):
+    """A loop in one task is a timeout there; the other task's points stay."""
+    graded = grade_source(reference_source + BROKEN_STANDARDISE + "    while True: pass\n")
+
+    assert set(outcomes(graded, "standardise").values()) == {"timeout"}
+    assert set(outcomes(graded, "centre").values()) == {"passed"}
+
+
+def test_a_missing_function_is_named(grade_source, reference_source):
+    """A renamed function is said to be missing."""
+    graded = grade_source(reference_source.replace("def standardise", "def standardize"))
+
+    assert "scaling.py defines no standardise" in graded.results[-1].cases[0].summary
+
+
+def test_another_signature_is_said_so(grade_source, reference_source):
+    """A call that never reached the body points at the signature."""
+    graded = grade_source(reference_source.replace("def standardise(x: np.ndarray, *, eps: float = 1e-5)", "def standardise(x, y)"))
+
+    assert "compare the signature" in graded.results[-1].cases[0].summary
+
+
+def test_hidden_checks_tell_no_inputs_prints_or_messages(grade_source, reference_source):
+    """A submission that prints its inputs and puts them into its exception learns nothing from a hidden check."""
+    leak = BROKEN_STANDARDISE + "    print('LEAK', x)\n    raise ValueError('LEAK ' + repr(x.tolist()))\n"
+
+    graded = grade_source(reference_source + leak)
+
+    told = {result.check.hidden: results.explain(result) for result in graded.results if result.check.task == "standardise"}
+    assert "LEAK" not in told[True]
+    assert "LEAK" in told[False]
+
+
+def test_prints_and_warnings_cost_nothing(grade_source, reference_source):
+    """Harmless noise, on import and in calls, leaves the score."""
+    noise = "import warnings, sys\nprint('hello'); warnings.warn('careful'); print('oops', file=sys.stderr)\n"
+
+    assert grade_source(noise + reference_source).score == 100
+
+
+def test_a_submission_that_does_not_import_says_where(grade_source, reference_source):
+    """An error at import fails each check with the line."""
+    graded = grade_source("import numpy as np\nx = 1 / 0\n" + reference_source)
+
+    assert graded.score == 0
+    assert all("importing your file raised ZeroDivisionError at scaling.py:2: division by zero" in case.summary for result in graded.results for case in result.cases)
+
+
+def test_every_run_gives_the_same_score(grade_source, reference_source, scaling):
+    """The same submission on the same seed is graded alike, time after time."""
+    mistake = (scaling.hidden / "mistakes" / "eps_outside_the_root.py").read_text(encoding="utf-8")
+
+    assert len({grade_source(f"{reference_source}\n\n{mistake}").score for _ in range(5)}) == 1
+
+
+def test_results_are_strict_json_in_gradescopes_format(grade_source, reference_source):
+    """results.json has Gradescope's fields with their types, and no NaN."""
+    graded = grade_source(reference_source + BROKEN_STANDARDISE + "    return x * float('nan')\n")
+
+    content = json.loads(json.dumps(results.gradescope(graded), allow_nan=False))
+
+    assert content["score"] == graded.score and isinstance(content["execution_time"], float)
+    assert sum(test["score"] for test in content["tests"]) == pytest.approx(content["score"])
+    for test in content["tests"]:
+        assert isinstance(test["number"], str) and test["status"] in ("passed", "failed")
+        assert 0 <= test["score"] <= test["max_score"]
+
+
+def test_control_characters_from_a_submission_are_neutralised():
+    """ANSI codes, NUL, bidirectional overrides and lone surrogates never reach a report."""
+    assert results.clean("a\x1b[31mb\0c\u202ed\ud800e\n") == "a\ufffd[31mb\ufffdc\ufffdd\ufffde\n"
