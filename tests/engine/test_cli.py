@@ -89,6 +89,7 @@ def test_every_kind_of_bad_submission_is_a_row_and_the_rest_is_graded(gradkit, k
 
     table = rows(out)
     assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert set(table) == {"good", "syntax", "missing", "misnamed", "corrupt", "broken", "needs", "slip", "scaling"}
     assert (table["good"]["status"], table["good"]["score"]) == ("graded", "100")
     assert (table["syntax"]["status"], table["syntax"]["score"]) == ("graded", "0")
     assert "syntax.py:6: not valid Python" in json.loads((out / "syntax" / "results.json").read_text())["tests"][0]["output"]
@@ -96,10 +97,10 @@ def test_every_kind_of_bad_submission_is_a_row_and_the_rest_is_graded(gradkit, k
     for name, said in {
         "missing": "readme.txt",
         "misnamed": "scalign.py",
-        "corrupt": "corrupt.zip",
+        "corrupt": "not a zip",
         "broken": "broken.ipynb",
         "slip": "..",
-        "link": "link",
+        "scaling": "symbolic link",
     }.items():
         assert table[name]["status"] == "refused", name
         assert said in table[name]["reason"], name
