@@ -286,7 +286,7 @@ def zip_directory(file: BinaryIO) -> ZipDirectory:
     tail_start = max(0, size - _END.size - 0xFFFF)
     file.seek(tail_start)
     tail = file.read(size - tail_start)
-    found = tail.rfind(b"PK\x05\x06", 0, len(tail) - _END.size + 4)
+    found = tail.rfind(b"PK\x05\x06", 0, max(0, len(tail) - _END.size + 4))
     if found < 0:
         raise InputError("not a zip, or cut short (it has no end); send it again")
     _, disk, first_disk, here, count, length, offset, _ = _END.unpack_from(tail, found)

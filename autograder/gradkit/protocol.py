@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import math
 import select
 import socket
 import struct
@@ -31,6 +30,7 @@ MAX_DEPTH = 64
 MAX_ITEMS = 4_000_000  # values in one frame
 MAX_INT_BYTES = 4096
 MAX_NDIM = 32
+WATCH_EVERY_S = 0.25
 
 
 class Kind(enum.IntEnum):
@@ -378,11 +378,13 @@ class Deadline:
     Args:
         seconds: The budget; infinite for the side that serves.
         outer: A wider budget that is used up along with this one.
+        watch: Called a few times a second while waiting; what it raises ends the wait.
     """
 
-    def __init__(self, seconds: float, outer: Deadline | None = None) -> None:
+    def __init__(self, seconds: float, outer: Deadline | None = None, watch: Callable[[], None] | None = None) -> None:
         self.left_s = min(seconds, outer.left_s) if outer else seconds
         self._outer = outer
+        self._watch = watch
 
     def wait(self, poller: select.poll) -> None:
         """Wait until the socket is ready.
@@ -390,12 +392,15 @@ class Deadline:
         Raises:
             WorkerTimeout: When the budget is used up.
         """
-        begun = time.monotonic()
-        ready = self.left_s > 0 and poller.poll(None if math.isinf(self.left_s) else max(1, self.left_s * 1000))
-        self.spend(time.monotonic() - begun)
-        if not ready:
-            raise WorkerTimeout("the time limit passed")
-
+        while self.left_s > 0:
+            begun = time.monotonic()
+            ready = poller.poll(min(self.left_s, WATCH_EVERY_S) * 1000)
+            self.spend(time.monotonic() - begun)
+            if ready:
+                return
+            if self._watch is not None:
+                self._watch()
+        raise WorkerTimeout("the time limit passed")
 
     def spend(self, seconds: float) -> None:
         """Take seconds off this budget and the wider one."""

@@ -1,7 +1,8 @@
 """A stand-in for the zygote, and what a submission might try.
 
-It is exec'd by test_sandbox.py, imports numpy and torch, and for every request on stdin forks a child that
-enters the sandbox and makes one attempt. The reply says how the attempt ended:
+It is exec'd by test_sandbox.py, and for every request on stdin forks a child that enters the sandbox and
+makes one attempt; `"libraries": true` has it load numpy and torch before, for good, as the zygote does. The
+reply says how the attempt ended:
 
     {"attempt": "read_passwd", "layers": "all", …}  ->  {"outcome": "EACCES", "signal": 0, "core": false}
 
@@ -25,10 +26,6 @@ import tempfile
 import threading
 import time
 
-import numpy as np
-import torch
-import torch._dynamo  # torch.optim imports it at the first optimizer
-
 from gradkit.worker import landlock, sandbox, seccomp
 from gradkit.worker.kernel import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, prctl, syscall
 
@@ -50,7 +47,16 @@ def main():
         print(json.dumps(run(json.loads(line))), flush=True)
 
 
+def load_libraries():
+    global np, torch
+    import numpy as np
+    import torch
+    import torch._dynamo  # torch.optim imports it at the first optimizer
+
+
 def run(request):
+    if request.get("libraries"):
+        load_libraries()
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -417,7 +423,7 @@ def i386_call():
 
 
 def allocate():
-    bytearray(4 << 30)
+    bytearray(1 << 30)
 
 
 def allocate_a_little():
@@ -425,7 +431,7 @@ def allocate_a_little():
 
 
 def allocate_tensor():
-    torch.empty(4 << 30, dtype=torch.uint8)
+    torch.empty(1 << 30, dtype=torch.uint8)
 
 
 def write_large():

@@ -28,6 +28,7 @@ START_TIMEOUT_S = 120.0  # for the zygote's imports on a slow disk
 ENTER_TIMEOUT_S = 30.0  # for a fork to enter its sandbox on a loaded machine
 GRACE_S = 0.25  # for a worker that hung up to finish exiting
 TOTAL_LIMITS = 6  # time limits of a check that all checks of one submission may wait together
+DISK_MIB = 256  # all files of a worker together; each of them is limited by the sandbox
 OUTPUT_KEPT = 8192  # bytes of what a submission prints
 
 
@@ -131,14 +132,14 @@ class SubmissionSubject:
         self._loaded = False
         self._requests = 0
         self._total = Deadline(zygote.manifest.timeout_s * TOTAL_LIMITS)
-        self._deadline = Deadline(zygote.manifest.timeout_s, self._total)
+        self._deadline = Deadline(zygote.manifest.timeout_s, self._total, self._watch_disk)
         self.cpu_s = 0.0
         self.peak_mib = 0.0
         self.flags: set[str] = set()
 
     def begin_case(self) -> None:
         """Give the next requests a deadline of their own, within what is left of the submission's."""
-        self._deadline = Deadline(self._zygote.manifest.timeout_s, self._total)
+        self._deadline = Deadline(self._zygote.manifest.timeout_s, self._total, self._watch_disk)
 
     def request(self, kind: Kind, value: object, ask: Ask) -> object:
         """See `Subject.request`. Any `WorkerError` ends the worker; the next case gets a new one."""
@@ -181,6 +182,12 @@ class SubmissionSubject:
         data = os.pread(self._output, OUTPUT_KEPT, self._output_read)
         self._output_read = os.fstat(self._output).st_size
         return data.decode("utf-8", "replace")
+
+    def _watch_disk(self) -> None:
+        """No quota is to be had in a default container, so the worker's folder is looked at while it works."""
+        used = sum(entry.stat().st_blocks for entry in self._work_dir.rglob("*") if not entry.is_symlink())
+        if used * 512 > DISK_MIB * 2**20:
+            raise ProtocolError(f"the program wrote more than {DISK_MIB} MiB of files, and was stopped")
 
     def _start(self) -> None:
         slot = self._zygote.slot

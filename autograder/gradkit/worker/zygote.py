@@ -21,6 +21,7 @@ import pkgutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -99,6 +100,8 @@ def preload(libraries: list[str]) -> None:
     """Import what every worker needs, once; what honest code often imports late is touched here too."""
     if "torch" not in libraries:
         sys.modules["torch"] = None  # `import torch` raises ImportError in every worker
+    else:
+        libraries = [*libraries, "torch._dynamo"]  # the first optimizer imports it, which takes longer than most checks
     shared = [f"coursekit.{module.name}" for module in pkgutil.iter_modules(coursekit.__path__)]
     late = ["regex", "dataclasses", "json", "math", "heapq", "collections", "itertools", "functools", "typing", "random"]
     for name in (*libraries, *shared, *late):
@@ -141,7 +144,7 @@ def become_worker(request: SpawnRequest, channel: int, output: int, parent: int)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.umask(0o077)
     os.chdir(request.work_dir)
-    os.environ["HOME"] = os.environ["TMPDIR"] = request.work_dir
+    os.environ["HOME"] = os.environ["TMPDIR"] = tempfile.tempdir = request.work_dir
     sys.argv = [request.module]
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", errors="replace", closefd=False, buffering=1)  # noqa: SIM115

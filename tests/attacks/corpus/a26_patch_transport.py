@@ -1,0 +1,12 @@
+"""Replaces the functions that encode and send its answers."""
+
+NUMBER, NAME, BY = 26, "patch-transport", "C"
+OUTCOMES = ('failed', 'rejected')
+
+import gradkit.protocol
+import gradkit.worker.runtime
+
+
+def centre(x):
+    gradkit.protocol.encode = gradkit.worker.runtime.encode = lambda *args: bytearray(b"T")
+    return x * 0
