@@ -29,6 +29,7 @@ ENTER_TIMEOUT_S = 30.0  # for a fork to enter its sandbox on a loaded machine
 GRACE_S = 0.25  # for a worker that hung up to finish exiting
 TOTAL_LIMITS = 6  # time limits of a check that all checks of one submission may wait together
 DISK_MIB = 256  # all files of a worker together; each of them is limited by the sandbox
+DISK_FILES = 20_000
 OUTPUT_KEPT = 8192  # bytes of what a submission prints
 
 
@@ -185,9 +186,14 @@ class SubmissionSubject:
 
     def _watch_disk(self) -> None:
         """No quota is to be had in a default container, so the worker's folder is looked at while it works."""
-        used = sum(entry.stat().st_blocks for entry in self._work_dir.rglob("*") if not entry.is_symlink())
-        if used * 512 > DISK_MIB * 2**20:
-            raise ProtocolError(f"the program wrote more than {DISK_MIB} MiB of files, and was stopped")
+        used = files = 0
+        for folder, _, names in os.walk(self._work_dir):
+            for name in names:
+                with contextlib.suppress(OSError):  # removed meanwhile
+                    used += os.lstat(os.path.join(folder, name)).st_blocks * 512
+            files += len(names)
+            if used > DISK_MIB * 2**20 or files > DISK_FILES:
+                raise ProtocolError(f"the program wrote more than {DISK_MIB} MiB or {DISK_FILES:,} files, and was stopped")
 
     def _start(self) -> None:
         slot = self._zygote.slot
