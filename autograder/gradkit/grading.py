@@ -21,7 +21,8 @@ from gradkit import results
 from gradkit.errors import GradkitError, InputError
 from gradkit.intake import Prepared, Submission, materialise
 from gradkit.judge.messages import CaseDone, Event, Fatal, Ready, Start, Unit, UnitDone
-from gradkit.manifest import Assignment
+from gradkit.lint import find_banned
+from gradkit.manifest import Assignment, Manifest
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
 
 
@@ -179,6 +180,7 @@ def grade_submission(judge: JudgeClient, submission: Submission, assignment: Ass
             graded = _unreadable(start, judge.checks, prepared)
             results.write(graded, folder)
             return graded
+        start = _flag(start, prepared, manifest)
         grade = Grade(start, judge.checks, lambda graded: results.write(graded, folder), lambda case: _in_their_file(case, prepared))
         return grade.finish(judge.grade(prepared.module, seed, grade.add))
     except InputError as error:
@@ -206,6 +208,14 @@ def digest(folder: Path) -> str:
 def _notes(prepared: Prepared) -> tuple[str, ...]:
     dropped = (f"left out: {', '.join(prepared.dropped[:5])}",) if prepared.dropped else ()
     return (*prepared.notes, *dropped)
+
+
+def _flag(start: Graded, prepared: Prepared, manifest: Manifest) -> Graded:
+    """Note banned calls: for staff all of them, for the student those that are plainly named."""
+    found = find_banned(prepared.text, manifest)
+    told = tuple(finding.text(prepared.where(finding.line)) for finding in found if finding.banned)
+    flags = tuple(finding.text(prepared.where(finding.line)) for finding in found)
+    return replace(start, flags=flags, notes=(*start.notes, *told))
 
 
 def _unreadable(start: Graded, checks: list[Check], prepared: Prepared) -> Graded:
