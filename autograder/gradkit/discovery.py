@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from gradkit.archives import (
     CAPS,
+    CHUNK,
     Caps,
     Record,
     Span,
@@ -265,6 +266,8 @@ def _zip_export(path: Path, caps: Caps) -> _Argument | None:
     try:
         with open_regular(path) as file:
             directory = zip_directory(file)
+            if not _mentions_metadata(file, directory.span):
+                return None
             metadata = _find_metadata(file, directory.span, directory.shift)
             if metadata is None:
                 return None
@@ -281,6 +284,17 @@ def _zip_export(path: Path, caps: Caps) -> _Argument | None:
     return _export(
         path, found, [name for name in files if name != METADATA and not is_noise((name,))], known, problem
     )
+
+
+def _mentions_metadata(file: BinaryIO, span: Span) -> bool:
+    """Whether a zip's directory holds the metadata's name at all: a look at bytes, however many entries."""
+    word, before, left = METADATA.encode(), b"", span.length
+    file.seek(span.start)
+    while left and (block := file.read(min(left, 16 * CHUNK))):
+        if word in before + block:
+            return True
+        before, left = block[-len(word) :], left - len(block)
+    return False
 
 
 def _find_metadata(file: BinaryIO, span: Span, shift: int) -> Record | None:
@@ -347,6 +361,8 @@ def _export(
     loose = [name for name in files if name not in known]
     if loose:
         notes.append(f"files in the export outside of any submission were passed over: {some_of(loose)}")
+    if not items:
+        items.append(Refused(_label(path), "is a Gradescope export without submissions; export it again"))
     notes.insert(0, f"{shown(path.name)} is a Gradescope export of {len(items):,} submissions")
     return _Argument(path, items, notes, export=True)
 

@@ -78,6 +78,10 @@ class JudgeClient:
         self.checks, self.isolation = ready.checks, ready.isolation
         return self
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def __exit__(self, *exception: object) -> None:
         for stream in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):

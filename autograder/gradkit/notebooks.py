@@ -18,7 +18,6 @@ import ast
 import builtins
 import re
 import symtable
-import warnings
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -27,7 +26,7 @@ import msgspec
 
 from gradkit.archives import CAPS, Caps, over_cap, shown, size_text
 from gradkit.errors import InputError
-from gradkit.sourcetext import SyntaxProblem, check_size, defined_by_look, parse
+from gradkit.sourcetext import SyntaxProblem, check_size, defined_by_look, no_warnings, parse
 
 _Place = tuple[int, int]  # cell and line in it, both from 1
 
@@ -99,8 +98,7 @@ def read_notebook(
             if not defines:
                 notes.append(f"cell {cell.number} was left out: line {problem.line}: {problem.message}")
             continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with no_warnings():
             units += _units(tree, lines, cell, PurePath(module).stem)
     units = list(_without_results(units, notes))
     kept = _kept(units, wanted, frozenset(libraries))

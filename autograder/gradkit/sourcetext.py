@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import codecs
+import contextlib
 import re
+import threading
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from gradkit.archives import CAPS, Caps, over_cap, shown, size_text
@@ -20,6 +22,13 @@ class SyntaxProblem(NamedTuple):
     line: int
     message: str
 
+    @property
+    def place(self) -> str:
+        """`attention.py, line 3`, or `attention.ipynb, cell 7, line 3`."""
+        return f"{self.file}, line {self.line}"
+
+
+_FILTERS = threading.Lock()
 
 # the encodings that editors write; others could transform the text (rot13) and no editor shows what they hide
 _ENCODINGS = re.compile(
@@ -141,10 +150,7 @@ def parse(text: str, name: str, caps: Caps = CAPS) -> ast.Module | SyntaxProblem
     """
     check_size(text, name, caps)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # such as an invalid escape in a string: harmless, and not ours to print
+        with no_warnings():
             return ast.parse(text)
     except SyntaxError as error:
         last = text.count("\n") + 1
@@ -155,6 +161,17 @@ def parse(text: str, name: str, caps: Caps = CAPS) -> ast.Module | SyntaxProblem
         return SyntaxProblem(name, 1, "an expression is nested too deeply to be parsed")
     except ValueError as error:  # NUL bytes, on some versions
         return SyntaxProblem(name, 1, shown(str(error), 120))
+
+
+@contextlib.contextmanager
+def no_warnings() -> Iterator[None]:
+    """Parse without a word on, say, an invalid escape in a string: harmless, and not ours to print.
+
+    Filters belong to the whole process, so one thread at a time may change them and put them back.
+    """
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def check_size(text: str, name: str, caps: Caps = CAPS) -> None:

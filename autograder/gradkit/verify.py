@@ -7,7 +7,6 @@ in the sandbox. What comes of it is the kill matrix: which checks fail on which 
 from __future__ import annotations
 
 import ast
-import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +14,10 @@ from pathlib import Path
 from gradkit.errors import AuthoringError
 from gradkit.grading import Grade, JudgeClient, scratch_folder
 from gradkit.judge.staff import mistake_header, read_source
+from gradkit.lint import find_banned
 from gradkit.manifest import Assignment
 from gradkit.markers import check_weights
-from gradkit.model import Check, Graded, Outcome
+from gradkit.model import Check, CheckResult, Graded, Outcome
 from gradkit.stubs import build_stub
 
 VANDALS = (
@@ -256,6 +256,8 @@ def _check_sources(assignment: Assignment) -> list[str]:
     defined = {node.name for node in ast.parse(read_source(assignment.reference)).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     for task in assignment.manifest.tasks:
         problems += [f"{assignment.reference}: task {task.id} names {name}, which is not defined" for name in task.functions if name.partition(".")[0] not in defined]
+    for path in (assignment.reference, *assignment.alternatives()):
+        problems += [finding.text(f"{path}:{finding.line}") for finding in find_banned(read_source(path), assignment.manifest)]
     if len(assignment.mistakes()) == 0:
         problems.append(f"{assignment.hidden / 'mistakes'}: holds no mistake; each is a hint for students and a test of the checks")
     stub = assignment.stub
@@ -295,14 +297,14 @@ def _judge_rows(report: Report) -> list[str]:
             problems.append(f"{check.id} fails on no mistake")
     for variant, graded in report.rows.values():
         if variant.kind == "vandal":
-            survivors = [result.check.id for result in graded.results if result.check.hidden and result.outcome is Outcome.PASSED and result.check.id in _touched(graded, variant)]
-            problems += [f"{check} passes on the vandal {variant.name}" for check in survivors]
+            problems += [f"{result.check.id} passes on the vandal {variant.name}" for result in graded.results if _overlooks(result)]
     return problems
 
 
-def _touched(graded: Graded, variant: Variant) -> set[str]:
-    """Checks on which a vandal changes something."""
-    return {result.check.id for result in graded.results if any(not case.alike for case in result.cases)}
+def _overlooks(result: CheckResult) -> bool:
+    """Whether a hidden check passes although a vandal changed an answer in it."""
+    changed = any(not case.alike for case in result.cases)
+    return result.check.hidden and result.outcome is Outcome.PASSED and changed
 
 
 def killed(graded: Graded) -> set[str]:
@@ -320,27 +322,28 @@ def _failing(graded: Graded) -> str:
 
 
 def matrix(report: Report) -> str:
-    """The kill matrix as text: a row per check, a column per mistake, then one per vandal.
+    """The kill matrix as text: a row per mistake and vandal, a column per check.
 
     `x` fails, `H` fails and shows the mistake's own hint, `.` passes, `=` the vandal changes nothing there.
     """
-    columns = [(variant, graded) for variant, graded in report.rows.values() if variant.kind in ("mistake", "vandal")]
-    lines = [f"{report.assignment}: {len(report.checks)} checks", ""]
-    lines += [f"{number:>3}  {variant.kind} {variant.name}" for number, (variant, _) in enumerate(columns, 1)]
-    width = max((len(check.id) + len(check.number) + 2 for check in report.checks), default=10)
-    lines += ["", " " * width + " " + "".join(f"{number:>3}" for number in range(1, len(columns) + 1))]
-    for check in report.checks:
-        cells = "".join(f"{_cell(check, variant, graded):>3}" for variant, graded in columns)
-        lines.append(f"{check.number + '  ' + check.id:<{width}} {cells}")
-    lines.append("")
-    lines += textwrap.wrap("x: fails; H: fails and shows the mistake's own hint; .: passes; =: the vandal changes nothing there.", 110)
+    lines = [f"{report.assignment}: {report.summary()}", ""]
+    lines += [f"{number:>3}  {check.number:<5} {check.id}" for number, check in enumerate(report.checks, 1)]
+    for kind, meaning in (("mistake", "known mistakes"), ("vandal", "vandals: what the reference answers, damaged")):
+        rows = [(variant, graded) for variant, graded in report.rows.values() if variant.kind == kind]
+        width = max((len(variant.name) for variant, _ in rows), default=0)
+        lines += ["", f"{meaning}, and the points they get"]
+        for place in (100, 10, 1):
+            digits = (f"{number // place % 10 if number >= place else ' '}" for number in range(1, len(report.checks) + 1))
+            if place <= len(report.checks):
+                lines.append(" " * (width + 9) + "".join(digits))
+        for variant, graded in rows:
+            cells = "".join(_cell(result, variant) for result in graded.results)
+            lines.append(f"{variant.name:<{width}} {graded.score:7.2f} {cells}")
+    lines += ["", "x: fails; H: fails and shows the mistake's own hint; .: passes; =: the vandal changes nothing there"]
     return "\n".join(lines) + "\n"
 
 
-def _cell(check: Check, variant: Variant, graded: Graded) -> str:
-    result = next(result for result in graded.results if result.check == check)
+def _cell(result: CheckResult, variant: Variant) -> str:
     if result.outcome is Outcome.PASSED:
         return "=" if variant.kind == "vandal" and all(case.alike for case in result.cases) else "."
-    if any(case.mistake == variant.name for case in result.cases):
-        return "H"
-    return "x"
+    return "H" if any(case.mistake == variant.name for case in result.cases) else "x"

@@ -43,7 +43,7 @@ leaves = st.one_of(
     hnp.from_dtype(np.dtype("int16")),
 )
 arrays = hnp.arrays(
-    st.sampled_from([np.float64, np.float32, np.float16, np.int64, np.uint8, np.bool_, np.complex128, "U3", "O"]),
+    st.sampled_from(["f8", "f4", "f2", "i8", "u1", "?", "c16", "U3", "O"]),
     hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3),
 )
 number_arrays = hnp.arrays(
@@ -63,8 +63,9 @@ plain = st.recursive(
     max_leaves=8,
 )
 comparable = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=6), number_arrays, tensors),
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=6), number_arrays),
     lambda inner: st.one_of(
+        tensors,
         st.lists(inner, max_size=4),
         st.tuples(inner, inner),
         st.dictionaries(hashable, inner, max_size=3),
@@ -74,7 +75,7 @@ comparable = st.recursive(
 )
 exact = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-2, 2), st.sampled_from(["", "a", "b", "ab"])),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.integers(0, 2), inner, max_size=2)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.integers(0, 2), inner, max_size=2),
     max_leaves=6,
 )
 
@@ -83,14 +84,14 @@ exact = st.recursive(
 
 
 @given(comparable)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_value_equals_its_copy(value):
     """A value equals a deep copy of itself, NaN and infinity included."""
     assert compare(copy.deepcopy(value), value) is None
 
 
 @given(plain, plain)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300)
 def test_never_raises_on_plain_values(got, want):
     """Any two plain values give None or a Difference of a known kind with a summary."""
     difference = compare(got, want)
@@ -100,14 +101,14 @@ def test_never_raises_on_plain_values(got, want):
 
 
 @given(exact, exact)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_equality_is_symmetric(one, other):
     """Whether two values without floats are equal does not depend on which of them is due."""
     assert (compare(one, other) is None) == (compare(other, one) is None)
 
 
 @given(exact, exact)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_exact_values_are_equal_only_when_python_and_their_types_say_so(one, other):
     """Among values without floats, equal means the same repr, but for the order of a dict."""
 
@@ -125,7 +126,7 @@ def test_exact_values_are_equal_only_when_python_and_their_types_say_so(one, oth
     st.integers(0, 2**32 - 1),
     st.floats(-3, 3),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_tolerance_is_where_it_is_said_to_be(dtype, shape, seed, exponent):
     """One coordinate moved by more than atol + rtol |want| differs, and by less does not, in every dtype."""
     rng = np.random.default_rng(seed)
@@ -146,8 +147,8 @@ def test_the_tolerance_is_where_it_is_said_to_be(dtype, shape, seed, exponent):
         assert (compare(got, want) is None) == same
 
 
-@given(hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, max_side=4), elements=st.floats(-1e6, 1e6)), st.data())
-@settings(max_examples=200, deadline=None)
+@given(hnp.arrays("f8", hnp.array_shapes(max_dims=3, max_side=4), elements=st.floats(-1e6, 1e6)), st.data())
+@settings(max_examples=200)
 def test_a_perturbed_value_is_never_equal(want, data):
     """No structure in the values hides a single coordinate moved by a thousandth."""
     index = tuple(data.draw(st.integers(0, n - 1)) for n in want.shape)
@@ -158,8 +159,8 @@ def test_a_perturbed_value_is_never_equal(want, data):
     assert compare(want, got) is not None
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from(["T", "-", "2x", "noise", "row", "nan", "drop", "list", "dict"]))
-@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from("T - 2x noise row nan drop list dict".split()))
+@settings(max_examples=200)
 def test_a_summary_holds_no_values(seed, how):
     """Whatever is wrong, no number of the input or of the expected output can be read in the summary."""
     rng = np.random.default_rng(seed)
@@ -182,7 +183,8 @@ def test_a_summary_holds_no_values(seed, how):
 
     difference = compare(got, want)
 
-    numbers = np.concatenate([np.ravel(v) for v in ((got, want) if how != "dict" else (got["secret"], want["secret"]))])
+    pair = (got["secret"], want["secret"]) if how == "dict" else (got, want)
+    numbers = np.concatenate([np.ravel(values) for values in pair])
     for number in numbers[np.isfinite(numbers)]:
         assert f"{abs(number):.4g}" not in difference.summary
         assert f"{abs(number):.2f}" not in difference.summary
@@ -223,7 +225,7 @@ def test_a_float_may_come_in_any_scalar(got):
     assert compare(got, 2.5) is None
 
 
-@pytest.mark.parametrize("want", [np.float64(2.5), np.array(2.5), torch.tensor(2.5), torch.tensor(2.5).double()])
+@pytest.mark.parametrize("want", [np.float64(2.5), np.float32(2.5), np.array(2.5), torch.tensor(2.5)])
 def test_a_python_float_may_come_for_any_scalar(want):
     """Where a NumPy scalar or a 0-d tensor is due, a Python float is right."""
     assert compare(2.5, want) is None
@@ -249,14 +251,15 @@ def test_layout_and_gradient_do_not_matter():
 
     assert compare(np.asfortranarray(want), want) is None
     assert compare(np.arange(24.0)[::2].reshape(3, 4) / 2, want) is None
-    assert compare(torch.from_numpy(want.copy()).T.contiguous().T.requires_grad_(), torch.from_numpy(want)) is None
+    tensor = torch.from_numpy(want.copy())
+    assert compare(tensor.T.contiguous().T.requires_grad_(), tensor) is None
     assert compare(torch.ones(1, 3).expand(4, 3), torch.ones(4, 3)) is None
     assert compare(torch.nn.Parameter(torch.ones(2)), torch.ones(2)) is None
     assert compare(want.astype(">f8"), want) is None
 
 
 def test_plain_relatives_count():
-    """A list counts for a tuple, a Counter or OrderedDict for a dict, a frozenset for a set, a bytearray for bytes."""
+    """A list counts for a tuple, a Counter for a dict, a frozenset for a set, a bytearray for bytes."""
     assert compare([1, 2.0], (1, 2.0)) is None
     assert compare(collections.Counter("aab"), {"a": 2, "b": 1}) is None
     assert compare(collections.OrderedDict(b=1, a=2), {"a": 2, "b": 1}) is None
@@ -272,8 +275,8 @@ def test_plain_relatives_count():
     ("got", "want", "kind", "text"),
     [
         ([1.0, 2.0], np.ones(2), "type", "is a list of 2 items, where a NumPy array of shape (2,) is due"),
-        (np.ones(2), torch.ones(2), "type", "is a NumPy array of shape (2,), where a torch tensor of shape (2,) is due"),
-        (torch.ones(2), np.ones(2), "type", "is a torch tensor of shape (2,), where a NumPy array of shape (2,) is due"),
+        (np.ones(2), torch.ones(2), "type", "is a NumPy array of shape (2,), where a torch tensor of shape"),
+        (torch.ones(2), np.ones(2), "type", "is a torch tensor of shape (2,), where a NumPy array of shape"),
         (np.ones(2), [1.0, 1.0], "type", "is a NumPy array of shape (2,), where a list of 2 items is due"),
         (np.ones(2), np.ones(2, np.float32), "dtype", "has dtype float64, where float32 is due"),
         (torch.ones(2).bfloat16(), torch.ones(2), "dtype", "has dtype bfloat16, where float32 is due"),
@@ -471,7 +474,7 @@ def test_sequences_and_keys_are_described(got, want, kind, text):
 
 
 @given(st.text(max_size=8), st.text(max_size=8))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_text_descriptions_are_true(got, want):
     """What is said of two strings holds: prefixes, missing and extra runs, orders and first differences."""
     difference = compare(got, want)
@@ -508,7 +511,8 @@ def test_default_tolerances():
         assert default_tolerance(dtype) == default_tolerance(name) == TOLERANCES[name]
     assert default_tolerance(np.float64) == default_tolerance(np.dtype("f8")) == default_tolerance(float)
     assert default_tolerance(np.longdouble) == TOLERANCES["float64"]
-    assert default_tolerance(torch.int64) == default_tolerance(np.int32) == default_tolerance(bool) == (0.0, 0.0)
+    for dtype in (torch.int64, np.int32, bool, "int8"):
+        assert default_tolerance(dtype) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
@@ -579,7 +583,8 @@ def test_the_equal_path_is_fast():
     """
     array = np.random.default_rng(0).normal(size=(3, 4))
     tensor = torch.from_numpy(array)
-    for got, want in ((array, array + 1e-12), (tensor, tensor + 1e-12), (1.0, 1.0), (list(range(9)), list(range(9)))):
+    numbers = list(range(9))
+    for got, want in ((array, array + 1e-12), (tensor, tensor + 1e-12), (1.0, 1.0), (numbers, numbers[:])):
         best = math.inf
         for _ in range(20):
             begun = time.perf_counter()

@@ -34,7 +34,7 @@ from gradkit.manifest import Assignment
 from gradkit.markers import case_id, read_checks
 from gradkit.model import CaseResult, Check, Outcome
 
-WRONG_KINDS = frozenset({"type", "dtype", "shape"})  # differences that make an answer `rejected` instead of `failed`
+WRONG_KINDS = frozenset({"type", "refused", "dtype", "shape"})  # differences that make an answer `rejected` instead of `failed`
 MAX_DETAIL = 4000  # characters of a public check's detail that are kept
 REPEAT_LIMIT_S = 5.0  # for one repeated run of a check on staff's code
 

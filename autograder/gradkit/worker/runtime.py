@@ -166,8 +166,6 @@ def _is_plain_leaf(value: object) -> bool:
     """Whether the protocol sends `value` itself, or says in an error that it does not read such an array."""
     if value is None or isinstance(value, (*_PLAIN, Ref, CallbackRef)):
         return True
-    if type(value).__module__.partition(".")[0] == "coursekit":
-        return dataclasses.is_dataclass(value)
     numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
     if numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic)):
         return True
@@ -188,6 +186,11 @@ def map_leaves(value: object, leaf: Callable[[object], object], depth: int = 0) 
         return frozenset(map_leaves(item, leaf, depth + 1) for item in value)
     if isinstance(value, set):
         return {map_leaves(item, leaf, depth + 1) for item in value}
+    if type(value).__module__.partition(".")[0] == "coursekit" and dataclasses.is_dataclass(value) and not isinstance(value, type):
+        copy = object.__new__(type(value))  # such as a simulated device: a record of functions
+        for field in dataclasses.fields(value):
+            object.__setattr__(copy, field.name, map_leaves(getattr(value, field.name), leaf, depth + 1))
+        return copy
     return leaf(value)
 
 

@@ -1,0 +1,750 @@
+"""Whether two answers are the same and, where they are not, how they differ.
+
+`compare` walks two values side by side and returns None or one `Difference`; `assert_close` raises it.
+What counts as the same, in one place:
+
+- A single number may be a Python number, a NumPy scalar or a 0-d array or tensor.
+- An integer counts where a float is due. A float where an integer is due does not, nor a bool for a number.
+- Memory layout, device and `requires_grad` do not matter; a list counts for a tuple, a Counter for a dict.
+- Library, shape and floating dtype matter: nothing is broadcast, and nothing is converted silently.
+- Integers, bools and text compare exactly. NaN equals NaN only where NaN is due, and infinities are exact.
+- Numbers are close when |got - want| <= atol + rtol * |want|, with `default_tolerance` of want's dtype.
+
+Why they differ is worked out in `coursekit.diagnosis`, only once something does. Torch is never imported
+here: where it has not been imported, no value can be a tensor.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from typing import Any, NamedTuple
+
+import numpy as np
+
+KINDS = {
+    "type": "another type, or another library",
+    "refused": "a type that is never compared: complex, sparse, quantised, meta, object arrays",
+    "shape": "another shape",
+    "dtype": "another dtype",
+    "length": "another number of items",
+    "keys": "missing or extra keys or members",
+    "order": "the same items in another order",
+    "value": "wrong values, with no structure that the evidence would bear out",
+    "nan": "NaN where a number is due, or the reverse",
+    "infinite": "infinite where a finite number is due, or the reverse",
+    "zeros": "zero everywhere",
+    "constant": "does not vary where it should",
+    "negated": "the opposite sign everywhere, or every truth value inverted",
+    "scaled": "the same multiple everywhere, or for each row",
+    "offset": "off by the same constant everywhere, or for each row",
+    "function": "a simple function of what is due: its square, root, logarithm, exponential, reciprocal, ...",
+    "transposed": "axes exchanged",
+    "reshaped": "reshaped where a transposition is due",
+    "reversed": "reversed along an axis",
+    "shifted": "shifted by one along an axis",
+    "region": "wrong only in one region",
+    "unnormalised": "entries that should sum to one do not, or do so along another axis",
+    "precision": "right to several digits, but not to the tolerance",
+    "ambiguous": "several of the above explain it equally well",
+}
+"""What `Difference.kind` may be, and what each kind means."""
+
+TOLERANCES = {
+    # A reordered sum of a thousand terms of order one is off by about 1e-13. An epsilon of 1e-8 in the
+    # wrong place moves a result by about 5e-9, and has to be seen.
+    "float64": (1e-9, 1e-10),
+    # Machine epsilon 1.2e-7, times a few hundred for reordered sums; an answer from TF32, fp16 or bf16
+    # (relative errors from 5e-4 up) is still told apart.
+    "float32": (1e-4, 1e-5),
+    # Machine epsilon 9.8e-4: about four units in the last place, for values of order one.
+    "float16": (4e-3, 1e-3),
+    # Machine epsilon 7.8e-3: about four units in the last place, for values of order one.
+    "bfloat16": (3e-2, 1e-2),
+}
+"""Default (rtol, atol) by floating dtype. Everything else compares exactly."""
+
+MAX_DEPTH = 64
+"""Values nested deeper than this are refused, so that no answer can exhaust the stack."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """How an answer differs from the one that is due.
+
+    Attributes:
+        kind: One of `KINDS`.
+        summary: One or two sentences on structure only: shapes, dtypes, indices, counts, factors. It holds
+            no value of the inputs or of the expected output, so a hidden check may show it.
+        detail: Values to add where everything may be shown (public checks): the worst coordinates, what
+            arrived and what was due. Does not repeat the summary; may be empty.
+    """
+
+    kind: str
+    summary: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.summary}\n{self.detail}" if self.detail else self.summary
+
+
+class Mismatch(AssertionError):
+    """An answer that is not the one due; `difference` says how."""
+
+    def __init__(self, difference: Difference):
+        super().__init__(str(difference))
+        self.difference = difference
+
+    def __reduce__(self):
+        return (Mismatch, (self.difference,))
+
+
+def default_tolerance(dtype: Any) -> tuple[float, float]:
+    """Return the (rtol, atol) by which two numbers of a dtype count as equal.
+
+    Args:
+        dtype: A NumPy or torch dtype, its name, or a Python type such as `float`.
+
+    Returns:
+        The pair from `TOLERANCES`; (0.0, 0.0) for integers, bools and everything else.
+    """
+    name = _dtype_name(dtype)
+    if name in ("longdouble", "float96", "float128"):
+        name = "float64"
+    return TOLERANCES.get(name, (0.0, 0.0))
+
+
+def compare(
+    got: Any, want: Any, *, rtol: float | None = None, atol: float | None = None, name: str = "output"
+) -> Difference | None:
+    """Return how `got` differs from `want`, or None where it does not.
+
+    Never raises on plain values, whatever they are, and never changes them.
+
+    Args:
+        got: The answer that arrived.
+        want: The answer that is due; its types, shapes and dtypes are what is asked for.
+        rtol: Relative tolerance, instead of the default for want's dtype.
+        atol: Absolute tolerance, likewise.
+        name: What messages call the answer; parts are called `output[2]['keys']` after it.
+
+    Returns:
+        None, or the first difference found with the strongest explanation that the evidence allows.
+    """
+    return _compare(got, want, _Tolerance(rtol, atol), _Where(name, name), 0)
+
+
+def assert_close(
+    got: Any, want: Any, *, rtol: float | None = None, atol: float | None = None, name: str = "output"
+) -> None:
+    """Raise `Mismatch` unless `compare` finds `got` and `want` the same.
+
+    Args:
+        got, want, rtol, atol, name: As for `compare`.
+
+    Raises:
+        Mismatch: With the structural diagnosis in its message and its `difference`.
+    """
+    __tracebackhide__ = True
+    difference = compare(got, want, rtol=rtol, atol=atol, name=name)
+    if difference is not None:
+        raise Mismatch(difference)
+
+
+# The walk
+
+
+class _Tolerance(NamedTuple):
+    rtol: float | None
+    atol: float | None
+
+    def for_dtype(self, name: str) -> tuple[float, float]:
+        rtol, atol = TOLERANCES.get(name) or default_tolerance(name)
+        return (
+            rtol if self.rtol is None else self.rtol,
+            atol if self.atol is None else self.atol,
+        )
+
+
+class _Where(NamedTuple):
+    """The place of a value in the answer: as a summary may show it, and in full."""
+
+    shown: str
+    full: str
+
+    def item(self, index: int) -> _Where:
+        return _Where(f"{self.shown}[{index}]", f"{self.full}[{index}]")
+
+    def key(self, key: Any, *, show: bool) -> _Where:
+        return _Where(f"{self.shown}[{key!r}]" if show else f"{self.shown}[…]", f"{self.full}[{_short(key)}]")
+
+    def field(self, name: str) -> _Where:
+        return _Where(f"{self.shown}.{name}", f"{self.full}.{name}")
+
+
+class _Scalar(NamedTuple):
+    """A single number, whatever holds it: sort "bool", "int" or "float", and the dtype where it has one."""
+
+    sort: str
+    value: Any
+    library: str
+    dtype: str
+
+
+def _compare(got: Any, want: Any, tolerance: _Tolerance, where: _Where, depth: int) -> Difference | None:
+    if depth > MAX_DEPTH:
+        return Difference("refused", f"{where.shown[:200]}: nested too deeply to compare.", "")
+
+    want_sort = _sort(want)
+    got_sort = _sort(got)
+    if want_sort == "scalar":
+        if got_sort == "scalar":
+            return _compare_scalars(_scalar(got), _scalar(want), tolerance, where)
+    elif want_sort == got_sort:
+        if want_sort == "array":
+            return _compare_arrays(got, want, tolerance, where)
+        if want_sort == "none":
+            return None
+        if want_sort == "sequence":
+            return _compare_sequences(got, want, tolerance, where, depth)
+        if want_sort == "dict":
+            return _compare_dicts(got, want, tolerance, where, depth)
+        if want_sort in ("str", "bytes"):
+            return None if got == want else _text_difference(got, want, want_sort, where)
+        if want_sort == "set":
+            return _compare_sets(got, want, where)
+        if want_sort == "dataclass":
+            return _compare_dataclasses(got, want, tolerance, where, depth)
+        if want_sort == "tensor":
+            return _compare_arrays(got, want, tolerance, where)
+        if want_sort == "other":
+            return _compare_objects(got, want, where)
+    return _sort_difference(got, got_sort, want, want_sort, where)
+
+
+_SORTS = {
+    type(None): "none",
+    bool: "scalar",
+    int: "scalar",
+    float: "scalar",
+    complex: "complex",
+    str: "str",
+    bytes: "bytes",
+    bytearray: "bytes",
+    list: "sequence",
+    tuple: "sequence",
+    dict: "dict",
+    set: "set",
+    frozenset: "set",
+}
+
+
+def _sort(value: Any) -> str:
+    """Return what kind of thing a value is, as far as comparing goes."""
+    sort = _SORTS.get(type(value))
+    if sort is not None:
+        return sort
+    if isinstance(value, np.ndarray):
+        return _array_sort(value)
+    if _is_tensor(value):
+        return _tensor_sort(value)
+    if isinstance(value, np.generic):
+        # A NumPy string is a str and a NumPy bytes a bytes; they come back below as such.
+        if value.dtype.kind in "biuf":
+            return "scalar"
+        if value.dtype.kind == "c":
+            return "complex"
+    for base in (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset):
+        if isinstance(value, base):
+            return _SORTS[base]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return "dataclass"
+    return "other"
+
+
+def _array_sort(array: np.ndarray) -> str:
+    if isinstance(array, np.ma.MaskedArray):
+        return "masked array"
+    if array.dtype.kind == "c":
+        return "complex"
+    if array.dtype.kind not in "biufUS":
+        return "object array"
+    if array.ndim == 0:
+        return "scalar" if array.dtype.kind in "biuf" else "array"
+    return "array"
+
+
+def _tensor_sort(tensor: Any) -> str:
+    if tensor.is_meta:
+        return "meta tensor"
+    if tensor.is_quantized:
+        return "quantised tensor"
+    if tensor.is_nested:
+        return "nested tensor"
+    if tensor.layout is not sys.modules["torch"].strided:
+        return "sparse tensor"
+    if tensor.is_complex():
+        return "complex"
+    if tensor.is_floating_point() and _dtype_name(tensor.dtype) not in TOLERANCES:
+        return "tensor of an unsupported dtype"
+    return "scalar" if tensor.ndim == 0 else "tensor"
+
+
+_REFUSED = frozenset(
+    {
+        "complex",
+        "masked array",
+        "object array",
+        "meta tensor",
+        "quantised tensor",
+        "nested tensor",
+        "sparse tensor",
+        "tensor of an unsupported dtype",
+    }
+)
+
+
+def _is_tensor(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    # While torch is being imported it is there without its names.
+    tensor = getattr(torch, "Tensor", None)
+    return tensor is not None and isinstance(value, tensor)
+
+
+def _dtype_name(dtype: Any) -> str:
+    if isinstance(dtype, str):
+        return dtype.removeprefix("torch.")
+    text = str(dtype)
+    if text.startswith("torch."):
+        return text.removeprefix("torch.")
+    try:
+        return np.dtype(dtype).name
+    except TypeError:
+        return text
+
+
+def _numpy(value: Any) -> tuple[np.ndarray, str]:
+    """Return an array or tensor as a plain NumPy array, and the name of the dtype it had."""
+    if isinstance(value, np.ndarray):
+        return np.asarray(value), value.dtype.name
+    name = _dtype_name(value.dtype)
+    tensor = value.detach()
+    if name == "bfloat16":
+        tensor = tensor.float()  # NumPy has no bfloat16, and every bfloat16 is a float32
+    return tensor.cpu().resolve_conj().resolve_neg().numpy(), name
+
+
+# Single numbers
+
+
+def _scalar(value: Any) -> _Scalar:
+    kind = type(value)
+    if kind is float:
+        return _Scalar("float", value, "", "float64")
+    if kind is int:
+        return _Scalar("int", value, "", "int")
+    if kind is bool:
+        return _Scalar("bool", value, "", "bool")
+    if _is_tensor(value):
+        name = _dtype_name(value.dtype)
+        return _Scalar(_number_sort(name), value.item(), "torch", name)
+    if isinstance(value, (np.ndarray, np.generic)):
+        name = value.dtype.name
+        return _Scalar(_number_sort(name), value.item(), "numpy", name)
+    if isinstance(value, bool):
+        return _Scalar("bool", bool(value), "", "bool")
+    if isinstance(value, int):
+        return _Scalar("int", int(value), "", "int")
+    return _Scalar("float", float(value), "", "float64")
+
+
+def _number_sort(dtype_name: str) -> str:
+    if dtype_name == "bool":
+        return "bool"
+    return "float" if "float" in dtype_name or dtype_name == "longdouble" else "int"
+
+
+_ARTICLE = {"bool": "a bool", "int": "an int", "float": "a float"}
+
+
+def _compare_scalars(got: _Scalar, want: _Scalar, tolerance: _Tolerance, where: _Where) -> Difference | None:
+    if got.sort != want.sort and not (got.sort == "int" and want.sort == "float"):
+        summary = f"{where.shown} is {_ARTICLE[got.sort]}, where {_ARTICLE[want.sort]} is due."
+        return Difference("type", summary, _got_want(got.value, want.value, where))
+    if want.sort != "float":
+        if got.value == want.value:
+            return None
+        return _scalar_difference(got, want, 0.0, 0.0, where)
+    if got.sort == "float" and got.library == want.library and got.dtype != want.dtype:
+        return _dtype_difference(got.dtype, want.dtype, where)
+
+    rtol, atol = tolerance.for_dtype(want.dtype)
+    a, b = got.value, want.value
+    if a == b or (a != a and b != b):
+        return None
+    try:
+        if math.isfinite(a) and math.isfinite(b) and abs(a - b) <= atol + rtol * abs(b):
+            return None
+    except OverflowError:  # an int too large for a float is far from every float
+        pass
+    return _scalar_difference(got, want, rtol, atol, where)
+
+
+def _scalar_difference(got: _Scalar, want: _Scalar, rtol: float, atol: float, where: _Where) -> Difference:
+    from coursekit import diagnosis
+
+    finding = diagnosis.of_scalars(got.value, want.value, want.sort, rtol, atol)
+    return Difference(
+        finding.kind, f"{where.shown} {finding.text}.", _got_want(got.value, want.value, where)
+    )
+
+
+# Arrays and tensors
+
+
+def _compare_arrays(got: Any, want: Any, tolerance: _Tolerance, where: _Where) -> Difference | None:
+    got_shape, want_shape = tuple(got.shape), tuple(want.shape)
+    g, got_dtype = _numpy(got)
+    w, want_dtype = _numpy(want)
+    if got_shape != want_shape:
+        return _shape_difference(g, w, tolerance.for_dtype(want_dtype), where)
+    if got_dtype != want_dtype and not _dtype_counts(g.dtype.kind, w.dtype.kind):
+        return _dtype_difference(got_dtype, want_dtype, where)
+
+    if w.dtype.kind != "f":
+        right = g == w
+        if right.all():
+            return None
+        return _array_difference(g, w, right, 0.0, 0.0, where)
+
+    rtol, atol = tolerance.for_dtype(want_dtype)
+    g, w = _widen(g), _widen(w)
+    right = close(g, w, rtol, atol)
+    if right.all():
+        return None
+    return _array_difference(g, w, right, rtol, atol, where)
+
+
+def close(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> np.ndarray:
+    """Return where two float arrays of one shape agree: to tolerance, or both NaN, or the same infinity."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        right = np.abs(got - want) <= atol + rtol * np.abs(want)
+    finite = np.isfinite(want)
+    if not finite.all():
+        # |x - inf| <= rtol * inf would let every x pass.
+        right = np.where(finite, right, (got == want) | (np.isnan(got) & np.isnan(want)))
+    return right
+
+
+def _widen(array: np.ndarray) -> np.ndarray:
+    """Return the array in float64 (or longdouble), so that no subtraction overflows or rounds."""
+    if array.dtype == np.float64:
+        return array
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        return array
+    return array.astype(np.float64)
+
+
+def _dtype_counts(got: str, want: str) -> bool:
+    """Whether a dtype of kind `got` may stand where another of kind `want` is due."""
+    if want == "f":
+        return got in "iu"
+    if want in "iu":
+        return got in "iu"  # the width of an integer is nobody's lesson, and differs between systems
+    return got == want
+
+
+def _dtype_difference(got: str, want: str, where: _Where) -> Difference:
+    return Difference("dtype", f"{where.shown} has dtype {got}, where {want} is due.", "")
+
+
+def _shape_difference(
+    got: np.ndarray, want: np.ndarray, tolerance: tuple[float, float], where: _Where
+) -> Difference:
+    from coursekit import diagnosis
+
+    observation = ""
+    if got.dtype.kind in "biuf" and want.dtype.kind in "biuf":
+        observation = diagnosis.of_shapes(_widen(got), _widen(want), *tolerance)
+    summary = f"{where.shown} has shape {got.shape}, where {want.shape} is due"
+    return Difference("shape", f"{summary}: {observation}." if observation else f"{summary}.", "")
+
+
+def _array_difference(
+    got: np.ndarray, want: np.ndarray, right: np.ndarray, rtol: float, atol: float, where: _Where
+) -> Difference:
+    from coursekit import diagnosis
+
+    finding = diagnosis.of_arrays(got, want, right, rtol, atol)
+    return Difference(
+        finding.kind, f"{where.shown} {finding.text}.", _array_detail(got, want, right, rtol, atol, where)
+    )
+
+
+def _array_detail(
+    got: np.ndarray, want: np.ndarray, right: np.ndarray, rtol: float, atol: float, where: _Where
+) -> str:
+    """Return the worst coordinates with what arrived and what was due, and small arrays whole."""
+    lines = []
+    if want.dtype.kind in "iuf":
+        with np.errstate(invalid="ignore", over="ignore"):
+            error = np.abs(got.astype(np.float64) - want.astype(np.float64))
+        # What is not a number is worse than any error.
+        error = np.where(np.isnan(error), np.inf, error)
+        lines.append(f"allowed error: {atol:g} + {rtol:g} * |want|")
+    else:
+        error = np.ones(want.shape)
+    error = np.where(right, -1.0, error)
+    for flat in np.argsort(-error, axis=None, kind="stable")[:4]:
+        index = np.unravel_index(flat, want.shape)
+        if right[index]:
+            break
+        place = ", ".join(str(int(i)) for i in index)
+        lines.append(f"{where.full} at [{place}]: got {_number(got[index])}, want {_number(want[index])}")
+    if want.size <= 24:
+        lines.append(f"got:\n{np.array2string(got, precision=6)}")
+        lines.append(f"want:\n{np.array2string(want, precision=6)}")
+    return "\n".join(lines)
+
+
+# Sequences, text, sets, dicts, dataclasses, objects
+
+
+def _compare_sequences(
+    got: Any, want: Any, tolerance: _Tolerance, where: _Where, depth: int
+) -> Difference | None:
+    types = set(map(type, want))
+    if len(types) == 1 and types <= _EXACT and set(map(type, got)) == types:
+        if list(got) == list(want):
+            return None
+        return _sequence_difference(got, want, lambda a, b: a == b, where)
+
+    first = None
+    wrong = 0
+    if len(got) == len(want):
+        for i, (g, w) in enumerate(zip(got, want, strict=True)):
+            difference = _compare(g, w, tolerance, where.item(i), depth + 1)
+            if difference is not None:
+                wrong += 1
+                first = first or difference
+        if first is None:
+            return None
+        if _all_numbers(got) and _all_numbers(want):
+            rtol, atol = tolerance.for_dtype("float64")
+            g, w = np.array(got, np.float64), np.array(want, np.float64)
+            return _array_difference(g, w, close(g, w, rtol, atol), rtol, atol, where)
+
+    def same(a: Any, b: Any) -> bool:
+        return _compare(a, b, tolerance, where, depth + 1) is None
+
+    if first is None or _all_plain(want):
+        return _sequence_difference(got, want, same, where)
+    if len(want) > 1:
+        count = f" {wrong} of {len(want)} items of {where.shown} are wrong."
+        count = count.replace("are wrong", "is wrong") if wrong == 1 else count
+        return dataclasses.replace(first, summary=first.summary + count)
+    return first
+
+
+_EXACT = {int, str, bytes, bool}
+"""Types whose own equality is the one meant here, among values of the same type."""
+
+
+def _all_numbers(values: Any) -> bool:
+    """Whether there are several, all of them floats or ints that a float holds, and at least one a float."""
+    types = set(map(type, values))
+    if len(values) < 2 or not types <= {int, float} or float not in types:
+        return False
+    return all(type(v) is float or abs(v) < 2**53 for v in values)
+
+
+def _all_plain(values: Any) -> bool:
+    return set(map(type, values)) <= {int, float, bool, str, bytes, type(None)}
+
+
+def _sequence_difference(got: Any, want: Any, same: Any, where: _Where) -> Difference:
+    from coursekit import diagnosis
+
+    finding = diagnosis.of_sequences(got, want, same, noun="item")
+    detail = []
+    if finding.index is not None:
+        for label, values in (("got", got), ("want", want)):
+            shown = _short(values[finding.index]) if finding.index < len(values) else "nothing"
+            detail.append(f"{where.full}[{finding.index}]: {label} {shown}")
+    detail.append(f"got {_short(got)}")
+    detail.append(f"want {_short(want)}")
+    return Difference(finding.kind, f"{where.shown} {finding.text}.", "\n".join(detail))
+
+
+def _text_difference(got: Any, want: Any, sort: str, where: _Where) -> Difference:
+    from coursekit import diagnosis
+
+    noun = "character" if sort == "str" else "byte"
+    finding = diagnosis.of_sequences(got, want, lambda a, b: a == b, noun=noun)
+    start = max(0, (finding.index or 0) - 20)
+    lead = "…" if start else ""
+    detail = f"{where.full}: got {lead}{_short(got[start:])}\nwant {lead}{_short(want[start:])}"
+    return Difference(finding.kind, f"{where.shown} {finding.text}.", detail)
+
+
+def _compare_sets(got: Any, want: Any, where: _Where) -> Difference | None:
+    if got == want:
+        return None
+    return _keys_difference(got, want, "member", where)
+
+
+def _compare_dicts(
+    got: dict, want: dict, tolerance: _Tolerance, where: _Where, depth: int
+) -> Difference | None:
+    if got.keys() != want.keys():
+        return _keys_difference(got.keys(), want.keys(), "key", where)
+    show = _keys_are_names(want)
+    first = None
+    wrong = 0
+    for key in want:
+        difference = _compare(got[key], want[key], tolerance, where.key(key, show=show), depth + 1)
+        if difference is not None:
+            wrong += 1
+            first = first or difference
+    if first is None or len(want) == 1:
+        return first
+    verb = "is" if wrong == 1 else "are"
+    count = f" {wrong} of {len(want)} values of {where.shown} {verb} wrong."
+    return dataclasses.replace(first, summary=first.summary + count)
+
+
+def _keys_are_names(want: dict) -> bool:
+    """Whether the keys name fields, which a summary may show, rather than being data, which it may not.
+
+    Counts by word have words for keys, which are data; fields hold something other than counts.
+    """
+    names = all(type(key) is str and key.isidentifier() and len(key) <= 32 for key in want)
+    return names and len(want) <= 64 and not all(type(value) is int for value in want.values())
+
+
+def _keys_difference(got: Any, want: Any, noun: str, where: _Where) -> Difference:
+    missing = [key for key in want if key not in got]
+    extra = [key for key in got if key not in want]
+    parts = []
+    if missing:
+        parts.append(f"lacks {len(missing)} of the {len(want)} {noun}s that are due")
+    if extra:
+        parts.append(f"has {len(extra)} {noun}{'s' if len(extra) > 1 else ''} too many")
+    detail = [f"{where.full}:"]
+    if missing:
+        detail.append(f"missing: {_short(missing)}")
+    if extra:
+        detail.append(f"extra: {_short(extra)}")
+    return Difference("keys", f"{where.shown} {' and '.join(parts)}.", "\n".join(detail))
+
+
+def _compare_dataclasses(
+    got: Any, want: Any, tolerance: _Tolerance, where: _Where, depth: int
+) -> Difference | None:
+    if type(got) is not type(want):
+        return _sort_difference(got, "dataclass", want, "dataclass", where)
+    for field in dataclasses.fields(want):
+        if field.compare:
+            g, w = getattr(got, field.name), getattr(want, field.name)
+            difference = _compare(g, w, tolerance, where.field(field.name), depth + 1)
+            if difference is not None:
+                return difference
+    return None
+
+
+def _compare_objects(got: Any, want: Any, where: _Where) -> Difference | None:
+    """Compare what is left, dtypes and enumerations among it, by identity and then by its own equality."""
+    if got is want:
+        return None
+    if type(got) is not type(want):
+        return _sort_difference(got, "other", want, "other", where)
+    try:
+        equal = bool(got == want)
+    except Exception:  # an object's own equality may do anything
+        equal = False
+    if equal:
+        return None
+    summary = f"{where.shown} is another {type(want).__name__} than the one due."
+    return Difference("value", summary, _got_want(got, want, where))
+
+
+def _sort_difference(got: Any, got_sort: str, want: Any, want_sort: str, where: _Where) -> Difference:
+    """Return the difference between two values that are not the same kind of thing."""
+    for value, sort, label in ((got, got_sort, "is"), (want, want_sort, "is expected to be")):
+        if sort in _REFUSED:
+            what = _REFUSED_NAMES.get(sort, f"a {sort}")
+            return Difference("refused", f"{where.shown} {label} {what}, which is never compared.", "")
+    got_text, want_text = describe(got), describe(want)
+    if got_sort in ("array", "tensor") and want_sort == "scalar":
+        summary = (
+            f"{where.shown} has shape {tuple(got.shape)}, where a single number is due (shape ())."
+        )
+        return Difference("shape", summary, "")
+    if got_sort == "scalar" and want_sort in ("array", "tensor"):
+        summary = f"{where.shown} is a single number, where {want_text} is due."
+        return Difference("shape", summary, "")
+    if got_text == want_text:
+        got_text, want_text = _qualified(got), _qualified(want)
+    hint = " (was it returned?)" if got_sort == "none" else ""
+    return Difference("type", f"{where.shown} is {got_text}{hint}, where {want_text} is due.", "")
+
+
+_REFUSED_NAMES = {
+    "complex": "complex",
+    "object array": "an array of objects",
+    "masked array": "a masked array",
+}
+
+
+def describe(value: Any) -> str:
+    """Return what a value is, with its size but without its contents: "a list of 3 items".
+
+    Args:
+        value: Anything.
+
+    Returns:
+        A noun phrase with its article, safe to show for a hidden check.
+    """
+    sort = _sort(value)
+    if sort == "none":
+        return "None"
+    if sort == "scalar":
+        return _ARTICLE[_scalar(value).sort]
+    if sort == "array":
+        return f"a NumPy array of shape {value.shape}"
+    if sort == "tensor":
+        return f"a torch tensor of shape {tuple(value.shape)}"
+    if sort in _REFUSED:
+        return _REFUSED_NAMES.get(sort, f"a {sort}")
+    if sort == "str":
+        return "a str"
+    if sort == "bytes":
+        return "bytes"
+    if sort in ("sequence", "set", "dict"):
+        return f"{_a(type(value).__name__)} of {len(value)} item{'' if len(value) == 1 else 's'}"
+    return _a(type(value).__name__)
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
+
+
+def _qualified(value: Any) -> str:
+    return f"{describe(value)} ({type(value).__module__}.{type(value).__qualname__})"
+
+
+def _got_want(got: Any, want: Any, where: _Where) -> str:
+    return f"{where.full}: got {_short(got)}, want {_short(want)}"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.10g}" if isinstance(value, np.floating) else str(value)
+
+
+def _short(value: Any, limit: int = 200) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # a repr may do anything; an int of many digits raises ValueError
+        text = describe(value)
+    return text if len(text) <= limit else f"{text[:limit]}…"

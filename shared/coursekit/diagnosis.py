@@ -1,0 +1,852 @@
+"""What can be said about a wrong answer, given the right one.
+
+Each function looks for structure in the difference and returns a `Finding`: an observation that holds for
+every coordinate, never a guess at its cause. An observation is made only on strong evidence. It has to
+explain every entry to tolerance, through enough distinct values that no coincidence would; where several
+observations explain the same answer, all of them are named or only what they share. Otherwise the finding
+is how many entries are wrong. No text holds a value of the inputs or of the expected answer.
+
+`coursekit.compare` calls this module once two values differ; nothing here decides whether they do.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Finding(NamedTuple):
+    """One observation.
+
+    Attributes:
+        kind: A key of `coursekit.compare.KINDS`.
+        text: A predicate to put after the answer's name: "is the transpose of what is due".
+        index: Where a sequence first differs, if it does.
+    """
+
+    kind: str
+    text: str
+    index: int | None = None
+
+
+MAX_ENTRIES = 200_000
+"""Larger arrays are only counted: their structure shows in smaller cases of the same check."""
+
+
+def of_scalars(got: Any, want: Any, sort: str, rtol: float, atol: float) -> Finding:
+    """Return what can be said about one wrong number.
+
+    Args:
+        got, want: Python numbers that differ.
+        sort: "bool", "int" or "float", the sort of `want`.
+        rtol, atol: The tolerance they were compared with.
+    """
+    if sort == "bool":
+        return Finding("negated", "is the opposite of what is due")
+    if sort == "int":
+        if abs(got - want) == 1:
+            return Finding("offset", f"is {'larger' if got > want else 'smaller'} by one than what is due")
+        if got == -want:
+            return Finding("negated", "has the wrong sign")
+        return Finding("value", "is a wrong number")
+    try:
+        g, w = np.array([got], np.float64), np.array([want], np.float64)
+    except OverflowError:
+        return Finding("value", "is a wrong number")
+    non_finite = _non_finite(g, w, rtol, atol)
+    if non_finite:
+        return non_finite
+    if not (np.isfinite(g).all() and np.isfinite(w).all()):
+        return Finding("infinite", "has the wrong sign of infinity")
+    if got == 0:
+        return Finding("zeros", "is zero, which is not what is due")
+    if not _is_telling(want) or not _is_telling(got):
+        return Finding("value", "is a wrong number")
+    match = _Match(g, w, *_strict(rtol, atol, w))
+    for finding in (_scaled(match, single=True), _function(match, single=True), _precision(match)):
+        if finding:
+            return finding
+    return Finding("value", "is a wrong number")
+
+
+def of_arrays(got: np.ndarray, want: np.ndarray, right: np.ndarray, rtol: float, atol: float) -> Finding:
+    """Return what can be said about an array of the right shape with wrong entries.
+
+    Args:
+        got, want: Arrays of one shape. Floats come in float64; others (ints, bools, text) as they are.
+        right: Boolean, the same shape: where they agree. Not all True.
+        rtol, atol: The tolerance they were compared with.
+    """
+    if want.dtype.kind == "b":
+        return _of_bools(got, want, right)
+    if want.dtype.kind not in "iuf":
+        return _region(right) or _count(right)
+    if want.size == 1:
+        return of_scalars(got.item(), want.item(), "float" if want.dtype.kind == "f" else "int", rtol, atol)
+    g, w = got.astype(np.float64), want.astype(np.float64)
+    non_finite = _non_finite(g, w, rtol, atol)
+    if non_finite:
+        return non_finite
+    if want.size > MAX_ENTRIES:
+        return _region(right) or _count(right)
+
+    match = _Match(g, w, *_strict(rtol, atol, w))
+    finite = bool(np.isfinite(w).all())
+    for look in (_whole, _same_values, *((_precision,) if finite else ())):
+        finding = look(match)
+        if finding:
+            return finding
+    region = _region(right)
+    if region:
+        return _zero_there(g, right, region)
+    for look in (_wrong_axis, *((_scaled_oddly, _by_rows) if finite else ()), _does_not_vary):
+        finding = look(match)
+        if finding:
+            return finding
+    return _count(right)
+
+
+def of_shapes(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> str:
+    """Return what can be said about an answer of the wrong shape: a clause, or "" for nothing.
+
+    Args:
+        got, want: Float arrays of different shapes.
+        rtol, atol: The tolerance for saying that the values are right otherwise.
+    """
+    from coursekit.compare import close
+
+    def right(candidate: np.ndarray) -> str:
+        if candidate.shape != want.shape or want.size == 0 or not close(candidate, want, rtol, atol).all():
+            return ""
+        return ", and the values are right otherwise"
+
+    g, w = got.shape, want.shape
+    if got.size == want.size:
+        squeezed = tuple(n for n in g if n != 1)
+        if squeezed == tuple(n for n in w if n != 1):
+            return _unit_axes(g, w) + right(got.reshape(w))
+        if len(g) == 1 and len(w) > 1:
+            return "it is flattened" + right(got.reshape(w))
+        if sorted(g) == sorted(w):
+            return _axes_in_another_order(got, want, right)
+        return ""
+    if len(g) == len(w) - 1 and g == w[1:]:
+        return "the leading (batch) axis is missing"
+    if len(g) == len(w) - 1 and g in [w[:a] + w[a + 1 :] for a in range(len(w))]:
+        axis = next(a for a in range(len(w)) if g == w[:a] + w[a + 1 :])
+        return f"axis {axis} is missing"
+    if len(g) == len(w) + 1 and w == g[1:]:
+        return "there is a leading axis too many"
+    if len(g) == len(w) + 1 and w in [g[:a] + g[a + 1 :] for a in range(len(g))]:
+        axis = next(a for a in range(len(g)) if w == g[:a] + g[a + 1 :])
+        return f"axis {axis} is one too many"
+    if len(g) == len(w):
+        other = [a for a in range(len(w)) if g[a] != w[a]]
+        if len(other) == 1:
+            return _one_axis(got, want, other[0], rtol, atol)
+    return ""
+
+
+def of_sequences(got: Sequence, want: Sequence, same: Callable[[Any, Any], bool], *, noun: str) -> Finding:
+    """Return what can be said about a wrong list, tuple, string or bytes.
+
+    Args:
+        got, want: Sequences that differ.
+        same: Whether two items count as equal.
+        noun: What one item is called: "item", "character", "byte".
+    """
+    n_got, n_want = len(got), len(want)
+    prefix = _common(got, want, same)
+    suffix = min(_common(got[::-1], want[::-1], same), min(n_got, n_want) - prefix)
+
+    def count(n: int) -> str:
+        return f"{n} {noun}{'' if n == 1 else 's'}"
+
+    if n_got != n_want:
+        return Finding("length", _another_length(n_got, n_want, prefix, suffix, noun, count), prefix)
+    if n_got > 2:
+        if all(same(a, b) for a, b in zip(got, reversed(want), strict=True)):
+            return Finding("reversed", f"has the right {noun}s in reverse order", prefix)
+        for shift, text in ((1, "later"), (-1, "earlier")):
+            rolled = want[-shift:] + want[:-shift]
+            if all(same(a, b) for a, b in zip(got, rolled, strict=True)):
+                return Finding("shifted", f"has every {noun} one place {text} than is due, and wraps", prefix)
+    if _same_multiset(got, want):
+        return Finding("order", f"has the right {noun}s in another order, first at index {prefix}", prefix)
+    wrong = sum(not same(a, b) for a, b in zip(got, want, strict=True))
+    if isinstance(got, str) and got.casefold() == want.casefold():
+        return Finding("value", f"differs only in upper and lower case, first at index {prefix}", prefix)
+    verb = "is" if wrong == 1 else "are"
+    text = f"has the right length ({n_want}), but {count(wrong)} {verb} wrong, the first at index {prefix}"
+    return Finding("value", text, prefix)
+
+
+# Sequences
+
+
+def _common(got: Sequence, want: Sequence, same: Callable[[Any, Any], bool]) -> int:
+    for i, (a, b) in enumerate(zip(got, want, strict=False)):
+        if not same(a, b):
+            return i
+    return min(len(got), len(want))
+
+
+def _another_length(
+    n_got: int, n_want: int, prefix: int, suffix: int, noun: str, count: Callable[[int], str]
+) -> str:
+    lengths = f"has {count(n_got)} where {n_want} {'is' if n_want == 1 else 'are'} due"
+    if n_got == 0:
+        return f"is empty, where {count(n_want)} {'is' if n_want == 1 else 'are'} due"
+    if n_want == 0:
+        return f"has {count(n_got)}, where it should be empty"
+    short, gap = n_got < n_want, abs(n_got - n_want)
+    if prefix == n_want:
+        return f"{lengths}: it begins right and goes on for {count(gap)} too long"
+    if prefix == n_got:
+        if gap == 1:
+            return f"{lengths}: the last one is missing"
+        return f"{lengths}: it is right as far as it goes, and stops {count(gap)} short"
+    if suffix == min(n_got, n_want):
+        what = "missing" if short else "too many"
+        return f"{lengths}: it ends right, with {count(gap)} {what} at the start"
+    if prefix + suffix == min(n_got, n_want):
+        what = "missing" if short else "too many"
+        return f"{lengths}: {count(gap)} {'is' if gap == 1 else 'are'} {what} at index {prefix}"
+    return f"{lengths}; the first difference is at index {prefix}"
+
+
+def _same_multiset(got: Sequence, want: Sequence) -> bool:
+    try:
+        # 1, 1.0 and True hash alike but are not the same item.
+        return Counter((type(v), v) for v in got) == Counter((type(v), v) for v in want)
+    except TypeError:
+        return False
+
+
+# Evidence
+
+
+class _Match:
+    """A wrong array beside the right one, with the strict tolerance that an explanation has to meet."""
+
+    def __init__(self, got: np.ndarray, want: np.ndarray, rtol: float, atol: float):
+        self.got = got
+        self.want = want
+        self.rtol = rtol
+        self.atol = atol
+        finite = want[np.isfinite(want)]
+        self.scale = float(np.abs(finite).max()) if finite.size else 0.0
+
+    def explains(self, candidate: np.ndarray, got: np.ndarray | None = None) -> bool:
+        """Whether a candidate equals the answer at every coordinate."""
+        from coursekit.compare import close
+
+        got = self.got if got is None else got
+        if got.size > 4096:
+            # Nearly every candidate is ruled out by a few coordinates.
+            few = np.unravel_index(np.linspace(0, got.size - 1, 97, dtype=np.intp), got.shape)
+            if not close(got[few], candidate[few], self.rtol, self.atol).all():
+                return False
+        return bool(close(got, candidate, self.rtol, self.atol).all())
+
+    def differs(self, candidate: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Where two arrays differ by far more than the tolerance."""
+        with np.errstate(invalid="ignore"):
+            far = np.abs(candidate - other) > 10 * (self.atol + self.rtol * np.abs(other))
+        return far | (np.isfinite(candidate) != np.isfinite(other))
+
+    def distinct(self, values: np.ndarray) -> int:
+        """How many values can be told apart, at a millionth of the scale."""
+        if values.size == 0:
+            return 0
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.unique(np.round(values / (self.scale or 1.0), 6)).size
+
+    def varied(self, values: np.ndarray) -> bool:
+        """Whether these values are evidence: three that can be told apart, or two that are not simple."""
+        telling = sum(_is_telling(float(value)) for value in values.ravel()[:64])
+        return self.distinct(values) >= (2 if telling >= 2 else 3)
+
+
+def _strict(rtol: float, atol: float, want: np.ndarray) -> tuple[float, float]:
+    """Return the tolerance for explanations: never looser than a thousandth, however loose the check is."""
+    finite = np.abs(want[np.isfinite(want)])
+    scale = float(finite.max()) if finite.size else 0.0
+    # Exact integers are explained in floating point.
+    return max(1e-12, min(rtol, 1e-3)), max(1e-12 * scale, min(atol, 1e-3 * scale))
+
+
+def _is_telling(value: float) -> bool:
+    """Whether a number is unlikely by accident: neither a simple fraction nor of few decimal digits."""
+    if value == 0 or not math.isfinite(value):
+        return False
+    parts = value * 240
+    if abs(parts) < 1e5 and abs(parts - round(parts)) <= max(1e-9, 1e-7 * abs(parts)):
+        return False
+    return float(f"{value:.3e}") != value
+
+
+def _non_finite(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> Finding | None:
+    """Return where NaN or infinity stands and should not, or should and does not."""
+    from coursekit.compare import close
+
+    size = got.size
+    for kind, name, test in (("nan", "NaN", np.isnan), ("infinite", "infinite", np.isinf)):
+        here, due = test(got), test(want)
+        wrong = here & ~due
+        if wrong.any():
+            text = f"is {name}" if size == 1 else f"is {name} in {_of(wrong)}"
+            text += f"{_where(wrong)}, where {'finite numbers are' if size > 1 else 'a finite number is'} due"
+            if not wrong.all() and close(got[~wrong], want[~wrong], rtol, atol).all():
+                text += "; everything else is right"
+            return Finding(kind, text)
+        lacking = due & ~here
+        if lacking.any():
+            which = _infinity_name(want[lacking]) if kind == "infinite" else name
+            if size == 1:
+                return Finding(kind, f"is finite, where {which} is due")
+            return Finding(kind, f"is finite in {_of(lacking)}{_where(lacking)}, where {which} is due")
+    wrong = np.isinf(got) & (got != want)
+    if wrong.any() and size > 1:
+        return Finding("infinite", f"has the wrong sign of infinity in {_of(wrong)}")
+    return None
+
+
+def _infinity_name(values: np.ndarray) -> str:
+    if (values > 0).all():
+        return "+inf"
+    return "-inf" if (values < 0).all() else "infinity"
+
+
+def _of(mask: np.ndarray) -> str:
+    wrong = int(mask.sum())
+    if wrong == mask.size:
+        return "every entry"
+    return f"{wrong} of {mask.size} entries"
+
+
+def _where(mask: np.ndarray) -> str:
+    """Return the region a mask fills, as a clause, or ""."""
+    if mask.all():
+        return ""
+    region = _best_region(mask)
+    return f" ({region})" if region else ""
+
+
+def _count(right: np.ndarray) -> Finding:
+    wrong = int((~right).sum())
+    if wrong == right.size:
+        return Finding("value", "is wrong in every entry" if wrong > 1 else "is wrong in its only entry")
+    return Finding("value", f"is wrong in {wrong} of {right.size} entries")
+
+
+# Explanations of the whole array
+
+
+def _whole(match: _Match) -> Finding | None:
+    """Return the one transformation that turns the right array into the wrong one, if there is evidence."""
+    if not match.got.any():
+        return Finding("zeros", "is zero everywhere, which is not what is due")
+    found = []
+    if np.isfinite(match.want).all():
+        found += [f for f in (_scaled(match), _offset(match)) if f]
+        if not found and (function := _function(match)):
+            found.append(function)
+    moved = list(_rearranged(match))
+    if not found and len(moved) > 1:
+        # The same values, moved: which way cannot be told, so say only what is certain.
+        if {f.kind for f in moved} == {"shifted"}:
+            return Finding("shifted", " or, equally well, ".join(f.text for f in moved))
+        return _same_values(match) or _ambiguous(moved)
+    found += moved
+    if len(found) > 1:
+        return _ambiguous(found)
+    return found[0] if found else None
+
+
+def _ambiguous(found: list[Finding]) -> Finding:
+    return Finding("ambiguous", " and, equally well, ".join(f.text for f in found))
+
+
+def _factors(shape: tuple[int, ...]) -> Iterator[tuple[float, str, str]]:
+    """Yield the factors that have a name for an array of this shape: value, text, what it may stand for."""
+    lengths: dict[int, list[str]] = {}
+    for axis, n in enumerate(shape):
+        if n > 1:
+            lengths.setdefault(n, []).append(f"of axis {axis}")
+    of: dict[int, str] = {n: f"the length {' and '.join(axes)}" for n, axes in lengths.items()}
+    total = math.prod(shape)
+    if total > 1:
+        of.setdefault(total, "the number of entries")
+
+    def meaning(n: int, text: str = "") -> str:
+        # A small factor may well have nothing to do with a length that happens to be as small.
+        return f"{'also ' if n <= 4 else ''}{text}{of[n]}" if n in of else ""
+
+    for n in sorted({*range(2, 65), *of, 100, 128, 256, 512, 1000, 1024}):
+        yield float(n), f"{n} times", meaning(n)
+        yield 1 / n, f"1/{n} of", meaning(n, "one over ")
+    for n in of:
+        if math.isqrt(n) ** 2 != n:
+            yield math.sqrt(n), f"√{n} times", meaning(n, "the root of ")
+            yield 1 / math.sqrt(n), f"1/√{n} of", meaning(n, "one over the root of ")
+        for top, bottom, text in ((n, n - 1, "n over n - 1"), (n - 1, n, "n - 1 over n")) if n > 2 else ():
+            ratio = top / bottom
+            yield ratio, f"{top}/{bottom} of", meaning(n, f"{text}, with n ")
+            yield math.sqrt(ratio), f"√({top}/{bottom}) times", meaning(n, f"the root of {text}, with n ")
+    for value, text in ((math.sqrt(2), "√2"), (math.log(2), "log 2"), (math.pi, "π"), (2 * math.pi, "(2π)")):
+        yield value, f"{text.strip('()')} times", ""
+        yield 1 / value, f"1/{text} of", ""
+    for value, text in ((2 / 3, "2/3"), (3 / 2, "3/2"), (3 / 4, "3/4"), (4 / 3, "4/3")):
+        yield value, f"{text} of", ""
+    for value, text in ((1e6, "10⁶"), (1e9, "10⁹"), (2.0**20, "2²⁰"), (2.0**30, "2³⁰")):
+        yield value, f"{text} times", ""
+        yield 1 / value, f"1/{text} of", ""
+    yield 1e9 / 2**30, "10⁹/2³⁰ of", ""
+    yield 2**30 / 1e9, "2³⁰/10⁹ of", ""
+
+
+def _ratio(match: _Match) -> float | None:
+    """Return c where got = c * want everywhere and the values are varied enough to mean it, else None."""
+    g, w = match.got, match.want
+    norm = float((w * w).sum())
+    if norm == 0 or not math.isfinite(norm):
+        return None
+    ratio = float((g * w).sum()) / norm
+    if not math.isfinite(ratio) or ratio == 0 or not match.explains(ratio * w):
+        return None
+    return ratio
+
+
+def _scaled(match: _Match, *, single: bool = False) -> Finding | None:
+    """Return the factor, where it is one that has a name."""
+    ratio = _ratio(match)
+    if ratio is None or not (single or _tells_scale(match)):
+        return None
+    everywhere = "" if single else ", everywhere"
+    tolerance = _ratio_tolerance(match, ratio, single)
+    if abs(ratio + 1) <= tolerance:
+        return Finding("negated", "has the wrong sign" if single else "has the opposite sign everywhere")
+    for factor, text, meaning in _factors(match.got.shape):
+        # A loose tolerance lets one number pass for many multiples of another: name only the plainest.
+        if single and match.rtol > 1e-5 and factor not in (2.0, 0.5):
+            continue
+        value = math.copysign(factor, ratio)
+        if abs(ratio / value - 1) <= tolerance and match.explains(value * match.want):
+            sign = "minus " if ratio < 0 else ""
+            note = f" ({meaning})" if meaning else ""
+            return Finding("scaled", f"is {sign}{text} what is due{everywhere}{note}")
+    return None
+
+
+def _tells_scale(match: _Match) -> bool:
+    """Whether the right values are varied enough for one ratio between all of them to mean something."""
+    return match.varied(np.abs(match.want[np.abs(match.want) > 1e3 * match.atol]))
+
+
+def _ratio_tolerance(match: _Match, ratio: float, single: bool) -> float:
+    """Return how far the ratio may lie from one that has a name: a few times its own uncertainty."""
+    if single:
+        return min(match.rtol, 1e-3)
+    residual = float(np.abs(match.got - ratio * match.want).max()) / (abs(ratio) * match.scale)
+    return max(match.rtol / 100, min(match.rtol, 4 * residual))
+
+
+def _scaled_oddly(match: _Match) -> Finding | None:
+    """Return that everything is one multiple of what is due, where the factor has no name."""
+    ratio = _ratio(match)
+    if ratio is None:
+        return None
+    if match.distinct(match.want[match.want != 0]) < 3:
+        return None
+    return Finding("scaled", "is the same multiple of what is due in every entry")
+
+
+def _offset(match: _Match) -> Finding | None:
+    difference = match.got - match.want
+    constant = float(np.median(difference))
+    if match.got.size < 3 or match.distinct(match.want) < 3 or not match.explains(match.want + constant):
+        return None
+    if abs(abs(constant) - 1) <= match.atol + match.rtol:
+        direction = "larger" if constant > 0 else "smaller"
+        return Finding("offset", f"is {direction} by one than what is due, everywhere")
+    return Finding("offset", "is off by the same constant in every entry")
+
+
+_FUNCTIONS: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
+    ("one minus what is due", lambda w: 1 - w),
+    ("one over what is due", lambda w: 1 / w),
+    ("the square of what is due", lambda w: w * w),
+    ("the square root of what is due", np.sqrt),
+    ("the logarithm of what is due", np.log),
+    ("minus the logarithm of what is due", lambda w: -np.log(w)),
+    ("the exponential of what is due", np.exp),
+    ("the exponential of minus what is due", lambda w: np.exp(-w)),
+    ("the absolute value of what is due", np.abs),
+)
+
+
+def _function(match: _Match, *, single: bool = False) -> Finding | None:
+    """Return the elementary function of the right answer that arrived, if there is one."""
+    if single and match.rtol > 1e-5:
+        return None
+    found = []
+    for text, function in _FUNCTIONS:
+        with np.errstate(all="ignore"):
+            candidate = function(match.want)
+        if not np.isfinite(candidate).all() or not match.explains(candidate):
+            continue
+        moved = match.differs(candidate, match.want)
+        if single or match.distinct(match.want[moved]) >= 3:
+            found.append(Finding("function", f"is {text}{'' if single else ', everywhere'}"))
+    return found[0] if len(found) == 1 else None
+
+
+def _rearranged(match: _Match) -> Iterator[Finding]:
+    """Yield the ways in which the right values were put in the wrong places."""
+    for perm in _permutations(match.want.shape):
+        candidate = match.want.transpose(perm)
+        if candidate.shape == match.want.shape and _is_move(match, candidate):
+            yield Finding("transposed", f"is the transpose of what is due ({_perm_name(perm)})")
+    for axis, n in enumerate(match.want.shape):
+        if n < 2:
+            continue
+        if _is_move(match, np.flip(match.want, axis)):
+            yield Finding("reversed", f"is reversed along axis {axis}")
+        if n < 3:
+            continue
+        yield from _shifted(match, axis)
+    yield from _reshaped(match)
+
+
+def _is_move(match: _Match, candidate: np.ndarray) -> bool:
+    """Whether a rearrangement explains the answer, and moves enough distinct values to mean it."""
+    if not match.explains(candidate):
+        return False
+    return match.want.size > 2 and match.varied(match.want[match.differs(candidate, match.want)])
+
+
+def _shifted(match: _Match, axis: int) -> Iterator[Finding]:
+    """Yield a shift by one along an axis, wrapping or with anything at the border."""
+    g, w = np.moveaxis(match.got, axis, 0), np.moveaxis(match.want, axis, 0)
+    for got_part, want_part, stays, edge, text in (
+        (g[1:], w[:-1], w[1:], (g[0], w[-1]), "one place later than is due"),
+        (g[:-1], w[1:], w[:-1], (g[-1], w[0]), "one place earlier than is due"),
+    ):
+        if not match.explains(want_part, got_part):
+            continue
+        moved = match.differs(want_part, stays)
+        if want_part.size < 3 or not match.varied(want_part[moved]):
+            continue
+        wraps = match.explains(edge[1], edge[0])
+        yield Finding("shifted", f"is {text} along axis {axis}{', and wraps' if wraps else ''}")
+
+
+def _reshaped(match: _Match) -> Iterator[Finding]:
+    """Yield that the entries run on in the order that they had before a transposition that is due."""
+    shape = match.want.shape
+    flat = match.got.ravel()
+    for perm in _permutations(shape):
+        before = match.want.transpose(perm)
+        if before.shape == shape:
+            continue  # that would be the plain transpose
+        if [n for n in before.shape if n != 1] == [n for n in shape if n != 1]:
+            continue
+        candidate = before.ravel()
+        if match.explains(candidate, flat) and match.distinct(match.want) >= 4:
+            name = _perm_name(perm)
+            text = f"holds the right values reshaped where a transposition is due ({name})"
+            yield Finding("reshaped", text)
+
+
+def _permutations(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yield permutations of the axes but the identity: exchanges of two first, all of them up to rank 4."""
+    axes = range(len(shape))
+    swaps = []
+    for i, j in itertools.combinations(axes, 2):
+        perm = list(axes)
+        perm[i], perm[j] = j, i
+        swaps.append(tuple(perm))
+    yield from swaps
+    if 3 <= len(shape) <= 4:
+        for perm in itertools.permutations(axes):
+            if perm != tuple(axes) and perm not in swaps:
+                yield perm
+
+
+def _perm_name(perm: tuple[int, ...]) -> str:
+    moved = [i for i, p in enumerate(perm) if i != p]
+    if len(moved) == 2:
+        return f"axes {moved[0]} and {moved[1]} exchanged"
+    return f"axes in the order {perm}"
+
+
+def _same_values(match: _Match) -> Finding | None:
+    """Return that the right values stand in other places, whole rows of them if so."""
+    g, w = match.got, match.want
+    if w.size < 2 or not match.explains(np.sort(w, axis=None), np.sort(g, axis=None)):
+        return None
+    far = match.differs(g, w)
+    if not match.varied(w[far]):
+        return None
+    for axis, n in enumerate(w.shape):
+        if w.ndim > 1 and n > 1 and w.size > n and _rows_permuted(match, axis):
+            return Finding("order", f"holds the right values in another order along axis {axis}")
+    if w.ndim > 1 and w.shape[-1] > 1 and match.explains(np.sort(w, axis=-1), np.sort(g, axis=-1)):
+        return Finding("order", "holds the right values of each row (last axis) in another order")
+    if g.ndim == 1 and w.size > 2:
+        for ordered, text in ((np.sort(w), "ascending"), (np.sort(w)[::-1], "descending")):
+            if match.explains(ordered):
+                return Finding("order", f"holds the right values sorted in {text} order, which is not due")
+    return Finding("order", "holds the right values in another order")
+
+
+def _rows_permuted(match: _Match, axis: int) -> bool:
+    g = np.moveaxis(match.got, axis, 0).reshape(match.got.shape[axis], -1)
+    w = np.moveaxis(match.want, axis, 0).reshape(match.want.shape[axis], -1)
+    return match.explains(w[np.lexsort(w.T[::-1])], g[np.lexsort(g.T[::-1])])
+
+
+# Regions
+
+
+def _regions(shape: tuple[int, ...]) -> Iterator[tuple[np.ndarray, str]]:
+    """Yield the regions that have a name for an array of this shape."""
+    ndim = len(shape)
+    for axis, n in enumerate(shape):
+        if n < 2:
+            continue
+        index = np.arange(n).reshape([n if a == axis else 1 for a in range(ndim)])
+        along = "" if ndim == 1 else f" along axis {axis}"
+        yield index == 0, f"the first{along}"
+        yield index == n - 1, f"the last{along}"
+        if n > 2:
+            yield index > 0, f"all but the first{along}"
+            yield index < n - 1, f"all but the last{along}"
+        if n > 3:
+            yield index % 2 == 0, f"the even indices{along}"
+            yield index % 2 == 1, f"the odd indices{along}"
+            yield index < n // 2, f"the first half{along}"
+            yield index >= n - n // 2, f"the second half{along}"
+    if ndim >= 2 and min(shape[-2:]) >= 2:
+        row = np.arange(shape[-2])[:, None]
+        column = np.arange(shape[-1])[None, :]
+        yield column == row, "the diagonal"
+        yield column == row + 1, "the first diagonal above the main one"
+        yield column == row - 1, "the first diagonal below the main one"
+        yield column > row, "above the diagonal"
+        yield column < row, "below the diagonal"
+        yield column >= row, "on and above the diagonal"
+        yield column <= row, "on and below the diagonal"
+        shift = shape[-1] - shape[-2]
+        if shift > 0:
+            yield column == row + shift, "the diagonal that ends in the last corner"
+            yield column > row + shift, "above the diagonal that ends in the last corner"
+            yield (column > row) & (column <= row + shift), "between the main diagonal and the last corner's"
+
+
+def _best_region(wrong: np.ndarray) -> str:
+    """Return the name of the smallest region that the wrong entries fill, or ""."""
+    n_wrong = int(wrong.sum())
+    best, best_size = "", wrong.size
+    for region, name in _regions(wrong.shape):
+        region = np.broadcast_to(region, wrong.shape)
+        size = int(region.sum())
+        if size >= best_size or (wrong & ~region).any():
+            continue
+        # Nearly all of the region has to be wrong: a few entries may be right by accident.
+        if n_wrong >= 0.9 * size and (n_wrong >= 2 or wrong.ndim == 1):
+            best, best_size = name, size
+    return best
+
+
+def _region(right: np.ndarray) -> Finding | None:
+    if not right.any() or right.size < 3:
+        return None
+    name = _best_region(~right)
+    if not name:
+        return None
+    return Finding("region", f"is wrong only in part: {name} ({int((~right).sum())} of {right.size} entries)")
+
+
+def _zero_there(got: np.ndarray, right: np.ndarray, region: Finding) -> Finding:
+    if not got[~right].any():
+        return region._replace(text=f"{region.text}, where it is zero")
+    return region
+
+
+# Rows
+
+
+def _wrong_axis(match: _Match) -> Finding | None:
+    """Return where rows ought to sum to one, as they do in the right answer, and don't."""
+    for log in (False, True):
+        with np.errstate(over="ignore"):
+            g, w = (np.exp(match.got), np.exp(match.want)) if log else (match.got, match.want)
+        if (w < -match.atol).any() or (log and (match.want > match.atol).any()):
+            continue
+        exponentials = "exponentials of its " if log else ""
+        sums_w = [_sums_to_one(w, axis) for axis in range(w.ndim)]
+        sums_g = [_sums_to_one(g, axis) for axis in range(w.ndim)]
+        for axis in reversed(range(w.ndim)):
+            if not sums_w[axis] or sums_g[axis]:
+                continue
+            for other in range(w.ndim):
+                if sums_g[other] and not sums_w[other]:
+                    text = f"is normalised along the wrong axis: the {exponentials}entries sum to 1 along"
+                    return Finding("unnormalised", f"{text} axis {other}, and should along axis {axis}")
+            return Finding(
+                "unnormalised",
+                f"is not normalised: along axis {axis} the {exponentials}entries should sum to 1, and do not",
+            )
+    return None
+
+
+def _sums_to_one(array: np.ndarray, axis: int) -> bool:
+    if array.shape[axis] < 2 or array.size == 0:
+        return False
+    return bool((np.abs(array.sum(axis) - 1) < 1e-5).all())
+
+
+def _by_rows(match: _Match) -> Finding | None:
+    """Return that each row is off by a constant of its own, or is a multiple of the right one."""
+    g, w = match.got, match.want
+    for axis in reversed(range(w.ndim)):
+        if w.ndim < 2 or w.shape[axis] < 3 or w.shape[axis] == w.size:
+            continue
+        if match.distinct(w) < 4:
+            continue
+        # Along a row the right values have to vary, or anything constant would do.
+        if not match.differs(w, w.mean(axis, keepdims=True)).any(axis).all():
+            continue
+        if match.explains(w + np.median(g - w, axis, keepdims=True)):
+            return Finding("offset", f"is off by a constant along axis {axis}, another one for each row")
+        norm = (w * w).sum(axis, keepdims=True)
+        if (norm > 0).all() and match.explains(w * (g * w).sum(axis, keepdims=True) / norm):
+            text = f"is a multiple of what is due along axis {axis}, another one for each row"
+            return Finding("scaled", text)
+    return None
+
+
+def _does_not_vary(match: _Match) -> Finding | None:
+    """Return that the answer is the same along an axis along which it should not be."""
+    g, w = match.got, match.want
+    if g.size > 2 and match.distinct(w) >= 3 and match.explains(np.full(g.shape, g.flat[0])):
+        return Finding("constant", "has the same value in every entry, and should not")
+    for axis, n in enumerate(w.shape):
+        if w.ndim < 2 or n < 2 or w.size < 6:
+            continue
+        still = match.explains(np.broadcast_to(np.take(g, [0], axis), g.shape))
+        if still and match.differs(w, np.broadcast_to(np.take(w, [0], axis), w.shape)).any():
+            return Finding("constant", f"does not vary along axis {axis}, and should")
+    return None
+
+
+# Precision
+
+
+def _precision(match: _Match) -> Finding | None:
+    """Return to how many digits the answer is right, where that is three or more."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        errors = np.abs(match.got - match.want)
+    error = float(errors.max())
+    if not 0 < error < 5e-4 * match.scale:
+        return None
+    # Small entries have to be right to two digits and zeros to six, or it is no matter of precision.
+    size = np.abs(match.want)
+    if (errors > 1e-2 * np.maximum(size, 1e-4 * match.scale))[size > 0].any():
+        return None
+    if (errors > 1e-6 * match.scale)[size == 0].any():
+        return None
+    digits = int(-math.log10(error / match.scale))
+    text = f"is right to about {digits} digits, but not to the tolerance"
+    if 6 <= digits <= 8:
+        text += "; float32 keeps about 7"
+    return Finding("precision", text)
+
+
+# Truth values
+
+
+def _of_bools(got: np.ndarray, want: np.ndarray, right: np.ndarray) -> Finding:
+    """Return what can be said about a wrong mask: a named region first, since shifts of a mask abound."""
+    if want.size == 1:
+        return Finding("negated", "is the opposite of what is due")
+    if not right.any() and want.size > 3 and want.any() and not want.all():
+        return Finding("negated", "has every truth value inverted")
+    region = _region(right)
+    if region:
+        states = {bool(v) for v in got[~right]}
+        if len(states) == 1:
+            state = "True" if states.pop() else "False"
+            return region._replace(text=f"{region.text}, where it is {state} and should not be")
+        return region
+    found = []
+    if (~right).sum() >= 4:
+        for perm in _permutations(want.shape):
+            candidate = want.transpose(perm)
+            if candidate.shape == want.shape and (candidate == got).all():
+                found.append(Finding("transposed", f"is the transpose of what is due ({_perm_name(perm)})"))
+        for axis, n in enumerate(want.shape):
+            if n > 2 and (np.flip(want, axis) == got).all():
+                found.append(Finding("reversed", f"is reversed along axis {axis}"))
+    if found:
+        return found[0] if len(found) == 1 else _ambiguous(found)
+    if got.all() or not got.any():
+        return Finding("constant", f"is {bool(got.flat[0])} everywhere, and should not be")
+    return _count(right)
+
+
+# Shapes
+
+
+def _unit_axes(got: tuple[int, ...], want: tuple[int, ...]) -> str:
+    if want == ():
+        return "it is an array of one number instead of the number itself"
+    missing = want.count(1) - got.count(1)
+    if missing > 0:
+        return _count_unit_axes(want, missing, "missing")
+    if missing < 0:
+        return _count_unit_axes(got, -missing, "too many")
+    return "an axis of length 1 stands in another place"
+
+
+def _count_unit_axes(shape: tuple[int, ...], n: int, what: str) -> str:
+    if n > 1:
+        return f"{n} axes of length 1 are {what}"
+    axes = [axis for axis, length in enumerate(shape) if length == 1]
+    place = f" (axis {axes[0]})" if len(axes) == 1 else ""
+    return f"an axis of length 1 is {what}{place}"
+
+
+def _axes_in_another_order(got: np.ndarray, want: np.ndarray, right: Callable[[np.ndarray], str]) -> str:
+    fits = [p for p in _permutations(got.shape) if got.transpose(p).shape == want.shape]
+    for perm in fits:
+        if right(got.transpose(perm)):
+            return f"it is the transpose of what is due ({_perm_name(perm)}){right(got.transpose(perm))}"
+    if len(fits) == 1:
+        return f"the same axes in another order ({_perm_name(fits[0])})"
+    return "the same axes in another order"
+
+
+def _one_axis(got: np.ndarray, want: np.ndarray, axis: int, rtol: float, atol: float) -> str:
+    """Return what is wrong where one axis alone has another length."""
+    from coursekit.compare import close
+
+    n_got, n_want = got.shape[axis], want.shape[axis]
+    text = f"axis {axis} is too {'short' if n_got < n_want else 'long'} by {abs(n_got - n_want)}"
+    n = min(n_got, n_want)
+    if n == 0 or got.size == 0 or want.size == 0:
+        return text
+    g, w = np.moveaxis(got, axis, 0), np.moveaxis(want, axis, 0)
+    begins = bool(close(g[:n], w[:n], rtol, atol).all())
+    ends = bool(close(g[-n:], w[-n:], rtol, atol).all())
+    if begins == ends:
+        return text
+    end, verb = ("end", "begins") if begins else ("start", "ends")
+    return f"{text}: it {verb} right, with entries {'missing' if n_got < n_want else 'too many'} at the {end}"

@@ -1,0 +1,429 @@
+"""Figures drawn from a student's own code, all in one style.
+
+An assignment's `figures.py` registers functions and hands over to `main`:
+
+    from coursekit.plots import figure, main, subplots
+
+    @figure("attention_map", caption="Every row sums to one, and nothing above the diagonal is seen.")
+    def attention_map(student):
+        fig, ax = subplots()
+        heatmap(ax, student.attention_weights(...), label="weight")
+        ax.set(title="Causal attention", xlabel="key", ylabel="query")
+        return fig
+
+    if __name__ == "__main__":
+        main("attention")
+
+`python figures.py` then writes figures/attention_map.svg and .png beside the script. A figure whose task is
+not written yet is skipped with a line that says so.
+
+The style is a context, entered only while a figure is drawn and saved: no global setting is left changed, no
+window opens and pyplot is not needed. The same code gives the same bytes on every run. Colours are Okabe and
+Ito's, told apart with any kind of colour blindness and in grey; lines also differ in their dashes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+COLORS = {
+    "blue": "#0072B2",
+    "orange": "#E69F00",
+    "green": "#009E73",
+    "red": "#D55E00",
+    "purple": "#CC79A7",
+    "sky": "#56B4E9",
+    "black": "#222222",
+    "grey": "#8A8A8A",
+}
+"""Named colours. Series take them in this order; use grey for what is only there for reference."""
+
+SEQUENTIAL = "cividis"
+"""Colour map for amounts from zero up: lightness rises evenly, and it reads the same to every eye."""
+
+DIVERGING = "PuOr_r"
+"""Colour map for signed numbers, centred on zero: purple below, orange above."""
+
+_DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1.5)), (0, (8, 2)))
+
+_INK = "#222222"
+_FAINT = "#D9D9D9"
+
+
+def _settings() -> dict[str, Any]:
+    from cycler import cycler
+
+    series = [COLORS[name] for name in ("blue", "orange", "green", "red", "purple", "sky")]
+    return {
+        # Bundled with matplotlib, so that every machine draws the same letters.
+        "font.family": "DejaVu Sans",
+        "font.size": 11,
+        "axes.titlesize": 12.5,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.titlepad": 10,
+        "axes.labelsize": 11,
+        "axes.labelcolor": _INK,
+        "axes.edgecolor": "#666666",
+        "axes.linewidth": 0.9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "axes.grid": True,
+        "axes.prop_cycle": cycler(color=series) + cycler(linestyle=list(_DASHES)),
+        "grid.color": _FAINT,
+        "grid.linewidth": 0.7,
+        "text.color": _INK,
+        "xtick.color": "#444444",
+        "ytick.color": "#444444",
+        "xtick.labelsize": 10,
+        "ytick.labelsize": 10,
+        "lines.linewidth": 2.0,
+        "lines.markersize": 6,
+        "scatter.edgecolors": "face",
+        "legend.frameon": False,
+        "legend.fontsize": 10,
+        "image.cmap": SEQUENTIAL,
+        "image.interpolation": "nearest",
+        "figure.facecolor": "white",
+        "axes.facecolor": "white",
+        "savefig.facecolor": "white",
+        "figure.dpi": 100,
+        "savefig.dpi": 150,
+        # Letters as outlines: a viewer without the font shows the same figure.
+        "svg.fonttype": "path",
+        "svg.hashsalt": "coursekit",
+        "axes.unicode_minus": True,
+        "text.usetex": False,
+    }
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the course's style inside a `with` block, and leave matplotlib's settings as they were."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_settings())
+        yield
+
+
+def subplots(
+    nrows: int = 1, ncols: int = 1, *, size: tuple[float, float] | None = None, **kwargs: Any
+) -> tuple[Any, Any]:
+    """Return a figure and its axes, laid out so that no label is cut, without pyplot and without a window.
+
+    Args:
+        nrows, ncols: Rows and columns of axes.
+        size: Width and height in inches. Default: 6.4 x 4 for one, and in proportion for several.
+        **kwargs: Passed to `Figure.subplots`: sharex, sharey, squeeze, width_ratios, gridspec_kw, ...
+
+    Returns:
+        The Figure, and one Axes or an array of them, as `matplotlib.pyplot.subplots` returns.
+    """
+    from matplotlib.figure import Figure
+
+    if size is None:
+        size = (6.4 if ncols == 1 else min(4.2 * ncols, 13.0), 4.0 if nrows == 1 else 3.2 * nrows)
+    fig = Figure(figsize=size, layout="constrained")
+    return fig, fig.subplots(nrows, ncols, **kwargs)
+
+
+def heatmap(
+    ax: Any,
+    matrix: Any,
+    *,
+    rows: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    label: str = "",
+    values: bool | None = None,
+    diverging: bool | None = None,
+    limits: tuple[float, float] | None = None,
+) -> Any:
+    """Draw a matrix as coloured cells, with a colour bar and, where there is room, its numbers.
+
+    Args:
+        ax: Where to draw.
+        matrix: Shape (R, C): an array or a tensor.
+        rows, columns: Names of the rows and columns.
+        label: What the numbers are, beside the colour bar.
+        values: Write the numbers into the cells. Default: where there are at most 100 cells.
+        diverging: Centre the colours on zero. Default: if there are numbers of both signs.
+        limits: Least and greatest number of the colour scale. Default: those of the matrix.
+
+    Returns:
+        The matplotlib image.
+    """
+    matrix = _array(matrix)
+    if matrix.ndim != 2:
+        raise ValueError(f"matrix must have two axes, got shape {matrix.shape}")
+    finite = matrix[np.isfinite(matrix)]
+    low, high = limits or ((float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0))
+    if diverging is None:
+        diverging = low < 0 < high
+    if diverging:
+        high = max(abs(low), abs(high))
+        low = -high
+    if low == high:
+        high = low + 1.0  # one colour, at the lower end of the scale
+    image = ax.imshow(matrix, cmap=DIVERGING if diverging else SEQUENTIAL, vmin=low, vmax=high, aspect="auto")
+    ax.grid(False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_visible(False)
+    ax.tick_params(length=0)
+    for names, set_ticks in ((rows, ax.set_yticks), (columns, ax.set_xticks)):
+        if names is not None:
+            set_ticks(range(len(names)), names)
+    ax.figure.colorbar(image, ax=ax, label=label, pad=0.02, aspect=30).outline.set_visible(False)
+    if values is None:
+        values = matrix.size <= 100
+    if values:
+        for (i, j), value in np.ndenumerate(matrix):
+            if np.isfinite(value):
+                red, green, blue, _ = image.cmap(image.norm(value))
+                # Relative luminance decides between dark and light letters.
+                dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45
+                text = f"{value:.2g}".replace("-", "\u2212")
+                ax.text(j, i, text, ha="center", va="center", size=9, color=_INK if dark else "white")
+    return image
+
+
+def band(ax: Any, x: Any, low: Any, high: Any, *, color: str = "blue", label: str | None = None) -> Any:
+    """Shade the region between two curves: an interval, a standard deviation.
+
+    Args:
+        ax: Where to draw.
+        x, low, high: Shape (n,).
+        color: A name of `COLORS`, or any matplotlib colour.
+        label: Its name in the legend.
+
+    Returns:
+        The matplotlib collection.
+    """
+    shade = COLORS.get(color, color)
+    x, low, high = map(_array, (x, low, high))
+    return ax.fill_between(x, low, high, color=shade, alpha=0.22, linewidth=0, label=label)
+
+
+def name_lines(ax: Any) -> None:
+    """Write each labelled line's name at its right end, in its colour, instead of a legend."""
+    labelled = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
+    named = [line for line in labelled if len(line.get_xdata())]
+    if not named:
+        return
+    low, high = ax.get_ylim()
+    to_axes = ax.transData.transform
+    pixels = ax.bbox.height or 1.0
+    ends = sorted((to_axes((0, line.get_ydata()[-1]))[1], i) for i, line in enumerate(named))
+    gap = 15.0
+    placed: list[float] = []
+    for y, _ in ends:
+        # Names keep their distance even where lines end together.
+        placed.append(max(y, placed[-1] + gap) if placed else y)
+    excess = max(0.0, placed[-1] - (ax.bbox.y0 + pixels))
+    for (_, i), y in zip(ends, placed, strict=True):
+        line = named[i]
+        place = (1.01, (y - excess - ax.bbox.y0) / pixels)
+        color = line.get_color()
+        ax.annotate(line.get_label(), place, xycoords="axes fraction", color=color, va="center", size=10)
+    ax.set_ylim(low, high)
+
+
+def _array(values: Any) -> np.ndarray:
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().double().numpy()
+    return np.asarray(values, dtype=np.float64)
+
+
+# Registering and drawing
+
+Drawing = Callable[[ModuleType], Any]
+"""A function that draws one figure from a student's module and returns it."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A figure: its name (the file's stem), what to notice in it, and the function that draws it."""
+
+    name: str
+    caption: str
+    draw: Drawing
+
+
+_REGISTRY: dict[str, dict[str, Registered]] = {}
+
+
+def figure(name: str, *, caption: str) -> Callable[[Drawing], Drawing]:
+    """Register a function that draws one figure from the student's module and returns a matplotlib Figure.
+
+    Args:
+        name: The file's stem: letters, digits, "-" and "_".
+        caption: What to notice, in one sentence. It is printed when the figure is drawn.
+
+    Returns:
+        A decorator that leaves the function as it is.
+
+    Raises:
+        ValueError: If the name is no file stem.
+    """
+    if not name or not all(c.isascii() and (c.isalnum() or c in "-_") for c in name):
+        raise ValueError(f"name must be made of letters, digits, '-' and '_', got {name!r}")
+
+    def register(function: Drawing) -> Drawing:
+        _REGISTRY.setdefault(function.__module__, {})[name] = Registered(name, caption, function)
+        return function
+
+    return register
+
+
+def registered(module_name: str) -> tuple[Registered, ...]:
+    """Return the figures that a module registered, in its order."""
+    return tuple(_REGISTRY.get(module_name, {}).values())
+
+
+def save(fig: Any, folder: Path, name: str, caption: str = "") -> tuple[Path, Path]:
+    """Write a figure as SVG and PNG, byte for byte the same on every run.
+
+    Args:
+        fig: A matplotlib Figure.
+        folder: Where to; made if it is not there.
+        name: The files' stem.
+        caption: Goes into the SVG as its description.
+
+    Returns:
+        The two paths.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    svg, png = folder / f"{name}.svg", folder / f"{name}.png"
+    with style():
+        about = {"Date": None, "Creator": None, "Title": name, "Description": caption}
+        fig.savefig(svg, format="svg", metadata=about)
+        fig.savefig(png, format="png", metadata={"Software": None})
+    return svg, png
+
+
+def draw(figures: Iterable[Registered], student: ModuleType, folder: Path) -> int:
+    """Draw figures from a module and print a line for each.
+
+    Args:
+        figures: What to draw.
+        student: The module it is drawn from.
+        folder: Where the files go.
+
+    Returns:
+        The exit code: 0 if every figure was drawn or waits for a task that is not written, else 1.
+    """
+    code = 0
+    for item in figures:
+        try:
+            with style():
+                fig = item.draw(student)
+                if not hasattr(fig, "savefig"):
+                    raise TypeError(f"the figure's function must return a Figure, got {type(fig).__name__}")
+                svg, _ = save(fig, folder, item.name, item.caption)
+        except NotImplementedError as error:
+            _say(f"skipped: {item.name}, {error or 'a task is not written yet'}")
+        except Exception as error:
+            _say(f"failed: {item.name}, {_blame(error, student)}")
+            code = 1
+        else:
+            _say(f"drew {svg.parent.name}/{svg.name} and .png: {item.caption}")
+            _close(fig)
+    return code
+
+
+def main(module_name: str, argv: Sequence[str] | None = None) -> None:
+    """Draw every figure that the calling script registered, from the module beside it, and exit.
+
+    The module is `module_name`.py in the script's folder; files go to `figures/` there. The command line may
+    name figures to draw only those, `--module FILE` to draw from another file and `--out DIR` to write
+    elsewhere.
+
+    Args:
+        module_name: Name of the student's module.
+        argv: The command line. Default: the program's.
+
+    Raises:
+        SystemExit: Always. Code 0 if every figure was drawn or skipped because its task is not written yet,
+            1 if one failed, 2 for a wrong command line.
+    """
+    caller = sys._getframe(1).f_globals
+    here = Path(caller["__file__"]).resolve().parent
+    figures = registered(caller["__name__"])
+
+    parser = argparse.ArgumentParser(description="Draw the assignment's figures from your own code.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these figures")
+    beside = here / f"{module_name}.py"
+    parser.add_argument("--module", type=Path, default=beside, help="the file to draw from")
+    parser.add_argument("--out", type=Path, default=here / "figures", help="folder for the files")
+    options = parser.parse_args(argv)
+    known = [item.name for item in figures]
+    for name in options.names:
+        if name not in known:
+            parser.error(f"no figure is called {name}; there are {', '.join(known)}")
+
+    student = _load(options.module)
+    if student is None:
+        raise SystemExit(1)
+    wanted = [item for item in figures if not options.names or item.name in options.names]
+    raise SystemExit(draw(wanted, student, options.out))
+
+
+def _load(path: Path) -> ModuleType | None:
+    """Import the student's file, or say in one line why not."""
+    path = path.resolve()
+    if not path.is_file():
+        _say(f"failed: there is no {path.name} in {path.parent}")
+        return None
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.append(folder)  # at the end: a file called numpy.py beside it shadows nothing
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except NotImplementedError as error:
+        _say(f"failed: {path.name} calls an unwritten task when it is imported ({error})")
+        return None
+    except SyntaxError as error:
+        _say(f"failed: {path.name}:{error.lineno}: {error.msg}")
+        return None
+    except Exception as error:
+        _say(f"failed: {_blame(error, module)}")
+        return None
+    return module
+
+
+def _blame(error: Exception, student: ModuleType) -> str:
+    """Return an error with the last line of the student's own file that led to it, or the last of all."""
+    frames = traceback.extract_tb(error.__traceback__)
+    file = getattr(student, "__file__", None)
+    own = [frame for frame in frames if file and Path(frame.filename) == Path(file)]
+    frame = (own or frames)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}: {type(error).__name__}: {error}"
+
+
+def _close(fig: Any) -> None:
+    """Let go of a figure that was made with pyplot, which would keep it."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(fig)
+
+
+def _say(line: str) -> None:
+    """Print a line, with characters that the terminal lacks replaced."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(line.encode(encoding, "replace").decode(encoding), flush=True)

@@ -1,0 +1,269 @@
+"""Figures are drawn alike on every run, leave nothing behind, and fail softly."""
+
+import os
+import subprocess
+import sys
+import types
+import xml.etree.ElementTree as ElementTree
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+
+from coursekit import plots
+
+STUDENT = '''
+def curve(x):
+    return x ** 2
+
+def later(x):
+    raise NotImplementedError("task later is not written yet")
+
+def broken(x):
+    y = x
+    return y / 0
+'''
+
+SCRIPT = '''
+from coursekit.plots import figure, main, subplots
+
+@figure("curve", caption="It bends upwards, by x².")
+def _(student):
+    fig, ax = subplots()
+    ax.plot([0, 1, 2], [student.curve(x) for x in (0, 1, 2)], label="curve")
+    ax.set(title="A curve", xlabel="x", ylabel="y")
+    return fig
+
+@figure("soft", caption="Not there yet.")
+def _(student):
+    student.later(1)
+
+{more}
+
+if __name__ == "__main__":
+    main("student")
+'''
+
+BROKEN = '''
+@figure("broken", caption="Never.")
+def _(student):
+    student.broken(1)
+'''
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Write an assignment's folder and run its figures.py; returns the finished process."""
+
+    def run(*arguments, student=STUDENT, more=""):
+        folder = tmp_path / "assignment"
+        folder.mkdir(exist_ok=True)
+        if student is not None:
+            (folder / "student.py").write_text(student, encoding="utf-8")
+        (folder / "figures.py").write_text(SCRIPT.format(more=more), encoding="utf-8")
+        command = [sys.executable, str(folder / "figures.py"), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=tmp_path)
+
+    run.folder = tmp_path / "assignment"
+    return run
+
+
+def test_figures_are_drawn_beside_the_script_and_the_unwritten_are_skipped(run):
+    """Every figure becomes an SVG and a PNG with its caption printed; an unwritten task is only a line."""
+    done = run()
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "drew figures/curve.svg and .png: It bends upwards, by x².",
+        "skipped: soft, task later is not written yet",
+    ]
+    assert sorted(p.name for p in (run.folder / "figures").iterdir()) == ["curve.png", "curve.svg"]
+
+
+def test_an_error_names_the_students_line_and_the_others_are_still_drawn(run):
+    """A figure that fails says where in the student's file, and only the exit code tells of it otherwise."""
+    done = run(more=BROKEN)
+
+    assert done.returncode == 1
+    assert "failed: broken, student.py:10: ZeroDivisionError: division by zero" in done.stdout
+    assert "drew figures/curve.svg" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("student", "text"),
+    [
+        (None, "failed: there is no student.py in"),
+        ("def curve(x)\n    return x", "failed: student.py:1: expected ':'"),
+        ("x = 1\nprint(undefined)", "failed: student.py:2: NameError"),
+        ("raise NotImplementedError('task a')", "calls an unwritten task when it is imported (task a)"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_one_line(run, student, text):
+    """A missing or broken file is said in a line, with exit code 1."""
+    done = run(student=student)
+
+    assert done.returncode == 1
+    assert text in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_figures_and_files_can_be_chosen(run, tmp_path):
+    """The command line names figures, another module and another folder; an unknown name is an error."""
+    other = tmp_path / "reference.py"
+    other.write_text("def curve(x): return x", encoding="utf-8")
+
+    done = run("curve", "--module", other, "--out", tmp_path / "out", student=None)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["curve.png", "curve.svg"]
+    assert run("nothing").returncode == 2
+
+
+def test_the_same_code_gives_the_same_bytes(run):
+    """Two runs write identical files: no dates, no random ids, no versions."""
+    run()
+    first = {p.name: p.read_bytes() for p in (run.folder / "figures").iterdir()}
+    run()
+
+    assert {p.name: p.read_bytes() for p in (run.folder / "figures").iterdir()} == first
+    assert b"Matplotlib v" not in first["curve.png"]
+
+
+def test_a_terminal_without_the_characters_is_no_failure(run, tmp_path):
+    """A caption's characters that the terminal's encoding lacks are replaced."""
+    run()
+    done = subprocess.run(
+        [sys.executable, str(run.folder / "figures.py")],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert b"by x?." in done.stdout
+
+
+# In this process
+
+
+@pytest.fixture
+def before():
+    """matplotlib's settings before a test, held against those after it."""
+    kept = dict(matplotlib.rcParams)
+    yield
+    assert dict(matplotlib.rcParams) == kept
+
+
+def draw(function, tmp_path, name="f"):
+    return plots.draw([plots.Registered(name, "Notice.", function)], types.ModuleType("student"), tmp_path)
+
+
+def test_the_style_leaves_no_setting_changed(before, tmp_path):
+    """Drawing changes no global setting, however it ends, even if the figure changes some."""
+
+    def good(student):
+        matplotlib.rcParams["font.size"] = 40
+        return plots.subplots()[0]
+
+    def unwritten(student):
+        raise NotImplementedError
+
+    assert draw(good, tmp_path) == 0
+    assert draw(unwritten, tmp_path) == 0
+    assert draw(lambda student: 1 / 0, tmp_path) == 1
+
+
+def test_a_function_that_returns_no_figure_fails(tmp_path, capsys):
+    """Forgetting `return fig` is named."""
+    assert draw(lambda student: None, tmp_path) == 1
+    assert "must return a Figure, got NoneType" in capsys.readouterr().out
+
+
+def test_the_svg_is_well_formed_and_described(tmp_path):
+    """The SVG parses, and carries title and description for those who can't see it."""
+    draw(lambda student: plots.subplots()[0], tmp_path, "some_name")
+
+    text = (tmp_path / "some_name.svg").read_text(encoding="utf-8")
+    ElementTree.fromstring(text)
+    assert "some_name" in text and "Notice." in text
+
+
+def test_figures_are_registered_by_module():
+    """A decorated function stays callable and belongs to the module that defined it."""
+
+    @plots.figure("registered-here", caption="c")
+    def mine(student):
+        return 1
+
+    assert mine(None) == 1
+    assert plots.registered(__name__)[-1].name == "registered-here"
+    assert plots.registered("elsewhere") == ()
+    with pytest.raises(ValueError, match="name must be made of letters"):
+        plots.figure("../up", caption="c")
+
+
+def luminance(color: str) -> float:
+    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (red, green, blue)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_series_differ_in_colour_and_in_dashes():
+    """No two series share a dash pattern, so they are told apart in grey too; every colour shows on white."""
+    with plots.style():
+        cycle = list(matplotlib.rcParams["axes.prop_cycle"])
+
+    assert len({str(item["linestyle"]) for item in cycle}) == len(cycle) == 6
+    for color in plots.COLORS.values():
+        assert (1.05) / (luminance(color) + 0.05) > 2  # contrast against white
+
+
+@pytest.mark.parametrize(
+    ("matrix", "low", "high", "cmap"),
+    [
+        (np.array([[0.0, 1.0], [0.5, 0.25]]), 0, 1, plots.SEQUENTIAL),
+        (torch.tensor([[-1.0, 3.0]]), -3, 3, plots.DIVERGING),
+        (np.array([[np.nan, 2.0], [1.0, np.inf]]), 1, 2, plots.SEQUENTIAL),
+        (np.zeros((2, 2)), 0, 1, plots.SEQUENTIAL),
+    ],
+)
+def test_heatmaps_choose_their_colours(matrix, low, high, cmap, tmp_path):
+    """Signed numbers get a map centred on zero, others one from least to greatest; NaN is left blank."""
+    fig, ax = plots.subplots()
+    image = plots.heatmap(ax, matrix, label="weight")
+
+    assert image.get_clim() == (low, high)
+    assert image.get_cmap().name == cmap
+    assert len(ax.texts) == int(np.isfinite(np.asarray(matrix)).sum())
+    plots.save(fig, tmp_path, "map")
+
+
+def test_heatmaps_refuse_other_ranks():
+    """Only matrices are drawn as heatmaps."""
+    with pytest.raises(ValueError, match=r"matrix must have two axes, got shape \(3,\)"):
+        plots.heatmap(plots.subplots()[1], np.zeros(3))
+
+
+def test_line_names_do_not_overlap():
+    """Names at the ends of lines that end together keep a line's height between them, inside the axes."""
+    fig, ax = plots.subplots()
+    for k in range(5):
+        ax.plot([0, 1], [0, 1 + 0.001 * k], label=f"line {k}")
+    ax.plot([0, 1], [0, 0.5])
+
+    plots.name_lines(ax)
+
+    heights = sorted(text.xy[1] * ax.bbox.height for text in ax.texts)
+    assert len(heights) == 5
+    assert min(np.diff(heights)) > 14
+    assert heights[-1] <= ax.bbox.height + 1
+
+
+def test_bands_take_names_and_tensors():
+    """A band is shaded between two curves, given as arrays or tensors, in a named colour."""
+    fig, ax = plots.subplots()
+    high = torch.ones(3, requires_grad=True)
+    shade = plots.band(ax, torch.arange(3.0), np.zeros(3), high, color="green", label="90 %")
+
+    assert matplotlib.colors.to_hex(shade.get_facecolor()[0]) == plots.COLORS["green"].lower()

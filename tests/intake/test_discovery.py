@@ -1,0 +1,400 @@
+"""What the arguments of a command stand for, and what each submission is called."""
+
+import os
+import pickle
+from dataclasses import replace
+
+import pytest
+from intake_zoo import SOLUTION, metadata, notebook, raw_zip, tarred, zipped
+
+from gradkit.discovery import safe_name
+from gradkit.errors import InputError
+from gradkit.intake import CAPS, Submitter, discover, materialise
+
+
+def folder(path, files):
+    for name, body in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(body if isinstance(body, bytes) else body.encode())
+    return path
+
+
+@pytest.fixture
+def names(manifest):
+    """The names found in some paths, refused ones with a mark."""
+
+    def names(*paths):
+        found = discover(list(paths), manifest)
+        return [one.name for one in found.submissions] + [f"!{one.name}" for one in found.refused]
+
+    return names
+
+
+# --- arguments ----------------------------------------------------------------------------------------------
+
+
+def test_every_kind_of_file_is_a_submission_named_after_its_stem(names, tmp_path):
+    """A module or a notebook may have any name when it is handed in by itself."""
+    (tmp_path / "ada.py").write_text(SOLUTION)
+    (tmp_path / "bob.ipynb").write_bytes(notebook(SOLUTION))
+    zipped(tmp_path / "cy.d.zip", {"attention.py": SOLUTION})
+    tarred(tmp_path / "dee.tar.gz", [("attention.py", SOLUTION)])
+    tarred(tmp_path / "eve.TGZ", [("attention.py", SOLUTION)])
+    folder(tmp_path / "fay.v2", {"attention.py": SOLUTION})
+
+    assert names(*sorted(tmp_path.iterdir())) == ["ada", "bob", "cy.d", "dee", "eve", "fay.v2"]
+
+
+def test_a_bare_file_is_graded_whatever_its_name(lay_out, tmp_path):
+    """`bob.py` and `bob.ipynb` are the module, and errors call them by the names that were given."""
+    (tmp_path / "ada 1.py").write_text("def softmax(:\n")
+    (tmp_path / "bob.ipynb").write_bytes(notebook("import torch", SOLUTION))
+
+    ada, bob = lay_out(tmp_path / "ada 1.py"), lay_out(tmp_path / "bob.ipynb")
+
+    assert ada.module.name == "attention.py" and ada.syntax_error[:2] == ("ada 1.py", 1)
+    assert bob.where(2) == "bob.ipynb, cell 2, line 1"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"attention.py": "", "helpers.py": ""}, ["top"]),
+        ({"Attention.py": "", "bob.py": ""}, ["top"]),
+        ({"attention.ipynb": "", "x/y.py": ""}, ["top"]),
+        ({"homework.ipynb": "", "notes.txt": ""}, ["top"]),
+        ({"atention.py": "", "helpers.py": ""}, ["top"]),
+        ({"hw/attention.py": "", ".DS_Store": "", "__MACOSX/x": ""}, ["top"]),
+        ({"a/b/c/attention.py": ""}, ["top"]),
+        ({"ada.py": "", "bob.py": ""}, ["ada", "bob"]),
+        ({"attention_ada.py": "", "attention_bob.py": ""}, ["attention_ada", "attention_bob"]),
+        ({"ada/attention.py": "", "bob/x/attention.py": "", "cy.py": ""}, ["ada", "bob", "cy"]),
+        ({"ada/attention.py": "", "bob/attention.py": "", "attention.py": ""}, ["ada", "attention", "bob"]),
+        ({"class/ada.py": "", "class/bob.py": ""}, ["ada", "bob"]),
+        ({"s10/attention.py": "", "s9/attention.py": ""}, ["s9", "s10"]),
+        ({"ada.py": "", "bob.docx": ""}, ["ada", "!bob.docx"]),
+        ({"ada.py": "", "bob.py": "", "roster.csv": "", "README.txt": ""}, ["ada", "bob"]),
+        ({}, ["!top"]),
+    ],
+    ids=lambda value: ",".join(value) if value else "empty",
+)
+def test_a_folder_is_one_submission_or_many(names, tmp_path, files, expected):
+    """The module, its notebook or a near miss make it one submission; a single folder in it is entered."""
+    (tmp_path / "top").mkdir()
+
+    assert names(folder(tmp_path / "top", files)) == expected
+
+
+def test_moodles_folders_with_one_archive_are_entered(manifest, tmp_path):
+    """A folder with a student's name that holds one archive is that archive, under the folder's name."""
+    for name in ("Ada L_1_assignsubmission_file_", "Bob M_2_assignsubmission_file_"):
+        (tmp_path / "class" / name).mkdir(parents=True)
+        zipped(tmp_path / "class" / name / "hw.zip", {"attention.py": SOLUTION})
+
+    found = discover([tmp_path / "class"], manifest)
+
+    assert [one.name for one in found.submissions] == [
+        "Ada L_1_assignsubmission_file_",
+        "Bob M_2_assignsubmission_file_",
+    ]
+    assert materialise(found.submissions[0], manifest, tmp_path / "out").text == SOLUTION
+
+
+def test_what_is_passed_over_is_said(manifest, tmp_path):
+    """A roster beside the submissions gets a line, so that nothing vanishes in silence."""
+    found = discover([folder(tmp_path / "top", {"ada.py": "", "bob.py": "", "roster.csv": ""})], manifest)
+
+    assert found.notes == (f"{tmp_path}/top/roster.csv is not a submission and was passed over",)
+
+
+def test_an_argument_that_is_not_there_is_bad_usage(manifest, tmp_path):
+    """A typing error on the command line stops before anything is graded."""
+    for path in (tmp_path / "nope.zip", tmp_path / ("x" * 5000), "a\0b"):
+        with pytest.raises(InputError, match="check the path$"):
+            discover([path], manifest)
+    with pytest.raises(InputError, match="no submission given"):
+        discover([], manifest)
+
+
+def test_the_same_path_twice_counts_once(names, tmp_path):
+    """Overlapping patterns of a shell name no one twice."""
+    (tmp_path / "ada.py").write_text("")
+
+    assert names(tmp_path / "ada.py", tmp_path / "." / "ada.py", tmp_path / "x" / ".." / "ada.py") == ["ada"]
+
+
+def test_links_are_refused_wherever_they_stand(names, lay_out, refusal, tmp_path):
+    """A link in what students filled could lead to the reference."""
+    secret = tmp_path / "reference.py"
+    secret.write_text(SOLUTION)
+    top = folder(tmp_path / "top", {"ada.py": "", "bob.py": "", "cy/attention.py": ""})
+    (top / "dee.py").symlink_to(secret)
+    (top / "eve").symlink_to(tmp_path)
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    inside = folder(tmp_path / "fay", {"attention.py": ""})
+    (inside / "x.py").symlink_to(secret)
+
+    assert names(top) == ["ada", "bob", "cy", "!dee", "!eve"]
+    assert names(tmp_path / "gone") == ["!gone"]
+    assert "x.py: a symbolic link" in refusal(inside)
+
+
+def test_pipes_are_refused_and_not_waited_on(names, refusal, tmp_path):
+    """Reading a pipe would hang for ever."""
+    os.mkfifo(tmp_path / "ada.py")
+    inside = folder(tmp_path / "bob", {"attention.py": ""})
+    os.mkfifo(inside / "x")
+
+    assert names(tmp_path / "ada.py") == ["!ada"]
+    assert "x: a device or a pipe" in refusal(inside)
+
+
+def test_folders_are_under_the_same_caps(refusal, tmp_path):
+    """Number, size and depth are those of archives."""
+    many = folder(tmp_path / "many", {"attention.py": "", **{f"{i}": "" for i in range(30)}})
+    large = folder(tmp_path / "large", {"attention.py": "", "x": bytes(3000)})
+    deep = folder(tmp_path / "deep", {"attention.py": "", "a/" * 13 + "x": ""})
+
+    assert "20 files" in refusal(many, caps=replace(CAPS, files=20))
+    assert "10 entries" in refusal(many, caps=replace(CAPS, entries=10))
+    assert "x: holds more than 2,000 bytes" in refusal(large, caps=replace(CAPS, file=2000))
+    assert "12 deep" in refusal(deep)
+
+
+def test_a_folder_that_cannot_be_read_is_a_row(names, refusal, tmp_path, monkeypatch):
+    """A permission, or a disk that fails, costs one submission and says which."""
+    top = folder(tmp_path / "top", {"ada/attention.py": "", "bob/attention.py": ""})
+    scandir = os.scandir
+
+    def failing(path):
+        if str(path).endswith("bob"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+
+    assert names(top) == ["ada", "!bob"]
+    assert names(tmp_path / "top" / "bob") == ["!bob"]
+
+
+# --- names --------------------------------------------------------------------------------------------------
+
+
+def test_names_that_collide_are_told_apart_and_said(manifest, tmp_path):
+    """Also by case alone, and where a file has the name that would be given, or a batch's own."""
+    files = {"1/ada.py": "", "2/ada.ipynb": "", "3/Ada.py": "", "4/ada~2.py": "", "5/report.py": ""}
+    folder(tmp_path, files)
+
+    found = discover([tmp_path / name for name in files], manifest)
+
+    assert [one.name for one in found.submissions] == ["ada", "ada~2", "Ada~3", "ada~2~2", "report~2"]
+    assert f"ada is the name of {tmp_path}/1/ada.py; {tmp_path}/2/ada.ipynb is called ada~2" in found.notes
+    assert len(found.notes) == 4
+
+
+@pytest.mark.parametrize(
+    ("raw", "safe"),
+    [
+        ("Ada Lovelace", "Ada Lovelace"),
+        ("Zoë 王", "Zoë 王"),
+        ("Zoe\u0308", "Zoë"),
+        ("../../etc", "_.._etc"),
+        ("-rf", "rf"),
+        (".hidden", "hidden"),
+        ("a/b\\c:d", "a_b_c_d"),
+        ("a\n\tb\x1b[31m", "a b[31m"),
+        ("\u202egnp.py", "gnp.py"),
+        ("x" * 500, "x" * 80),
+        ("𐍈" * 500, "𐍈" * 50),
+        ("", "submission"),
+        ("...", "submission"),
+        ("nul", "_nul"),
+        ("a. ", "a"),
+        ("=cmd|x", "=cmd_x"),
+        ("\udcff", "submission"),
+    ],
+    ids=range(17),
+)
+def test_names_are_made_fit_for_files(raw, safe):
+    """No separators, control characters, leading dots or dashes; a formula is for the CSV to guard."""
+    assert safe_name(raw) == safe
+
+
+# --- Gradescope exports -------------------------------------------------------------------------------------
+
+EXPORT = {
+    "submission_metadata.yml": metadata("submission_1", "submission_2", "submission_3"),
+    "submission_2/attention.py": SOLUTION,
+    "submission_10/attention.py": SOLUTION,
+    "submission_1/hw/attention.py": SOLUTION,
+    "submission_1/hw/helpers.py": "x = 1",
+}
+
+
+@pytest.mark.parametrize("root", ["", "assignment_7_export/"], ids=["at-root", "nested"])
+@pytest.mark.parametrize("kind", ["zip", "folder"])
+def test_an_export_keeps_names_and_metadata(manifest, tmp_path, root, kind):
+    """Zip or folder, flat or nested; what stands only in the metadata, or only as a folder, is told."""
+    files = {root + name: body for name, body in EXPORT.items()}
+    path = zipped(tmp_path / "e.zip", files) if kind == "zip" else folder(tmp_path / "e", files)
+
+    found = discover([path], manifest)
+
+    assert [one.name for one in found.submissions] == ["submission_1", "submission_2", "submission_10"]
+    assert found.submissions[1].submitters == (Submitter("Ada 2. Lovelace", "ada2@example.edu", "002"),)
+    assert found.submissions[1].created_at == "2024-02-01 10:00:02.000000000 Z"
+    assert found.submissions[2].submitters == ()
+    assert [one.name for one in found.refused] == ["submission_3"]
+    assert found.refused[0].submitters[0].email == "ada3@example.edu"
+    assert "is a Gradescope export of 4 submissions" in found.notes[0]
+    assert "submission_10 is not in submission_metadata.yml" in found.notes[1]
+    for number, one in enumerate(pickle.loads(pickle.dumps(found.submissions))):
+        assert materialise(one, manifest, tmp_path / "out" / str(number)).text == SOLUTION
+
+
+def test_an_exports_submissions_are_opened_one_by_one(manifest, tmp_path):
+    """A bad entry of one student refuses that student alone, and no one else's entries are looked at."""
+    files = [("submission_metadata.yml", metadata("submission_1", "submission_2"))]
+    files += [("submission_1/attention.py", SOLUTION), ("submission_2/../../evil.py", "x")]
+    # not in one stretch of the zip's directory
+    files += [("submission_1/helpers.py", "y = 1")]
+    found = discover([zipped(tmp_path / "e.zip", files)], manifest)
+
+    first = materialise(found.submissions[0], manifest, tmp_path / "1")
+
+    assert len(found.submissions[0].spans) == 2
+    assert sorted(os.listdir(first.folder)) == ["attention.py", "helpers.py"]
+    with pytest.raises(InputError, match="would leave"):
+        materialise(found.submissions[1], manifest, tmp_path / "2")
+
+
+def test_an_export_that_changed_since_it_was_listed_is_refused(manifest, tmp_path):
+    """A listing that no longer fits its zip gives no one another one's work."""
+    path = zipped(tmp_path / "e.zip", EXPORT)
+    found = discover([path], manifest)
+    other = {name: body for name, body in EXPORT.items() if "_10" not in name}
+    zipped(path, {**other, "submission_9/attention.py": "x" * 90})
+
+    for number, one in enumerate(found.submissions):
+        with pytest.raises(InputError, match="listed|list of files"):
+            materialise(one, manifest, tmp_path / "out" / str(number))
+
+
+def test_a_thousand_submissions_are_listed_in_little_memory(manifest, tmp_path):
+    """Each is a few numbers, and laying one out does not list the others."""
+    names = [f"submission_{i}" for i in range(1000)]
+    files = {f"{name}/{i}.py": "x" for name in names for i in range(5)}
+    path = zipped(tmp_path / "e.zip", {"submission_metadata.yml": metadata(*names), **files})
+
+    found = discover([path], manifest)
+
+    assert len(found.submissions) == 1000
+    assert len(pickle.dumps(found.submissions[500])) < 1000
+    with pytest.raises(InputError, match="attention.py is missing; found: 0.py, 1.py"):
+        materialise(found.submissions[500], manifest, tmp_path / "out")
+
+
+def test_a_student_can_not_pass_for_an_export(manifest, tmp_path):
+    """Among single submissions, an archive with metadata in it is refused and hands in for no one else."""
+    zipped(tmp_path / "evil.zip", {**EXPORT, "attention.py": SOLUTION})
+    (tmp_path / "ada.py").write_text(SOLUTION)
+
+    as_arguments = discover([tmp_path / "ada.py", tmp_path / "evil.zip"], manifest)
+    in_a_folder = discover([tmp_path], manifest)
+
+    assert [one.name for one in as_arguments.submissions] == ["ada"]
+    assert "grade an export by itself" in as_arguments.refused[0].reason
+    assert [one.name for one in in_a_folder.submissions] == ["ada", "evil"]
+
+
+def test_an_export_without_submissions_is_a_row(manifest, tmp_path):
+    """Nothing to grade is told as that, and not as success."""
+    found = discover([zipped(tmp_path / "e.zip", {"submission_metadata.yml": "", "x/y": ""})], manifest)
+
+    assert [one.reason for one in found.refused] == [
+        "is a Gradescope export without submissions; export it again"
+    ]
+
+
+def test_two_exports_at_once_are_told_apart(manifest, tmp_path):
+    """Sections of a course may be graded together."""
+    paths = [zipped(tmp_path / f"{i}.zip", EXPORT) for i in range(2)]
+
+    found = discover(paths, manifest)
+
+    assert "submission_2~2" in [one.name for one in found.submissions]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "it names no submission"),
+        ("- a\n- b\n", "it names no submission"),
+        ("just text", "it names no submission"),
+        ("submission_1: [\n", "line 2"),
+        ("a: &x [*x]\n\tb: 1", "line 2"),
+        ("[" * 500, "nested too deeply"),
+        ("{a: " * 500, "nested too deeply"),
+        (b"\xff\xff\xff", "submission_metadata.yml: "),
+        (b"a: \x01", "submission_metadata.yml: "),
+    ],
+    ids=range(9),
+)
+def test_metadata_that_cannot_be_read_cost_no_one_a_grade(manifest, tmp_path, text, says):
+    """The submissions are graded without names, and a line says why."""
+    path = folder(tmp_path / "e", {"submission_metadata.yml": text, "submission_1/attention.py": SOLUTION})
+
+    found = discover([path], manifest)
+
+    assert [one.name for one in found.submissions] == ["submission_1"]
+    assert any(says in note and "graded all the same" in note for note in found.notes)
+
+
+def test_metadata_are_text_whatever_they_claim(manifest, tmp_path):
+    """Tags build nothing, numbers and dates stay as written, and what does not print is taken out."""
+    text = r"""
+? [strange, key]
+: 1
+submission_1:
+  :submitters:
+  - :name: !ruby/object:Evil 'A\x'
+    :sid: 0012
+    :email: !!python/object/apply:os.system [exit]
+    :role: x
+  - :name: "B\e[31m\u202e"
+  - not a mapping
+  :created_at: !ruby/object:Time 2024-02-01
+submission_2:
+  :submitters: [[x], {"name": {"deep": x}}]
+submission_3: null
+"""
+    files = {f"submission_{i}/attention.py": SOLUTION for i in (1, 2, 3)}
+    path = folder(tmp_path / "e", {"submission_metadata.yml": text, **files})
+
+    found = discover([path], manifest)
+
+    first = found.submissions[0]
+    assert first.submitters == (Submitter("A\\x", "", "0012"), Submitter("B[31m", "", ""))
+    assert first.created_at == "2024-02-01"
+    assert len(found.submissions) == 3 and found.submissions[1].submitters == ()
+
+
+def test_metadata_of_hundreds_of_kilobytes_are_a_stream(manifest, tmp_path):
+    """Results in the metadata are passed over; a file over its cap is read up to there."""
+    long = metadata("submission_1").replace("none of these is data", "x" * 300_000)
+    path = zipped(tmp_path / "e.zip", {"submission_metadata.yml": long + metadata("submission_2")[4:]})
+
+    whole = discover([path], manifest)
+    part = discover([path], manifest, caps=replace(CAPS, metadata=100_000))
+
+    assert [one.submitters[0].sid for one in whole.refused] == ["001", "002"]
+    assert any("more than 100,000 bytes" in note for note in part.notes)
+
+
+def test_a_broken_zip_is_told_where_it_is_opened(names, refusal, tmp_path):
+    """Finding submissions never fails on what an archive holds."""
+    entry = {"name": b"attention.py", "body": b""}
+    (tmp_path / "a.zip").write_bytes(raw_zip([entry], count=9))
+
+    assert names(tmp_path / "a.zip") == ["a"]
+    assert "list of files lies outside" in refusal(tmp_path / "a.zip")
