@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import hashlib
 import os
@@ -178,7 +179,12 @@ def grade_submission(judge: JudgeClient, submission: Submission, assignment: Ass
     start = Graded(submission.name, assignment.id, "graded", seed=seed, isolation=judge.isolation)
     place = scratch / f"{os.getpid()}-{threading.get_ident()}"
     try:
-        prepared = materialise(submission, manifest, place)
+        try:
+            prepared = materialise(submission, manifest, place, names=public_names(assignment))
+        except InputError as error:
+            graded = refused(start, judge.checks, str(error))
+            results.write(graded, folder)
+            return graded
         start = replace(start, digest=digest(prepared.folder), notes=_notes(prepared))
         if prepared.syntax_error is not None:
             graded = _unreadable(start, judge.checks, prepared)
@@ -187,12 +193,17 @@ def grade_submission(judge: JudgeClient, submission: Submission, assignment: Ass
         start = _flag(start, prepared, manifest)
         grade = Grade(start, judge.checks, lambda graded: results.write(graded, folder), lambda case: _in_their_file(case, prepared))
         return grade.finish(judge.grade(prepared.module, seed, grade.add))
-    except InputError as error:
-        graded = refused(start, judge.checks, str(error))
-        results.write(graded, folder)
-        return graded
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def public_names(assignment: Assignment) -> set[str]:
+    """What the stub defines besides the functions to write: checks may read its constants."""
+    tree = ast.parse(assignment.stub.read_text(encoding="utf-8"))
+    targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    targets += [node.target for node in tree.body if isinstance(node, ast.AnnAssign)]
+    named = {target.id for target in targets if isinstance(target, ast.Name)}
+    return named | {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
 
 
 def refused(start: Graded, checks: list[Check], reason: str) -> Graded:
@@ -225,8 +236,7 @@ def _flag(start: Graded, prepared: Prepared, manifest: Manifest) -> Graded:
 def _unreadable(start: Graded, checks: list[Check], prepared: Prepared) -> Graded:
     """Every check failed for the same reason: the file is not valid Python."""
     problem = prepared.syntax_error
-    where = problem.file if prepared.notebook else f"{problem.file}:{problem.line}"
-    summary = f"{where}: not valid Python: {problem.message}"
+    summary = f"{problem.place}: not valid Python: {problem.message}"
     cases = {check.id: tuple(CaseResult(case, Outcome.FAILED, summary=summary) for case in check.cases) for check in checks}
     return replace(start, results=tuple(CheckResult(check, cases[check.id]) for check in checks), notes=(*start.notes, summary))
 

@@ -46,7 +46,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 DEVICES = ("cpu", "cuda")
-LIBRARIES = ("numpy", "torch")
+LIBRARIES = ("numpy", "torch", "torch.optim")  # the last is part of torch; naming it has it loaded before the fork
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,6 @@ class CaseResult:
     mistake: str = ""
     where: str = ""
     elapsed_s: float = 0.0
-    worker_cpu_s: float = 0.0
     alike: bool = False
 
 

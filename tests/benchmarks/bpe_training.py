@@ -2,15 +2,16 @@
 
     python tests/benchmarks/bpe_training.py [--mebibytes 5] [--merges 8000] [--seed 0]
 
-The text is made up, the same on every machine: words of nine scripts with Zipf-distributed frequencies. Four things
-are timed, each in a fresh process of its own, so that its peak memory is its own:
+The text is made up, the same on every machine: words of nine scripts with Zipf-distributed frequencies. Four
+things are timed, each in a fresh process of its own, so that its peak memory is its own:
 
 - cut: the text into distinct pre-tokens with their counts, which the next two share;
 - reference: `index_pairs` and `train_incremental`, all merges;
-- rescan: the reference's `train`, which counts and rewrites every distinct pre-token for every merge. It too works on
-  distinct pre-tokens with counts, never on the raw text. A whole training would take the better part of an hour, so a few
-  merges are timed at five points of the training, on the words as they then are (they shrink, and later scans are
-  cheaper), and the time per merge is integrated over the training by the trapezoidal rule;
+- rescan: the reference's `train`, which counts and rewrites every distinct pre-token for every merge. It too
+  works on distinct pre-tokens with counts, never on the raw text. A whole training would take the better part
+  of an hour, so a few merges are timed at five points of the training, on the words as they then are (they
+  shrink, and later scans are cheaper), and the time per merge is integrated over the training by the
+  trapezoidal rule;
 - tokenizers: the compiled library, with the same pre-tokenisation, text to merges.
 
 Nothing here is pass or fail.
@@ -57,13 +58,17 @@ def load_reference() -> object:
 
 
 def zipf(n: int, exponent: float = 1.0) -> np.ndarray:
-    """Probabilities proportional to 1 / (rank + 2.7) ** exponent, shape (n,): Mandelbrot's form of Zipf's law."""
+    """Probabilities proportional to 1 / (rank + 2.7) ** exponent, shape (n,): Mandelbrot's form of Zipf's
+    law.
+    """
     weights = 1.0 / (np.arange(n) + 2.7) ** exponent
     return weights / weights.sum()
 
 
 def make_text(n_bytes: int, seed: int) -> str:
-    """Zipf-like text of many scripts, a little over `n_bytes` bytes of UTF-8, the same for the same arguments."""
+    """Zipf-like text of many scripts, a little over `n_bytes` bytes of UTF-8, the same for the same
+    arguments.
+    """
     rng = np.random.default_rng(seed)
     lines = []
     for first, n_letters, syllable_length, max_syllables, share in SCRIPTS.values():
@@ -72,7 +77,9 @@ def make_text(n_bytes: int, seed: int) -> str:
         syllables = ["".join(rng.choice(letters, syllable_length)) for _ in range(n_syllables)]
         types = []
         for length in rng.integers(1, max_syllables + 1, size=20_000):
-            types.append("".join(syllables[i] for i in rng.choice(n_syllables, length, p=zipf(n_syllables, 0.9))))
+            types.append(
+                "".join(syllables[i] for i in rng.choice(n_syllables, length, p=zipf(n_syllables, 0.9)))
+            )
         budget, size = share * n_bytes, 0.0
         while size < budget:
             sentence = " ".join(types[i] for i in rng.choice(len(types), 12, p=zipf(len(types), 1.0))) + ".\n"
@@ -81,7 +88,7 @@ def make_text(n_bytes: int, seed: int) -> str:
     return "".join(lines[i] for i in rng.permutation(len(lines)))
 
 
-# ---- what is timed: each takes the text and gives seconds and what it found --------------------------------------
+# ---- what is timed: each takes the text and gives seconds and what it found ----------------------
 
 
 def cut(text: str, n_merges: int) -> tuple[float, dict]:
@@ -155,7 +162,10 @@ def main() -> None:
     text = make_text(int(options.mebibytes * 2**20), options.seed)
     n_merges = options.merges
     cut_s, found, cut_mib = in_fresh_process(partial(cut, text, n_merges))
-    print(f"text: {len(text.encode('utf-8')) / 2**20:.2f} MiB, {found['pretokens']:,} pre-tokens, {found['distinct']:,} distinct")
+    print(
+        f"text: {len(text.encode('utf-8')) / 2**20:.2f} MiB, "
+        f"{found['pretokens']:,} pre-tokens, {found['distinct']:,} distinct"
+    )
     print(f"{'':<12} {'seconds':>9} {'peak MiB':>9}")
     print(f"{'cut':<12} {cut_s:>9.2f} {cut_mib:>9.0f}")
     ours_s, trained, ours_mib = in_fresh_process(partial(reference, text, n_merges))
@@ -163,11 +173,19 @@ def main() -> None:
     print(f"{'reference':<12} {ours_s:>9.2f} {ours_mib:>9.0f}   {len(merges):,} merges")
     rescan_s, timed, rescan_mib = in_fresh_process(partial(rescan, text, len(merges), merges))
     shown = ", ".join(f"{1000 * seconds:.0f}" for seconds in timed["per_merge"])
-    print(f"{'rescan':<12} {rescan_s:>9.0f} {rescan_mib:>9.0f}   extrapolated; ms per merge at 0, 25, 50, 75, 100%: {shown}")
+    print(
+        f"{'rescan':<12} {rescan_s:>9.0f} {rescan_mib:>9.0f}   "
+        f"extrapolated; ms per merge at 0, 25, 50, 75, 100%: {shown}"
+    )
     library_s, about, library_mib = in_fresh_process(partial(library, text, n_merges))
-    print(f"{'tokenizers':<12} {library_s:>9.2f} {library_mib:>9.0f}   {about['version']}, {about['size']:,} tokens")
+    print(
+        f"{'tokenizers':<12} {library_s:>9.2f} {library_mib:>9.0f}   "
+        f"{about['version']}, {about['size']:,} tokens"
+    )
     print(f"rescanning takes {rescan_s / ours_s:.0f} times as long as the reference")
-    print(f"the reference, with cutting, takes {(cut_s + ours_s) / library_s:.1f} times as long as tokenizers")
+    print(
+        f"the reference, with cutting, takes {(cut_s + ours_s) / library_s:.1f} times as long as tokenizers"
+    )
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def test_every_kind_of_bad_submission_is_a_row_and_the_rest_is_graded(gradkit, k
     assert set(table) == {"good", "syntax", "missing", "misnamed", "corrupt", "broken", "needs", "slip", "scaling"}
     assert (table["good"]["status"], table["good"]["score"]) == ("graded", "100")
     assert (table["syntax"]["status"], table["syntax"]["score"]) == ("graded", "0")
-    assert "syntax.py:6: not valid Python" in json.loads((out / "syntax" / "results.json").read_text())["tests"][0]["output"]
+    assert "syntax.py, line 6: not valid Python" in json.loads((out / "syntax" / "results.json").read_text())["tests"][0]["output"]
     assert "ModuleNotFoundError at scaling.py:1: No module named 'pandas_that_is_not_there'" in json.loads((out / "needs" / "results.json").read_text())["tests"][0]["output"]
     for name, said in {
         "missing": "readme.txt",
@@ -123,7 +123,7 @@ def test_a_manifest_with_an_unknown_field_is_named_with_what_is_allowed(gradkit,
     [
         ("points = 40", "points = -1", "tasks.centre.points: must be above 0"),
         ('id = "standardise"', 'id = "centre"', "'centre' stands twice"),
-        ('libraries = ["numpy"]', 'libraries = ["pandas"]', "libraries: allowed: numpy, torch"),
+        ('libraries = ["numpy"]', 'libraries = ["pandas"]', "libraries: allowed: numpy, torch, torch.optim"),
         ("order = 100", 'order = "first"', "order"),
         ("[[tasks]]", "[[tasks]", "not TOML"),
     ],

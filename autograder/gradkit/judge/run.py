@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import py_compile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +46,7 @@ def run_pytest(assignment: Assignment, judge: Judge) -> None:
     Raises:
         AuthoringError: When the tests can't be collected.
     """
-    tests = [path for path in (assignment.public_tests, assignment.hidden_tests)]
+    tests = [assignment.public_tests, assignment.hidden_tests]
     for path in tests:
         if not path.is_file():
             raise AuthoringError(f"{path}: missing; it holds the {'public' if path == assignment.public_tests else 'graded'} checks")
@@ -59,18 +61,30 @@ def run_pytest(assignment: Assignment, judge: Judge) -> None:
 
 def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Callable[[object], None]) -> None:
     """Run every check on one submission, a fresh worker for each."""
-    subject = SubmissionSubject(zygote, Path(unit.module), device=device)
+    module = Path(unit.module)
+    compile_once(module)
+    subject = SubmissionSubject(zygote, module, device=device)
+    last = list(judge.checks)[-1]
     for check, items in judge.checks.items():
+        subject.more_checks = check is not last
         for item in items:
             subject.begin_case()
-            before = subject.cpu_s
             try:
                 result = judge.grade_case(check, item, subject, unit.seed)
             except ZygoteError as error:
                 result = CaseResult(case_id(item), Outcome.GRADER_ERROR, summary=str(error))
             if not check.hidden and result.outcome not in (Outcome.PASSED, Outcome.NOT_RUN) and (printed := subject.printed().strip()):
                 result = replace(result, detail=f"{result.detail}\nyour program printed:\n{printed}".strip())
-            if item is items[-1]:
-                subject.end()
-            write(CaseDone(check.id, replace(result, worker_cpu_s=subject.cpu_s - before)))
+            write(CaseDone(check.id, result))
+        subject.end_check()
+    subject.close()
     write(UnitDone(subject.cpu_s, subject.peak_mib, sorted(subject.flags)))
+
+
+def compile_once(module: Path) -> None:
+    """Leave the submission's bytecode beside it, where Python looks, so that not every worker compiles it again.
+
+    Only compiled, not run. Workers can't write there. What can't be compiled fails in the worker, with its message.
+    """
+    with contextlib.suppress(Exception):
+        py_compile.compile(str(module), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, quiet=2)

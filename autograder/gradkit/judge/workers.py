@@ -22,7 +22,7 @@ from gradkit.manifest import Manifest
 from gradkit.protocol import Connection, Deadline, Kind, decode, encode
 from gradkit.worker import sandbox
 from gradkit.worker.runtime import Raised
-from gradkit.worker.zygote import Ended, EndRequest, Spawned, SpawnRequest
+from gradkit.worker.zygote import Ended, EndRequest, SpawnRequest
 
 START_TIMEOUT_S = 120.0  # for the zygote's imports on a slow disk
 ENTER_TIMEOUT_S = 30.0  # for a fork to enter its sandbox on a loaded machine
@@ -40,7 +40,8 @@ class Zygote:
         self.manifest = manifest
         self.isolation = isolation
         self.scratch = scratch
-        self.slot = UserSlot() if isolation.level == "separate-user" else None
+        # Two workers are there at a time, the one at work and the next one, each with a user of its own.
+        self._slots = [UserSlot(), UserSlot()] if isolation.level == "separate-user" else []
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
         self._process = subprocess.Popen(
@@ -54,6 +55,7 @@ class Zygote:
         )
         theirs.close()
         self._ready = False
+        self._count = 0
 
     def wait_ready(self) -> None:
         """Wait until the zygote has imported its libraries.
@@ -74,34 +76,63 @@ class Zygote:
             raise ZygoteError(f"the worker process did not start: {said[-1] if said else 'it said nothing'}")
         self._ready = True
 
-    def spawn(self, request: SpawnRequest, descriptors: list[int]) -> Spawned:
-        """Fork a worker."""
-        return self._ask(request, Spawned, descriptors)
+    def fork(self, module: Path, device: str) -> Worker:
+        """Ask for a worker for the submission `module`, without waiting for it."""
+        self.wait_ready()
+        number, self._count = self._count, self._count + 1
+        uid = self._slots[number % 2].uid if self._slots else None
+        work_dir = Path(tempfile.mkdtemp(prefix="work-", dir=self.scratch))
+        if uid is not None:
+            os.chown(work_dir, uid, uid)
+        manifest = self.manifest
+        policy = sandbox.Policy(
+            uid=uid,
+            gid=uid,
+            readable=(*isolation_module.readable_paths(), str(module.parent)),
+            writable=(str(work_dir),),
+            limits=sandbox.Limits(memory_mib=manifest.memory_mib, cpu_s=int(manifest.timeout_s * 4) + 10, address_space=device == "cpu"),
+            landlock="require" if self.isolation.landlock_abi else "if_available",
+            cuda=device != "cpu",
+        )
+        ours, theirs = socket.socketpair()
+        output = os.memfd_create("output")
+        self._send(SpawnRequest(number, str(module), str(work_dir), policy, device), [theirs.fileno(), output])
+        theirs.close()
+        return Worker(number, Connection(ours), output, work_dir, uid)
 
-    def end(self, grace_s: float) -> Ended:
-        """Kill the worker, reap all that descends from it, and say how it ended.
+    def kill(self, worker: Worker, grace_s: float = 0.0) -> None:
+        """Ask for a worker's end, without waiting for it; `buried` tells how it went, in the order of these calls."""
+        worker.connection.close()
+        self._send(EndRequest(worker.number, grace_s), [])
+
+    def buried(self, worker: Worker) -> Ended:
+        """Wait until the worker that was killed is gone with all that it left, and remove its folder.
 
         Raises:
             ZygoteError: When a process of it could not be killed.
         """
-        ended = self._ask(EndRequest(grace_s), Ended, [])
-        if ended.survivors:
-            raise ZygoteError(f"{ended.survivors} processes of a submission could not be killed")
-        return ended
-
-    def _ask(self, request: object, kind: type, descriptors: list[int]) -> object:
-        self.wait_ready()
         try:
-            socket.send_fds(self._control, [msgspec.json.encode(request)], descriptors)
             reply = self._control.recv(65536)
         except OSError as error:
             raise ZygoteError(f"the worker process is gone: {error}") from None
         if not reply:
             raise ZygoteError("the worker process ended")
-        return msgspec.json.decode(reply, type=kind)
+        ended = msgspec.json.decode(reply, type=Ended)
+        if ended.survivors:
+            raise ZygoteError(f"{ended.survivors} processes of a submission could not be killed")
+        shutil.rmtree(worker.work_dir, ignore_errors=True)
+        if worker.uid is not None and not self.isolation.landlock_abi:
+            _sweep(worker.uid)
+        return ended
+
+    def _send(self, request: SpawnRequest | EndRequest, descriptors: list[int]) -> None:
+        try:
+            socket.send_fds(self._control, [msgspec.json.encode(request)], descriptors)
+        except OSError as error:
+            raise ZygoteError(f"the worker process is gone: {error}") from None
 
     def close(self) -> None:
-        """End the zygote and whatever worker it has."""
+        """End the zygote and whatever workers it has."""
         self._control.close()
         try:
             self._process.wait(10)
@@ -109,12 +140,34 @@ class Zygote:
             self._process.kill()
             self._process.wait()
         self._process.stderr.close()
-        if self.slot is not None:
-            self.slot.close()
+        for slot in self._slots:
+            slot.close()
+
+
+class Worker:
+    """A forked process that serves one submission, or will."""
+
+    def __init__(self, number: int, connection: Connection, output: int, work_dir: Path, uid: int | None) -> None:
+        self.number, self.connection, self.work_dir, self.uid = number, connection, work_dir, uid
+        self._output, self._told = output, 0
+        self.requests = 0
+        self.loaded = False
+        self.import_error: Raised | None = None
+
+    def printed(self) -> str:
+        """What the submission printed since the last time this was asked, at most 8 KB."""
+        data = os.pread(self._output, OUTPUT_KEPT, self._told)
+        self._told = os.fstat(self._output).st_size
+        return data.decode("utf-8", "replace")
+
+    def __del__(self) -> None:
+        os.close(self._output)
 
 
 class SubmissionSubject:
-    """A submission, answering from a worker. `begin_check` and `begin_case` mark what shares a process and a deadline.
+    """A submission, answering from workers. All cases of one check share a worker, unless one of them ends it.
+
+    While one worker is at work the next one is forked, enters its sandbox and imports the submission.
 
     Args:
         zygote: Forks the workers.
@@ -126,14 +179,13 @@ class SubmissionSubject:
         self._zygote = zygote
         self._module = module
         self._device = device
-        self._connection: Connection | None = None
-        self._output: int | None = None
-        self._output_read = 0
-        self._work_dir: Path | None = None
-        self._loaded = False
-        self._requests = 0
+        self._worker: Worker | None = None
+        self._next: Worker | None = None
+        self._killed: Worker | None = None  # asked to end, not yet known to be gone
+        self._last_worker: Worker | None = None
         self._total = Deadline(zygote.manifest.timeout_s * TOTAL_LIMITS)
-        self._deadline = Deadline(zygote.manifest.timeout_s, self._total, self._watch_disk)
+        self._deadline = self._total
+        self.more_checks = True
         self.cpu_s = 0.0
         self.peak_mib = 0.0
         self.flags: set[str] = set()
@@ -146,48 +198,82 @@ class SubmissionSubject:
         """See `Subject.request`. Any `WorkerError` ends the worker; the next case gets a new one."""
         if self._total.left_s <= 0:
             raise WorkerTimeout("the time limit of all checks together is used up")
+        if self._worker is None:
+            self._take_worker()
         try:
-            if self._connection is None:
-                self._start()
-            if not self._loaded:
+            if not self._worker.loaded:
                 self._load(ask)
             return self._exchange(kind, value, ask)
         except WorkerCrashed:
-            raise WorkerCrashed(_obituary(self.end(GRACE_S))) from None
+            raise WorkerCrashed(_obituary(self._end_now(GRACE_S))) from None
         except WorkerError:
-            self.end()
+            self._end_now()
             raise
 
-    def end(self, grace_s: float = 0.0) -> Ended:
-        """Kill the worker, and leave nothing of it behind."""
-        if self._connection is None:
-            return Ended()
-        self._connection.close()
-        self._connection, self._loaded = None, False
-        ended = self._zygote.end(grace_s)
+    def end_check(self) -> None:
+        """Let the check's worker go; the next check gets another."""
+        if self._worker is not None:
+            self._bury()
+            self._zygote.kill(self._worker)
+            self._killed, self._worker = self._worker, None
+
+    def close(self) -> None:
+        """End every worker of this submission, and leave nothing of it behind."""
+        self.end_check()
+        self._worker, self._next = self._next, None
+        self.end_check()
+        self._bury()
+
+    def printed(self) -> str:
+        """What the submission printed since the last time this was asked, at most 8 KB."""
+        return self._last_worker.printed() if self._last_worker is not None else ""
+
+    def _take_worker(self) -> None:
+        """Use the worker that is ready, and have the next one made meanwhile."""
+        worker = self._next or self._fork()
+        self._next = None
+        self._worker = self._last_worker = worker
+        try:
+            kind, _, _ = worker.connection.receive(Deadline(ENTER_TIMEOUT_S))
+        except WorkerError:
+            said = worker.printed()
+            self._end_now(GRACE_S)
+            raise ZygoteError(f"a worker could not enter its sandbox: {said or 'it said nothing'}") from None
+        if kind != Kind.ENTERED:
+            raise ZygoteError("a worker spoke before it entered its sandbox")
+        if self.more_checks:
+            self._next = self._fork()
+
+    def _fork(self) -> Worker:
+        self._bury()  # its user is the next worker's
+        worker = self._zygote.fork(self._module, self._device)
+        worker.requests = 1
+        with contextlib.suppress(WorkerError):  # told when the worker is used
+            worker.connection.send(Kind.LOAD, 1, encode(None), Deadline(ENTER_TIMEOUT_S))
+        return worker
+
+    def _end_now(self, grace_s: float = 0.0) -> Ended:
+        self._bury()
+        self._zygote.kill(self._worker, grace_s)
+        self._killed, self._worker = self._worker, None
+        return self._bury()
+
+    def _bury(self) -> Ended | None:
+        """Wait for the worker that was asked to end, and account for it."""
+        if self._killed is None:
+            return None
+        ended = self._zygote.buried(self._killed)
+        self._killed = None
         self.cpu_s += ended.cpu_s
         self.peak_mib = max(self.peak_mib, ended.peak_mib)
         if ended.leftovers:
             self.flags.add("left processes behind")
-        shutil.rmtree(self._work_dir, ignore_errors=True)
-        if self._zygote.slot is not None and not self._zygote.isolation.landlock_abi:
-            _sweep(self._zygote.slot.uid)
-        os.close(self._output)
-        self._output = None
         return ended
-
-    def printed(self) -> str:
-        """What the submission printed since the last time this was asked, at most 8 KB."""
-        if self._output is None:
-            return ""
-        data = os.pread(self._output, OUTPUT_KEPT, self._output_read)
-        self._output_read = os.fstat(self._output).st_size
-        return data.decode("utf-8", "replace")
 
     def _watch_disk(self) -> None:
         """No quota is to be had in a default container, so the worker's folder is looked at while it works."""
         used = files = 0
-        for folder, _, names in os.walk(self._work_dir):
+        for folder, _, names in os.walk(self._worker.work_dir):
             for name in names:
                 with contextlib.suppress(OSError):  # removed meanwhile
                     used += os.lstat(os.path.join(folder, name)).st_blocks * 512
@@ -195,55 +281,28 @@ class SubmissionSubject:
             if used > DISK_MIB * 2**20 or files > DISK_FILES:
                 raise ProtocolError(f"the program wrote more than {DISK_MIB} MiB or {DISK_FILES:,} files, and was stopped")
 
-    def _start(self) -> None:
-        slot = self._zygote.slot
-        self._work_dir = Path(tempfile.mkdtemp(prefix="work-", dir=self._zygote.scratch))
-        if slot is not None:
-            os.chown(self._work_dir, slot.uid, slot.uid)
-        manifest = self._zygote.manifest
-        need = "require" if self._zygote.isolation.landlock_abi else "if_available"
-        limits = sandbox.Limits(memory_mib=manifest.memory_mib, cpu_s=int(manifest.timeout_s * 4) + 10, address_space=self._device == "cpu")
-        policy = sandbox.Policy(
-            uid=slot.uid if slot else None,
-            gid=slot.uid if slot else None,
-            readable=(*isolation_module.readable_paths(), str(self._module.parent)),
-            writable=(str(self._work_dir),),
-            limits=limits,
-            landlock=need,
-            cuda=self._device != "cpu",
-        )
-        ours, theirs = socket.socketpair()
-        self._output, self._output_read = os.memfd_create("output"), 0
-        try:
-            self._zygote.spawn(SpawnRequest(str(self._module), str(self._work_dir), policy, self._device), [theirs.fileno(), self._output])
-        finally:
-            theirs.close()
-        self._connection = Connection(ours)
-        try:
-            kind, _, _ = self._connection.receive(Deadline(ENTER_TIMEOUT_S))
-        except WorkerError:
-            said = self.printed()
-            self.end(GRACE_S)
-            raise ZygoteError(f"a worker could not enter its sandbox: {said or 'it said nothing'}") from None
-        if kind != Kind.ENTERED:
-            raise ZygoteError("a worker spoke before it entered its sandbox")
-
     def _load(self, ask: Ask) -> None:
+        """Wait for the import, which was asked for when the worker was forked."""
         try:
-            self._exchange(Kind.LOAD, None, ask)
+            if self._worker.import_error is None:
+                self._answer(1, ask)
         except Raised as raised:
             raised.at_import = True
-            raise
-        self._loaded = True
+            self._worker.import_error = raised  # for the check's other cases
+        if self._worker.import_error is not None:
+            raise self._worker.import_error
+        self._worker.loaded = True
 
     def _exchange(self, kind: Kind, value: object, ask: Ask) -> object:
-        self._requests += 1
-        number = self._requests
-        self._connection.send(kind, number, encode(value), self._deadline)
-        if kind is Kind.FORGET:
-            return None
+        self._worker.requests += 1
+        number = self._worker.requests
+        self._worker.connection.send(kind, number, encode(value), self._deadline)
+        return None if kind is Kind.FORGET else self._answer(number, ask)
+
+    def _answer(self, number: int, ask: Ask) -> object:
+        """The answer to request `number`, serving the callbacks that come before it."""
         while True:
-            reply, request, payload = self._connection.receive(self._deadline)
+            reply, request, payload = self._worker.connection.receive(self._deadline)
             if request != number:
                 raise ProtocolError("an answer came to a question that was not asked")
             answer = decode(payload)
@@ -253,7 +312,7 @@ class SubmissionSubject:
                 raise _raised(answer)
             if reply != Kind.CALLBACK:
                 raise ProtocolError("something that is not an answer was written to the grader's channel")
-            self._connection.send(Kind.ANSWER, number, encode(self._call_back(answer, ask)), self._deadline)
+            self._worker.connection.send(Kind.ANSWER, number, encode(self._call_back(answer, ask)), self._deadline)
 
     @staticmethod
     def _call_back(value: object, ask: Ask) -> tuple[bool, object]:

@@ -1,12 +1,12 @@
-"""A process that has everything imported and nothing secret, and forks one worker at a time.
+"""A process that has everything imported and nothing secret, and forks workers.
 
-The judge executes it (`python -I -B -m gradkit.worker.zygote FD`) with a clean environment before it loads a reference or
-a hidden test, so that there is nothing of the judge's in its memory. It imports the numeric libraries once, runs no
-tensor operation (a child forked after a multi-threaded matmul hangs) and makes no CUDA call. Requests come as
-JSON lines with descriptors attached:
+The judge executes it (`python -I -B -m gradkit.worker.zygote FD LIBRARIES`) with a clean environment before it loads a
+reference or a hidden check, so that there is nothing of the judge's in its memory. It imports the numeric libraries once,
+runs no tensor operation (a child forked after a multi-threaded matmul hangs) and makes no CUDA call. Requests come as JSON
+with descriptors attached, and are done one after the other:
 
-    {"op": "spawn", …SpawnRequest}  with [worker's socket, output file]   ->  {"pid": …}
-    {"op": "end", "grace_s": …}                                           ->  {"exit": …, "signal": …, "cpu_s": …, "leftovers": …}
+    {"op": "spawn", "worker": 3, …}  with [the worker's socket, its output]     no reply: the worker speaks for itself
+    {"op": "end", "worker": 3, "grace_s": …}                                    -> {"exit": …, "signal": …, "cpu_s": …}
 
 Nothing of a submission runs in this process: the fork enters the sandbox first and imports the submission then.
 """
@@ -41,6 +41,7 @@ REAP_TIMEOUT_S = 5.0
 class SpawnRequest(msgspec.Struct, tag_field="op", tag="spawn"):
     """What one worker may do, and which submission it serves."""
 
+    worker: int  # number that `EndRequest` refers to
     module: str  # path of the submission's file
     work_dir: str  # its current folder, fresh and writable
     policy: sandbox.Policy
@@ -53,11 +54,8 @@ class EndRequest(msgspec.Struct, tag_field="op", tag="end"):
     `grace_s` gives a worker that has hung up the time to finish exiting, so that its own exit status is reported.
     """
 
+    worker: int
     grace_s: float = 0.0
-
-
-class Spawned(msgspec.Struct):
-    pid: int
 
 
 class Ended(msgspec.Struct):
@@ -79,7 +77,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     control.send(b"ready\n")
-    worker: int | None = None
+    workers: dict[int, int] = {}  # pids by number
     decoder = msgspec.json.Decoder(SpawnRequest | EndRequest)
     while True:
         data, descriptors, _, _ = socket.recv_fds(control, MAX_REQUEST, 2)
@@ -87,21 +85,23 @@ def main() -> None:
             break
         request = decoder.decode(data)
         if isinstance(request, SpawnRequest):
-            worker = spawn(request, descriptors)
-            reply: object = Spawned(pid=worker)
+            with contextlib.suppress(OSError):  # no process to be had: the judge finds the worker's channel closed
+                workers[request.worker] = spawn(request, descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
         else:
-            reply = end(worker, request.grace_s)
-            worker = None
-        control.send(msgspec.json.encode(reply))
-    end(worker, 0.0)
+            pid = workers.pop(request.worker, None)
+            control.send(msgspec.json.encode(end(pid, set(workers.values()), request.grace_s)))
+    for pid in workers.values():
+        end(pid, set(workers.values()), 0.0)
 
 
 def preload(libraries: list[str]) -> None:
     """Import what every worker needs, once; what honest code often imports late is touched here too."""
     if "torch" not in libraries:
         sys.modules["torch"] = None  # `import torch` raises ImportError in every worker
-    else:
-        libraries = [*libraries, "torch._dynamo"]  # the first optimizer imports it, which takes longer than most checks
+    if "torch.optim" in libraries:
+        libraries = [*libraries, "torch._dynamo"]  # the first optimizer made imports it, which takes 0.8 s
     shared = [f"coursekit.{module.name}" for module in pkgutil.iter_modules(coursekit.__path__)]
     late = ["regex", "dataclasses", "json", "math", "heapq", "collections", "itertools", "functools", "typing", "random"]
     for name in (*libraries, *shared, *late):
@@ -126,8 +126,6 @@ def spawn(request: SpawnRequest, descriptors: list[int]) -> int:
             status = 71
         finally:
             os._exit(status)
-    for descriptor in descriptors:
-        os.close(descriptor)
     return pid
 
 
@@ -157,27 +155,27 @@ def become_worker(request: SpawnRequest, channel: int, output: int, parent: int)
         serve(connection, Path(request.module), device=request.device)
 
 
-def end(worker: int | None, grace_s: float) -> Ended:
-    """Kill the worker and all that descends from it.
+def end(pid: int | None, others: set[int], grace_s: float) -> Ended:
+    """Kill a worker and all that descends from it.
 
     The zygote is the subreaper: whatever a worker starts, however it detaches, becomes a child of this process when its
-    parent dies. So nothing is left exactly when `wait` says that there are no children.
+    parent dies. So nothing is left exactly when there are no children but the other workers.
     """
-    if worker is None:
+    if pid is None:
         return Ended()
-    status, usage = _wait_for(worker, grace_s)
+    status, usage = _wait_for(pid, grace_s)
     ended = Ended()
     if status is None:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(worker, signal.SIGKILL)
-        _, _, usage = os.wait4(worker, 0)
+            os.kill(pid, signal.SIGKILL)
+        _, _, usage = os.wait4(pid, 0)
     elif os.WIFSIGNALED(status):
         ended.signal = os.WTERMSIG(status)
     else:
         ended.exit = os.WEXITSTATUS(status)
     ended.cpu_s = usage.ru_utime + usage.ru_stime
     ended.peak_mib = usage.ru_maxrss / 1024
-    ended.leftovers, ended.survivors = _kill_children()
+    ended.leftovers, ended.survivors = _kill_orphans(others)
     return ended
 
 
@@ -192,37 +190,34 @@ def _wait_for(pid: int, grace_s: float) -> tuple[int | None, object]:
         time.sleep(0.0005)
 
 
-def _kill_children() -> tuple[int, int]:
-    """Kill and reap every child. Returns how many there were, and how many are still there after five seconds."""
+def _kill_orphans(workers: set[int]) -> tuple[int, int]:
+    """Kill and reap every child but the workers. Returns how many there were, and how many stay for five seconds."""
     deadline = time.monotonic() + REAP_TIMEOUT_S
     seen: set[int] = set()
-    while True:
-        try:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return len(seen), 0
-        if pid:
-            seen.add(pid)
-            continue
-        children = _children()
-        seen.update(children)
+    while orphans := _children() - workers:
+        seen |= orphans
         if time.monotonic() > deadline:
-            return len(seen), len(children)
-        for child in children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
+            return len(seen), len(orphans)
+        for orphan in orphans:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(orphan, signal.SIGKILL)
+                os.waitpid(orphan, os.WNOHANG)
         time.sleep(0.001)
+    return len(seen), 0
 
 
-def _children() -> list[int]:
+def _children() -> set[int]:
     """Living or dead, the processes whose parent this one is."""
-    found = []
+    path = Path(f"/proc/self/task/{os.getpid()}/children")
+    with contextlib.suppress(OSError):
+        return {int(pid) for pid in path.read_text(encoding="ascii").split()}
+    found = set()  # a kernel without that file
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             with contextlib.suppress(OSError):
                 stat = Path(f"/proc/{entry}/stat").read_text(encoding="utf-8", errors="replace")
                 if int(stat.rpartition(")")[2].split()[1]) == os.getpid():
-                    found.append(int(entry))
+                    found.add(int(entry))
     return found
 
 

@@ -1,0 +1,29 @@
+"""Takes an equal validation loss for a better one."""
+
+TASK = "training"
+HINT = """You stop rightly when the loss rises. When it stays exactly the same, you go on and keep the later
+parameters. Has a loss that equals the lowest one improved on it, and what would a flat curve do to your
+patience?"""
+
+
+def fit(params, x, y, *, loss_and_grads, step, validate, shuffle, batch_size, max_epochs, patience):
+    n, state = len(x), None
+    best, best_val, waited = params, math.inf, 0
+    history = {"train": [], "val": []}
+    for _ in range(max_epochs):
+        order, total = shuffle(n), 0.0
+        for start in range(0, n, batch_size):
+            batch = order[start : start + batch_size]
+            loss, grads = loss_and_grads(params, x[batch], y[batch])
+            params, state = step(params, grads, state)
+            total += loss * len(batch)
+        val = validate(params)
+        history["train"].append(total / n)
+        history["val"].append(val)
+        if val <= best_val:
+            best, best_val, waited = params, val, 0
+        else:
+            waited += 1
+            if waited == patience:
+                break
+    return best, history
