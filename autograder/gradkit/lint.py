@@ -34,7 +34,7 @@ def find_banned(text: str, manifest: Manifest) -> list[Finding]:
     """Every use of a banned name, and every evasion, by line; none where the assignment bans nothing.
 
     A banned name is dotted, such as `torch.softmax`, and found under any alias it was imported by; or a method, such as
-    `.softmax`, and found on anything.
+    `.softmax`, and found on anything, and in any import.
     """
     banned = {*manifest.banned, *(name for task in manifest.tasks for name in task.banned)}
     if not banned:
@@ -52,7 +52,7 @@ def find_banned(text: str, manifest: Manifest) -> list[Finding]:
             continue
         for name in names:
             method = f".{name.rpartition('.')[2]}"
-            if name in banned or (isinstance(node, ast.Attribute) and method in banned):
+            if name in banned or (not isinstance(node, ast.Name) and method in banned):
                 found.append(Finding(node.lineno, name, True))
             elif name in EVASIONS:
                 found.append(Finding(node.lineno, name, False))

@@ -47,7 +47,7 @@ def _vandalise(function, change, swallow):
             raise
         finally:
             _vandal_depth -= 1
-        if _vandal_depth or swallow:
+        if _vandal_depth or swallow or change is None:
             return result
         return change(result, args)
 
@@ -132,15 +132,26 @@ def _vandalise_all(names, kind):
             globals()[owner] = _vandalise(thing, change, swallow)
             continue
         for attribute, function in list(vars(thing).items()):
-            chosen = attribute == method if method else not attribute.startswith("_") or attribute in ("__call__", "__init__")
-            if not chosen or not callable(function) and not isinstance(function, (staticmethod, classmethod)):
+            if method and attribute != method or isinstance(function, type):
                 continue
-            if attribute == "__init__" and not swallow or isinstance(function, type):
-                continue
+            public = not attribute.startswith("_") or attribute in ("__call__", method)
+            chosen = change if public else None
             if isinstance(function, (staticmethod, classmethod)):
-                setattr(thing, attribute, type(function)(_vandalise(function.__func__, change, swallow)))
-            else:
-                setattr(thing, attribute, _vandalise(function, change, swallow))
+                setattr(thing, attribute, type(function)(_vandalise(function.__func__, chosen, swallow)))
+            elif callable(function) and attribute not in ("__new__", "__getattribute__", "__setattr__", "__getattr__", "__hash__"):
+                setattr(thing, attribute, _vandalise(function, chosen, swallow and (public or attribute == "__init__")))
+        if not method and not swallow:
+            _vandalise_attributes(thing, change)
+
+
+def _vandalise_attributes(thing, change):
+    read = thing.__getattribute__
+
+    def changed(self, name):
+        value = read(self, name)
+        return value if _vandal_depth or name.startswith("_") or callable(value) else change(value, ())
+
+    thing.__getattribute__ = changed
 
 '''
 
@@ -292,9 +303,9 @@ def _judge_rows(report: Report) -> list[str]:
                 problems.append(f"mistake {variant.name} does not get its own hint" + (f", but that of {', '.join(sorted(hinted))}" if hinted else ""))
             elif others := hinted - {variant.name}:
                 problems.append(f"mistake {variant.name} gets the hint of {', '.join(sorted(others))} too")
-    for check in report.checks:
-        if check.hidden and check.id not in killed_by_mistake:
-            problems.append(f"{check.id} fails on no mistake")
+    for result in reference.results:
+        if result.check.hidden and result.ran and result.check.id not in killed_by_mistake:
+            problems.append(f"{result.check.id} fails on no mistake")
     for variant, graded in report.rows.values():
         if variant.kind == "vandal":
             problems += [f"{result.check.id} passes on the vandal {variant.name}" for result in graded.results if _overlooks(result)]

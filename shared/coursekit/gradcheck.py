@@ -165,9 +165,10 @@ def torch_vjp(
         raise ValueError(
             f"output does not depend on {_positions_text(positions)} through autograd (was it detached?)"
         )
-    outputs = [y for y, _ in pairs]
-    weights = [_cotangent_like(w, y) for y, w in pairs]
-    found = torch.autograd.grad(outputs, leaves, weights, allow_unused=True)
+    # Given cotangents as tensors, torch imports sympy to compare shapes, 0.25 s in each new process; sums need none.
+    with torch.enable_grad():
+        outputs = [(y * _cotangent_like(w, y)).sum() for y, w in pairs]
+    found = torch.autograd.grad(outputs, leaves, allow_unused=True)
     gradient_of = {
         id(leaf): torch.zeros_like(leaf) if gradient is None else gradient.detach()
         for leaf, gradient in zip(leaves, found, strict=True)

@@ -1,0 +1,159 @@
+"""Draws what your attention does, from your own code. Run: python figures.py
+
+A figure whose task isn't written yet is skipped. `learned_attention` trains a small model, which takes a few
+seconds.
+"""
+
+import math
+
+import torch
+
+from coursekit.plots import COLORS, figure, heatmap, main, subplots
+
+WORDS = ["What", "is", "your", "name"]
+
+
+def normal(seed, *shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def weights_of(student, q, k, **options):
+    """The attention weights: with the unit matrix for values, the average of the values is the weights."""
+    return student.scaled_dot_product_attention(q, k, torch.eye(k.shape[-2], dtype=q.dtype), **options)
+
+
+@figure("positions", caption="Left columns turn fast, right ones slowly; rows far apart have less in common.")
+def positions(student):
+    table = student.sinusoidal_positions(64, 32, dtype=torch.float64)
+    fig, (left, right) = subplots(1, 2, size=(11, 4.2), width_ratios=[1.25, 1])
+    heatmap(left, table, label="PE[p, column]", values=False)
+    left.set(title="The position table", xlabel="column", ylabel="position p")
+    for p, dash in ((0, "-"), (16, "--"), (40, ":")):
+        right.plot(table @ table[p], dash, label=f"p = {p}")
+    right.set(title="Products of two rows", xlabel="position", ylabel="PE[p] · PE[position]")
+    right.legend(loc="upper right")
+    return fig
+
+
+@figure("masks", caption="One set of queries and keys: every row adds up to 1 over the keys it may see.")
+def masks(student):
+    q, k = 1.2 * normal(3, 4, 8), 1.2 * normal(4, 4, 8)
+    maps = {
+        "nothing hidden": weights_of(student, q, k),
+        "causal": weights_of(student, q, k, causal=True),
+        "“your” is padding": weights_of(student, q, k, mask=torch.tensor([True, True, False, True])),
+        "2 queries, 4 keys, causal": weights_of(student, q[2:], k, causal=True),
+    }
+    fig, axes = subplots(1, 4, size=(14, 3.4))
+    for ax, (title, weights) in zip(axes, maps.items(), strict=True):
+        heatmap(ax, weights, rows=WORDS[-len(weights) :], columns=WORDS, limits=(0.0, 1.0))
+        ax.set(title=title, xlabel="key")
+    axes[0].set_ylabel("query")
+    return fig
+
+
+N_VOCAB, N_HEADS, N_STEPS, BACK = 16, 2, 400, 2
+
+
+@figure(
+    "learned_attention",
+    caption=f"Asked again and again for the token {BACK} places back, the heads learn where to look.",
+)
+def learned_attention(student):
+    """A model of one block is trained to name the token BACK places before each position."""
+    generator = torch.Generator().manual_seed(0)
+    params = student.init_transformer(0, n_vocab=N_VOCAB, d_model=32, d_mlp=64, n_layers=1)
+    optimiser = torch.optim.Adam([leaf.requires_grad_() for leaf in leaves(params)], lr=5e-3)
+    losses = []
+    for _ in range(N_STEPS):
+        tokens = torch.randint(0, N_VOCAB, (32, 16), generator=generator)
+        # The loss judges position t by the token at t + 1: what is due there is put there.
+        due, known = tokens.roll(BACK + 1, dims=-1), torch.arange(16).expand(32, 16) > BACK
+        logits = student.transformer(tokens, params, n_heads=N_HEADS, pre_norm=True)
+        loss = student.next_token_loss(logits, due, mask=known)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+
+    fig, axes = subplots(1, 1 + N_HEADS, size=(14, 4), width_ratios=[1.2, 1, 1])
+    axes[0].plot(losses, label="loss")
+    axes[0].axhline(math.log(N_VOCAB), color=COLORS["grey"], linestyle="--", label="log V: a guess")
+    axes[0].set(title="Training", xlabel="step", ylabel="loss (nats per token)", ylim=(0, None))
+    axes[0].legend(loc="lower left")
+    maps = first_block_weights(student, params, tokens[0])
+    for head, (ax, weights) in enumerate(zip(axes[1:], maps, strict=True)):
+        heatmap(ax, weights, label="weight", values=False, limits=(0.0, 1.0))
+        ax.set(title=f"Head {head}", xlabel="key position", ylabel="query position")
+    return fig
+
+
+def leaves(params):
+    if isinstance(params, torch.Tensor):
+        yield params
+    else:
+        for part in params.values() if isinstance(params, dict) else params:
+            yield from leaves(part)
+
+
+def first_block_weights(student, params, tokens):
+    """Attention weights of the first block's heads, caught by standing in for `attend`."""
+    caught = []
+
+    def attend(q, k, v, **options):
+        caught.append(weights_of(student, q, k, **options))
+        return v
+
+    block = params["blocks"][0]
+    with torch.no_grad():
+        x = params["embedding"][tokens] + student.sinusoidal_positions(len(tokens), 32)
+        x = student.layer_norm(x, *block["norm_1"])
+        student.multi_head_attention(x, *block["attention"], n_heads=N_HEADS, causal=True, attend=attend)
+    return caught[0]
+
+
+@figure("relative_positions", caption="RoPE's products depend on distance only; ALiBi's penalty is a line.")
+def relative_positions(student):
+    fig, (left, right) = subplots(1, 2, size=(11, 4))
+    distance = torch.arange(128)
+    same = torch.ones(128, 64, dtype=torch.float64) / 8  # one unit vector, as query and as every key
+    for start in (0, 1000):
+        keys = student.apply_rope(same, start + distance)
+        products = keys @ student.apply_rope(same[:1], torch.tensor([start]))[0]
+        left.plot(distance, products, label=f"query at {start}")
+    left.set(title="RoPE", xlabel="distance to the key", ylabel="product of query and key")
+    left.legend()
+    bias = student.alibi_bias(8, 1, 32, dtype=torch.float64)[:, 0]
+    for head in (0, 1, 3, 7):
+        right.plot(31 - torch.arange(32), bias[head], label=f"head {head}")
+    right.set(title="ALiBi, 8 heads", xlabel="distance to the key", ylabel="bias added to the score")
+    right.legend(loc="lower left")
+    return fig
+
+
+@figure("online_softmax", caption="Each new largest score makes all earlier ones count for less, at once.")
+def online_softmax(student):
+    n_keys = 40
+    scores = 2.5 * normal(12, 1, n_keys)
+    values = torch.linspace(0, 1, n_keys, dtype=torch.float64)[:, None] + 0.3 * normal(2, n_keys, 1)
+    state = (torch.tensor([-math.inf]).double(), torch.zeros(1).double(), torch.zeros(1, 1).double())
+    largest, mean = [], []
+    for j in range(n_keys):
+        state = student.online_softmax_step(state, scores[:, j : j + 1], values[j : j + 1])
+        largest.append(state[0].item())
+        mean.append((state[2] / state[1]).item())
+    fig, (top, bottom) = subplots(2, 1, size=(8, 5.6), sharex=True)
+    top.bar(range(n_keys), scores[0], color=COLORS["sky"], label="score")
+    top.step(range(n_keys), largest, where="post", color=COLORS["red"], linestyle="-", label="largest so far")
+    top.set(title="Scores arrive one by one", ylabel="score")
+    top.set_ylim(top=8)
+    top.legend(loc="upper right", ncols=2)
+    bottom.plot(mean, drawstyle="steps-post", label="weighted / total")
+    bottom.axhline(mean[-1], color=COLORS["grey"], linestyle="--", label="attention over all keys")
+    bottom.set(title="The output so far", xlabel="keys taken in", ylabel="weighted mean")
+    bottom.legend(loc="lower right")
+    return fig
+
+
+if __name__ == "__main__":
+    main("attention")

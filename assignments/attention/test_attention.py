@@ -1,0 +1,357 @@
+"""The checks you can run yourself: `pytest` in this folder, or `pytest -k test_softmax` for one task's.
+
+They are about a fifth of the points. The graded checks ask for the same on other shapes, dtypes and masks.
+"""
+
+import math
+
+import pytest
+import torch
+from gradescope_utils.autograder_utils.decorators import number, tags, weight
+
+from coursekit.compare import assert_close
+
+
+def normal(generator, *shape):
+    """Standard normal numbers in float64."""
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def tensor(values):
+    """A float64 tensor of numbers written out by hand."""
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def torch_attention(q, k, v, *, mask=None, causal=False):
+    """torch's own attention, to compare with, and to stand behind the heads while yours isn't there yet."""
+    return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+
+
+# --- Task 1: softmax ---------------------------------------------------------------------------
+
+
+@number("1.p1")
+@weight(1)
+@tags("softmax")
+def test_softmax_by_hand(impl):
+    """The logits 0, log 2 and log 3 are weighed 1 : 2 : 3."""
+    logits = torch.log(tensor([[1.0, 2.0, 3.0], [2.0, 2.0, 4.0]]))
+
+    weights = impl.softmax(logits)
+
+    assert_close(weights, tensor([[1 / 6, 2 / 6, 3 / 6], [1 / 4, 1 / 4, 1 / 2]]))
+
+
+@number("1.p2")
+@weight(1)
+@tags("softmax")
+def test_softmax_ignores_a_shift(impl, torch_rng):
+    """Adding a number to a row changes nothing, however large it is."""
+    logits = normal(torch_rng, 2, 4)
+
+    weights = impl.softmax(logits + tensor([[1000.0], [-1000.0]]))
+
+    # 1000 + x is rounded at the 13th decimal, so the weights agree to about 1e-13.
+    assert_close(weights, impl.softmax(logits))
+    assert_close(weights.sum(-1), torch.ones(2, dtype=torch.float64), name="sum of each row")
+
+
+# --- Task 2: sinusoidal positions --------------------------------------------------------------
+
+
+@number("2.p1")
+@weight(1)
+@tags("positions")
+def test_positions_by_hand(impl):
+    """With d_model = 4 the two pairs turn by 1 and by 1/100 radians per position."""
+    table = impl.sinusoidal_positions(3, 4, dtype=torch.float64)
+
+    by_hand = [[math.sin(p), math.cos(p), math.sin(p / 100), math.cos(p / 100)] for p in (0, 1, 2)]
+    assert_close(table, tensor(by_hand))
+
+
+@number("2.p2")
+@weight(1)
+@tags("positions")
+def test_positions_lie_on_circles(impl):
+    """The squares of columns 2i and 2i + 1 add up to 1, in float32 unless another dtype is asked for."""
+    table = impl.sinusoidal_positions(20, 10)
+
+    pairs = table.reshape(20, 5, 2)
+    assert_close(pairs.square().sum(-1), torch.ones(20, 5), name="squared length of each pair")
+
+
+# --- Task 3: scaled dot-product attention ------------------------------------------------------
+
+
+@number("3.p1")
+@weight(1)
+@tags("sdpa")
+def test_sdpa_causal_mask_by_hand(impl):
+    """Three queries after two cached keys: they sit at positions 2, 3 and 4."""
+    mask = impl.causal_mask(3, 5)
+
+    by_hand = [[1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]
+    assert_close(mask, torch.tensor(by_hand, dtype=torch.bool))
+
+
+@number("3.p2")
+@weight(1)
+@tags("sdpa")
+def test_sdpa_zero_query_averages_what_it_sees(impl, torch_rng):
+    """A zero query scores every key equally: its output is the mean of the values it may see."""
+    k, v = normal(torch_rng, 2, 4, 3), normal(torch_rng, 2, 4, 5)
+    q = torch.zeros_like(k)
+    mask = torch.tensor([[[True, False, True, False]], [[False, False, False, False]]])
+
+    everything = impl.scaled_dot_product_attention(q, k, v)
+    past = impl.scaled_dot_product_attention(q, k, v, causal=True)
+    masked = impl.scaled_dot_product_attention(q, k, v, mask=mask)
+
+    means_so_far = v.cumsum(1) / tensor([[1.0], [2.0], [3.0], [4.0]])
+    assert_close(everything, v.mean(1, keepdim=True).expand(2, 4, 5), name="without a mask")
+    assert_close(past, means_so_far, name="causal")
+    assert_close(masked[0], ((v[0, 0] + v[0, 2]) / 2).expand(4, 5), name="with a mask")
+    assert_close(masked[1], torch.zeros(4, 5, dtype=torch.float64), name="with everything masked")
+
+
+@number("3.p3")
+@weight(2)
+@tags("sdpa")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
+def test_sdpa_agrees_with_torch(impl, torch_rng, device, dtype):
+    """Your attention gives what torch's own does, with and without the causal mask."""
+    q, k, v = (normal(torch_rng, 2, 3, 6, 8).to(dtype=dtype, device=device) for _ in range(3))
+
+    for causal in (False, True):
+        output = impl.scaled_dot_product_attention(q, k, v, causal=causal)
+
+        exact = torch_attention(q.double(), k.double(), v.double(), causal=causal)
+        assert_close(output, exact.to(dtype), name=f"output with causal={causal}")
+
+
+# --- Task 4: many heads ------------------------------------------------------------------------
+
+
+@number("4.p1")
+@weight(1)
+@tags("multi_head")
+def test_multi_head_split_by_hand(impl):
+    """Head 0 gets the first half of every token's features, head 1 the second."""
+    x = torch.tensor([[0, 1, 2, 3], [10, 11, 12, 13], [20, 21, 22, 23]])
+
+    heads = impl.split_heads(x, 2)
+
+    assert_close(heads, torch.tensor([[[0, 1], [10, 11], [20, 21]], [[2, 3], [12, 13], [22, 23]]]))
+
+
+@number("4.p2")
+@weight(1)
+@tags("multi_head")
+def test_multi_head_joining_undoes_splitting(impl, torch_rng):
+    """Heads split and joined again are what they were."""
+    x = normal(torch_rng, 2, 5, 12)
+
+    assert_close(impl.join_heads(impl.split_heads(x, 3)), x)
+
+
+@number("4.p3")
+@weight(1)
+@tags("multi_head")
+@pytest.mark.parametrize("n_heads", [1, 4])
+def test_multi_head_agrees_with_torch(impl, torch_rng, n_heads):
+    """Your multi-head attention is torch's, with the same weights and the padding hidden."""
+    x, weights = normal(torch_rng, 2, 5, 8), [normal(torch_rng, 8, 8) for _ in range(4)]
+    key_mask = torch.tensor([[True] * 5, [True, True, True, False, False]])
+
+    output = impl.multi_head_attention(
+        x, *weights, n_heads=n_heads, key_mask=key_mask, attend=torch_attention
+    )
+
+    theirs = torch.nn.MultiheadAttention(8, n_heads, bias=False, batch_first=True, dtype=torch.float64)
+    with torch.no_grad():
+        # torch multiplies by transposed weights, and its mask is True where a key is hidden.
+        theirs.in_proj_weight.copy_(torch.cat([w.T for w in weights[:3]]))
+        theirs.out_proj.weight.copy_(weights[3].T)
+        expected, _ = theirs(x, x, x, key_padding_mask=~key_mask)
+    assert_close(output, expected)
+
+
+# --- Task 5: layer norm ------------------------------------------------------------------------
+
+
+@number("5.p1")
+@weight(1)
+@tags("layer_norm")
+def test_layer_norm_by_hand(impl):
+    """The token (1, 3) has mean 2 and variance 1; the token (5, 5) has no variance at all."""
+    x = tensor([[1.0, 3.0], [5.0, 5.0]])
+
+    normalised = impl.layer_norm(x, tensor([10.0, 100.0]), tensor([1.0, 2.0]), eps=0.25)
+
+    unit = 1 / math.sqrt(1.25)
+    assert_close(normalised, tensor([[1 - 10 * unit, 2 + 100 * unit], [1.0, 2.0]]))
+
+
+@number("5.p2")
+@weight(1)
+@tags("layer_norm")
+def test_layer_norm_gives_mean_0_and_variance_1(impl, torch_rng):
+    """With gain 1, bias 0 and a negligible eps, each token of each sequence has mean 0 and variance 1."""
+    x = 3 * normal(torch_rng, 2, 4, 8) + 5
+
+    y = impl.layer_norm(x, torch.ones(8, dtype=x.dtype), torch.zeros(8, dtype=x.dtype), eps=1e-12)
+
+    assert_close(y.mean(-1), torch.zeros(2, 4, dtype=x.dtype), name="mean of each token")
+    assert_close(y.square().mean(-1), torch.ones(2, 4, dtype=x.dtype), name="variance of each token")
+
+
+# --- Task 6: the transformer block -------------------------------------------------------------
+
+
+@number("6.p1")
+@weight(1)
+@tags("block")
+def test_block_mlp_by_hand(impl):
+    """For 2 the hidden units are relu(2 - 1) = 1 and relu(-2 - 1) = 0: the output is 1 * 5 + 0 * 7 + 0.5."""
+    w_1, b_1 = tensor([[1.0, -1.0]]), tensor([-1.0, -1.0])
+    w_2, b_2 = tensor([[5.0], [7.0]]), tensor([0.5])
+
+    output = impl.mlp(tensor([[2.0]]), w_1, b_1, w_2, b_2)
+
+    assert_close(output, tensor([[5.5]]))
+
+
+@number("6.p2")
+@weight(1)
+@tags("block")
+@pytest.mark.parametrize(
+    ("pre_norm", "by_hand"),
+    [
+        # x = 2: norm_1(2 + 3 * 2) = 80, then norm_2(80 + (80 + 1)) = 16100
+        pytest.param(False, 16100.0, id="post-norm"),
+        # x = 2: 2 + 3 * norm_1(2) = 62, then 62 + (norm_2(62) + 1) = 6263
+        pytest.param(True, 6263.0, id="pre-norm"),
+    ],
+)
+def test_block_by_hand(impl, pre_norm, by_hand):
+    """With layers 3x and x + 1 and norms 10x and 100x, the places of norms and residuals can be read off."""
+    output = impl.transformer_block(
+        tensor([[2.0]]),
+        lambda x: 3 * x,
+        lambda x: x + 1,
+        lambda x: 10 * x,
+        lambda x: 100 * x,
+        pre_norm=pre_norm,
+    )
+
+    assert_close(output, tensor([[by_hand]]))
+
+
+# --- Task 7: the language model ----------------------------------------------------------------
+
+
+@number("7.p1")
+@weight(1)
+@tags("language_model")
+def test_language_model_by_hand(impl):
+    """Embed, add positions, apply the layers in order, multiply by the table again."""
+    embedding = tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    positions = tensor([[0.0, 0.0], [0.5, 0.0], [0.0, 0.5]])
+    layers = [lambda x: x + 1, lambda x: 2 * x]
+
+    logits = impl.language_model(torch.tensor([2, 0]), embedding, positions, layers)
+
+    # Token 2 at position 0 is (1, 1), then (4, 4); token 0 at position 1 is (1.5, 0), then (5, 2).
+    assert_close(logits, tensor([[4.0, 4.0, 8.0], [5.0, 2.0, 7.0]]))
+
+
+@number("7.p2")
+@weight(1)
+@tags("language_model")
+def test_language_model_loss_by_hand(impl):
+    """The tokens 1, 2, 0 came after 0, forecast with probabilities 1/2, 1/4 and 1/8: the mean is 2 log 2."""
+    last = [1 / 3, 1 / 3, 1 / 3]  # of a token that is still to come
+    probabilities = tensor([[1 / 4, 1 / 2, 1 / 4], [1 / 2, 1 / 4, 1 / 4], [1 / 8, 1 / 8, 3 / 4], last])
+    tokens = torch.tensor([0, 1, 2, 0])
+    padded = torch.tensor([True, True, False, False])
+
+    loss = impl.next_token_loss(probabilities.log(), tokens)
+    loss_of_padded = impl.next_token_loss(probabilities.log(), tokens, mask=padded)
+
+    assert_close(loss, 2 * math.log(2))
+    assert_close(loss_of_padded, math.log(2), name="loss with the last two tokens masked")
+
+
+@number("7.p3")
+@weight(1)
+@tags("language_model")
+def test_language_model_starts_near_log_v(impl, rng, torch_rng):
+    """All your pieces together, untrained: the loss is near log V, that of a guess among V tokens."""
+    n_vocab, seed = 50, int(rng.integers(2**31))
+    params = impl.init_transformer(seed, n_vocab=n_vocab, d_model=16, d_mlp=32, n_layers=2)
+    tokens = torch.randint(0, n_vocab, (4, 12), generator=torch_rng)
+
+    loss = impl.next_token_loss(impl.transformer(tokens, params, n_heads=4), tokens)
+
+    # A logit is a sum of 16 products with a table of standard deviation 0.02: about 0.02 * 4 = 0.08 in
+    # size. The loss differs from log V by a mean of 44 such numbers, and half their variance: 0.1 is far.
+    assert_close(loss, math.log(n_vocab), rtol=0.0, atol=0.1)
+
+
+# --- Task 8: positions inside the attention ----------------------------------------------------
+
+
+@number("8.p1")
+@weight(1)
+@tags("relative")
+def test_relative_rope_by_hand(impl):
+    """(1, 0) at position p becomes (cos p, sin p); the second pair turns 100 times more slowly."""
+    x = tensor([[1.0, 0.0, 1.0, 0.0]]).expand(3, 4)
+
+    turned = impl.apply_rope(x, torch.tensor([0, 1, 5]))
+
+    by_hand = [[math.cos(p), math.sin(p), math.cos(p / 100), math.sin(p / 100)] for p in (0, 1, 5)]
+    assert_close(turned, tensor(by_hand))
+
+
+@number("8.p2")
+@weight(1)
+@tags("relative")
+def test_relative_alibi_by_hand(impl):
+    """Two heads have the slopes 1/16 and 1/256; the last query sits at the last key."""
+    bias = impl.alibi_bias(2, 2, 3, dtype=torch.float64)
+
+    steps_back = tensor([[1.0, 0.0, -1.0], [2.0, 1.0, 0.0]])
+    assert_close(bias, torch.stack([-steps_back / 16, -steps_back / 256]))
+
+
+# --- Task 9: attention in blocks ---------------------------------------------------------------
+
+
+@number("9.p1")
+@weight(1)
+@tags("blockwise")
+def test_blockwise_step_by_hand(impl):
+    """Scores 0 and log 2, then log 4 in a second block: the first two count a half and a quarter as much."""
+    first = (tensor([-math.inf]), tensor([0.0]), tensor([[0.0]]))
+
+    state = impl.online_softmax_step(first, tensor([[0.0, math.log(2)]]), tensor([[10.0], [100.0]]))
+    later = impl.online_softmax_step(state, tensor([[math.log(4)]]), tensor([[1000.0]]))
+
+    # Relative to log 2 the weights are 1/2 and 1; relative to log 4 they are 1/4, 1/2 and 1.
+    assert_close(state, (tensor([math.log(2)]), tensor([1.5]), tensor([[105.0]])), name="first state")
+    assert_close(later, (tensor([math.log(4)]), tensor([1.75]), tensor([[1052.5]])), name="second state")
+
+
+@number("9.p2")
+@weight(1)
+@tags("blockwise")
+@pytest.mark.parametrize("block_size", [2, 4, 5])
+def test_blockwise_agrees_with_torch(impl, torch_rng, device, block_size):
+    """Attention in blocks gives what torch's attention gives at once."""
+    q, k, v = (normal(torch_rng, 2, 9, 4).to(device) for _ in range(3))
+
+    output = impl.blockwise_attention(q, k, v, block_size=block_size, causal=True)
+
+    assert_close(output, torch_attention(q, k, v, causal=True))
