@@ -1,4 +1,6 @@
-"""The reference of the BPE assignment held against `tokenizers` and `tiktoken`, and against its own invariants."""
+"""The reference of the BPE assignment held against `tokenizers` and `tiktoken`, and against its own
+invariants.
+"""
 
 import importlib.util
 import json
@@ -21,7 +23,9 @@ _SPEC.loader.exec_module(bpe)
 
 SPECIAL = ["<|end|>", "<|end|><|pad|>", "<|é|>"]
 CORPUS = "\n".join(languages().values())
-CHARACTER = st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("ab  \n'st.é尊\u0301\U0001f469\u200d"))
+CHARACTER = st.one_of(
+    st.characters(exclude_categories=["Cs"]), st.sampled_from("ab  \n'st.é尊\u0301\U0001f469\u200d")
+)
 TEXT = st.text(CHARACTER, max_size=60)
 WORD = st.binary(min_size=1, max_size=12).map(lambda data: tuple(data[i : i + 1] for i in range(len(data))))
 
@@ -69,11 +73,13 @@ def by_tiktoken(trained):
     )
 
 
-# ---- training -----------------------------------------------------------------------------------------------------
+# ---- training ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(30))
-@pytest.mark.parametrize("alphabet", [b"a", b"ab", b"abcde", bytes(range(256))], ids=["a", "ab", "abcde", "bytes"])
+@pytest.mark.parametrize(
+    "alphabet", [b"a", b"ab", b"abcde", bytes(range(256))], ids=["a", "ab", "abcde", "bytes"]
+)
 def test_incremental_training_learns_what_plain_training_learns(seed, alphabet):
     """Both trainers give the same merges, runs, ties and exhaustion included."""
     rng = random.Random(seed)
@@ -91,7 +97,11 @@ def library_merges(words, n_merges):
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Split("\n", "removed")
     trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=256 + n_merges, initial_alphabet=sorted(BYTE_OF), show_progress=False, special_tokens=[], min_frequency=0
+        vocab_size=256 + n_merges,
+        initial_alphabet=sorted(BYTE_OF),
+        show_progress=False,
+        special_tokens=[],
+        min_frequency=0,
     )
     text = "\n".join("\n".join([visible(b"".join(word))] * n_times) for word, n_times in words.items())
     tokenizer.train_from_iterator([text], trainer)
@@ -111,7 +121,9 @@ def first_tie(words, merges):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_training_equals_that_of_tokenizers_up_to_the_first_tie(seed):
-    """Where one pair is the most frequent alone, `tokenizers` chooses it too; ties it settles by ids instead of bytes."""
+    """Where one pair is the most frequent alone, `tokenizers` chooses it too; ties it settles by ids instead
+    of bytes.
+    """
     rng = random.Random(seed)
     words = {word: rng.randint(1, 1000) for word in random_words(rng, 250, b"abcdef", 5)}  # few ties
 
@@ -182,7 +194,7 @@ def test_incremental_training_reads_each_word_once_and_only_when_needed():
     assert len(needed) < len(words)
 
 
-# ---- encoding and decoding ------------------------------------------------------------------------------------------
+# ---- encoding and decoding -----------------------------------------------------------------------
 
 
 @given(TEXT)
@@ -255,7 +267,7 @@ def test_lone_surrogates_are_refused_by_name(trained, text):
         bpe.count_words(text)
 
 
-# ---- the rest -------------------------------------------------------------------------------------------------------
+# ---- the rest ------------------------------------------------------------------------------------
 
 
 def test_saving_and_loading_through_a_file(trained, tmp_path):

@@ -1,0 +1,550 @@
+"""Byte-pair encoding (BPE): a vocabulary learned from bytes, and text turned into token ids and back.
+
+A *token* is a byte string. A *word* is one pre-token as a tuple of tokens: it starts as single bytes, and
+every merge makes it shorter. A *pair* is two tokens that stand side by side in a word. Training picks pairs,
+one after the other; the ordered list of them, the *merges*, is all that a tokenizer has to remember.
+
+Nothing here needs more than Python's standard library and `regex`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import regex
+
+Pair = tuple[bytes, bytes]
+Word = tuple[bytes, ...]
+
+N_BYTES = 256  # the vocabulary starts with every single byte, so no text is ever unknown
+
+# After GPT-2's: a contraction; letters with their combining marks, digits, or anything else that is not
+# space, each with at most one space in front; the spaces that are left. Every character belongs to exactly
+# one match.
+PATTERN = regex.compile(
+    r"'(?:[sdmt]|ll|ve|re)| ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"
+)
+_SURROGATE = regex.compile(r"[\uD800-\uDFFF]")
+
+
+# ---- given: these work already -------------------------------------------------------------------
+
+
+def check_text(text: str) -> None:
+    """Refuse text that has no UTF-8 form.
+
+    Raises:
+        ValueError: If `text` holds a lone surrogate (half of a UTF-16 pair), naming the first one.
+    """
+    found = _SURROGATE.search(text)
+    if found:
+        raise ValueError(
+            f"text must be encodable as UTF-8, "
+            f"got the lone surrogate U+{ord(found[0]):04X} at position {found.start()}"
+        )
+
+
+def split_special(text: str, special_tokens: Sequence[str]) -> list[str]:
+    """Cut text at its special tokens: each stands alone, and joining the pieces gives the text back.
+
+    Where special tokens overlap the leftmost wins, and of those that start together the longest. Empty pieces
+    are left out.
+
+    >>> split_special("hi<|end|>you", ["<|end|>"])
+    ['hi', '<|end|>', 'you']
+    """
+    if not special_tokens:
+        return [text] if text else []
+    longest_first = sorted(special_tokens, key=len, reverse=True)
+    cut = regex.compile("(" + "|".join(regex.escape(token) for token in longest_first) + ")")
+    return [piece for piece in cut.split(text) if piece]
+
+
+def pretokenise(text: str) -> list[str]:
+    """Cut ordinary text into pre-tokens, which no merge may cross; joining them gives the text back.
+
+    >>> pretokenise("It's 2 low  walls")
+    ['It', "'s", ' 2', ' low', ' ', ' walls']
+    """
+    return PATTERN.findall(text)
+
+
+# ---- task 1: pairs -------------------------------------------------------------------------------
+
+
+def count_pairs(words: Mapping[Word, int]) -> dict[Pair, int]:
+    """How often each pair of neighbouring tokens occurs in the corpus.
+
+    Every position counts, overlapping ones too: the word `aaa` holds the pair (a, a) twice, although a merge
+    could replace it only once.
+
+    >>> count_pairs({(b"a", b"a", b"a"): 1, (b"a", b"b"): 5})
+    {(b'a', b'a'): 2, (b'a', b'b'): 5}
+
+    Args:
+        words: Each distinct word with the number of times it occurs, 1 or more. Tokens may have any length.
+
+    Returns:
+        Only pairs that occur, in any order.
+    """
+    # For each word, at each place but the last: add the word's number of times to the pair that starts there.
+    # BEGIN SOLUTION pairs
+    counts: dict[Pair, int] = {}
+    for word, n_times in words.items():
+        for pair in pairwise(word):
+            counts[pair] = counts.get(pair, 0) + n_times
+    return counts
+    # END SOLUTION
+
+
+def best_pair(counts: Mapping[Pair, int]) -> Pair:
+    """The pair to merge next: the most frequent one; of several, the smallest pair of byte strings.
+
+    Pairs compare as Python compares tuples of bytes: by the left token first, byte by byte, then by the right
+    one. The order of the mapping has no say.
+
+    >>> best_pair({(b"b", b"c"): 7, (b"ab", b"a"): 7, (b"a", b"bc"): 7, (b"a", b"a"): 1})
+    (b'a', b'bc')
+
+    Raises:
+        ValueError: If `counts` is empty.
+    """
+    if not counts:
+        raise ValueError("counts must hold at least one pair, got none")
+    # BEGIN SOLUTION pairs
+    return min(counts, key=lambda pair: (-counts[pair], pair))
+    # END SOLUTION
+
+
+# ---- task 2: merge -------------------------------------------------------------------------------
+
+
+def merge_pair(word: Word, pair: Pair) -> Word:
+    """The word with every occurrence of the pair replaced by the joined token.
+
+    From left to right, and a token is used once: in `aaa` the first two are merged and the third stays.
+
+    >>> merge_pair((b"a", b"a", b"a"), (b"a", b"a"))
+    (b'aa', b'a')
+
+    Args:
+        word: Tokens of any length; the word may be empty.
+        pair: The two tokens to join. Both must be equal to the two neighbours, each to its own.
+
+    Returns:
+        A tuple of tokens that joins to the same bytes.
+    """
+    # Walk along the word: where the pair starts, append the joined token and step over both;
+    # elsewhere append the one token.
+    # BEGIN SOLUTION merge
+    left, right = pair
+    joined = left + right
+    merged = []
+    i, last = 0, len(word) - 1
+    while i <= last:
+        if i < last and word[i] == left and word[i + 1] == right:
+            merged.append(joined)
+            i += 2
+        else:
+            merged.append(word[i])
+            i += 1
+    return tuple(merged)
+    # END SOLUTION
+
+
+# ---- task 3: words -------------------------------------------------------------------------------
+
+
+def count_words(text: str, special_tokens: Sequence[str] = ()) -> dict[Word, int]:
+    """The training corpus: every distinct pre-token as a tuple of single bytes, with how often it occurs.
+
+    >>> count_words("aé aé<|end|>b", ["<|end|>"])
+    {(b'a', b'\\xc3', b'\\xa9'): 1, (b' ', b'a', b'\\xc3', b'\\xa9'): 1, (b'b',): 1}
+
+    Args:
+        text: Any text without lone surrogates. It is not changed: no lower case, no stripping, no
+            normalisation.
+        special_tokens: They cut the text, so that nothing reaches across them, and are not themselves
+            counted.
+
+    Returns:
+        Words of one or more single bytes (the pre-token's UTF-8), in any order.
+
+    Raises:
+        ValueError: If `text` holds a lone surrogate.
+    """
+    check_text(text)
+    # 1. Cut at the special tokens and drop those. 2. Cut each piece into pre-tokens.
+    # 3. Count them as tuples of single bytes. (bytes[i] is an int; bytes[i:i+1] is a byte string.)
+    # BEGIN SOLUTION words
+    special = set(special_tokens)
+    pretokens: Counter[str] = Counter()
+    for piece in split_special(text, special_tokens):
+        if piece not in special:
+            pretokens.update(pretokenise(piece))
+    return {_as_word(pretoken): n_times for pretoken, n_times in pretokens.items()}
+    # END SOLUTION
+
+
+# BEGIN SOLUTION words
+def _as_word(pretoken: str) -> Word:
+    """A pre-token's UTF-8 as a tuple of single bytes."""
+    return tuple(bytes([byte]) for byte in pretoken.encode("utf-8"))
+
+
+# END SOLUTION
+# ---- task 4: train -------------------------------------------------------------------------------
+
+
+def train(
+    words: Mapping[Word, int],
+    vocab_size: int,
+    special_tokens: Sequence[str] = (),
+    *,
+    count: Callable[[Mapping[Word, int]], dict[Pair, int]] = count_pairs,
+    best: Callable[[Mapping[Pair, int]], Pair] = best_pair,
+    merge: Callable[[Word, Pair], Word] = merge_pair,
+) -> list[Pair]:
+    """Learn merges in the plainest way: count all pairs, merge the best one everywhere, and begin again.
+
+    The finished vocabulary is the 256 bytes, then one token for each merge, then the special tokens, and it
+    has exactly `vocab_size` entries. Training ends early only when no pair is left; a pair that occurs once
+    is still merged.
+
+    Args:
+        words: Distinct words of single bytes, each with the number of times it occurs.
+        vocab_size: Size of the finished vocabulary, special tokens included.
+        special_tokens: Only how many there are matters here.
+        count, best, merge: What tasks 1 and 2 ask for. They are arguments so that a check can lend you right
+            ones: call these, not the functions they default to.
+
+    Returns:
+        The merges, in the order in which they were learned.
+
+    Raises:
+        ValueError: If `vocab_size` has no room for the bytes and the special tokens.
+
+    Source:
+        Sennrich et al. 2016, algorithm 1, on bytes instead of characters.
+    """
+    smallest = N_BYTES + len(special_tokens)
+    if vocab_size < smallest:
+        raise ValueError(
+            f"vocab_size must be at least {smallest}, for the bytes and special tokens, got {vocab_size}"
+        )
+    # Until there are merges enough: count the pairs of the words as they now are; stop if there are none;
+    # note the best pair; rewrite every word.
+    # BEGIN SOLUTION train
+    merges: list[Pair] = []
+    for _ in range(vocab_size - smallest):
+        counts = count(words)
+        if not counts:
+            break
+        pair = best(counts)
+        merges.append(pair)
+        words = {merge(word, pair): n_times for word, n_times in words.items()}
+    return merges
+    # END SOLUTION
+
+
+# ---- task 5: incremental -------------------------------------------------------------------------
+
+
+def index_pairs(words: Sequence[tuple[Word, int]]) -> tuple[dict[Pair, int], dict[Pair, set[int]]]:
+    """What one pass over the corpus can tell: how often each pair occurs, and which words hold it.
+
+    >>> index_pairs([((b"a", b"a", b"a"), 4), ((b"a", b"b"), 1)])
+    ({(b'a', b'a'): 8, (b'a', b'b'): 1}, {(b'a', b'a'): {0}, (b'a', b'b'): {1}})
+
+    Args:
+        words: (word, number of times) for each distinct word. A word's number is its place in this list.
+
+    Returns:
+        The counts, as `count_pairs` gives them, and for each pair the set of the numbers of the words that
+        hold it.
+    """
+    # BEGIN SOLUTION incremental
+    counts: dict[Pair, int] = {}
+    where: dict[Pair, set[int]] = {}
+    for number, (word, n_times) in enumerate(words):
+        for pair in pairwise(word):
+            counts[pair] = counts.get(pair, 0) + n_times
+            where.setdefault(pair, set()).add(number)
+    return counts, where
+    # END SOLUTION
+
+
+def train_incremental(
+    counts: dict[Pair, int],
+    where: dict[Pair, set[int]],
+    read: Callable[[int], tuple[Word, int]],
+    n_merges: int,
+    *,
+    merge: Callable[[Word, Pair], Word] = merge_pair,
+) -> list[Pair]:
+    """Learn the same merges as `train` by changing only what a merge changes.
+
+    Think of a corpus too large for memory: all you have at first is the index. A word's tokens come from
+    `read(number)`, and a merge may read only words that hold the pair it merges, each word once in the whole
+    training. Keep the words you have read, as your merges leave them; the rest of the corpus never has to be
+    looked at.
+
+    Args:
+        counts: How often each pair occurs at the start. This table and the next may be changed in place.
+        where: For each pair, the numbers of the words that hold it at the start.
+        read: read(number) gives (word, number of times): the word as it was before any merge.
+        n_merges: How many merges to learn; fewer when no pair is left.
+        merge: What task 2 asks for; call this one.
+
+    Returns:
+        The merges in order, chosen by the rule of `best_pair`.
+
+    Raises:
+        ValueError: If `n_merges` is negative.
+    """
+    if n_merges < 0:
+        raise ValueError(f"n_merges must be 0 or more, got {n_merges}")
+    # Until there are merges enough or no pair occurs any more:
+    # 1. Choose the best pair. (Simplest: look at all counts. Fast: a heap of (-count, pair), where an entry
+    #    that turns out too high when it is popped is put back with the count it now has.)
+    # 2. For each word that holds it: take away what the old word counted, merge, add what the new one counts.
+    # 3. Note the word's number under every pair it now holds for the first time.
+    # BEGIN SOLUTION incremental
+    counts = dict(counts)
+    where = {pair: set(numbers) for pair, numbers in where.items()}  # the caller's stay as they were
+    heap = [(-n_times, pair) for pair, n_times in counts.items()]
+    heapq.heapify(heap)
+    words: dict[int, tuple[Word, int]] = {}  # those read so far, as the merges left them
+    merges: list[Pair] = []
+    while heap and len(merges) < n_merges:
+        negative, pair = heapq.heappop(heap)
+        n_times = counts[pair]
+        if n_times < -negative:  # counts only fall once a pair is in the heap, so an entry is never too low
+            if n_times:
+                heapq.heappush(heap, (-n_times, pair))
+            else:
+                del counts[pair], where[pair]
+            continue
+        merges.append(pair)
+        token = pair[0] + pair[1]
+        created = set()
+        for number in where.pop(pair):
+            word, weight = words[number] if number in words else read(number)
+            merged = merge(word, pair)
+            if len(merged) == len(word):  # an earlier merge has taken the pair out of this word
+                continue
+            words[number] = merged, weight
+            for old in pairwise(word):
+                counts[old] -= weight
+            for new in pairwise(merged):
+                counts[new] = counts.get(new, 0) + weight
+                if token in new:
+                    created.add(new)
+                    where.setdefault(new, set()).add(number)
+        del counts[pair]
+        for new in created:  # only now are their counts final
+            heapq.heappush(heap, (-counts[new], new))
+    return merges
+    # END SOLUTION
+
+
+# ---- task 6: encode ------------------------------------------------------------------------------
+
+
+def encode_word(word: bytes, ranks: Mapping[Pair, int]) -> list[bytes]:
+    """The tokens of one pre-token: its bytes, merged in the order in which the merges were learned.
+
+    Of all neighbouring pairs that have a rank, the one with the lowest rank is merged first, wherever it
+    stands, and of equal ones the leftmost; then again, until none has a rank. Joined, the result is `word`.
+
+    >>> encode_word(b"abc", {(b"b", b"c"): 0, (b"a", b"b"): 1})
+    [b'a', b'bc']
+
+    Args:
+        word: UTF-8 of one pre-token; may be empty.
+        ranks: Each merge with its place in the ordered list, from 0.
+    """
+    # BEGIN SOLUTION encode
+    tokens = [word[i : i + 1] for i in range(len(word))]
+    while len(tokens) > 1:
+        rank, i = min((ranks.get(pair, math.inf), i) for i, pair in enumerate(pairwise(tokens)))
+        if rank == math.inf:
+            break
+        tokens[i : i + 2] = [tokens[i] + tokens[i + 1]]
+    return tokens
+    # END SOLUTION
+
+
+class Tokenizer:
+    """Text to token ids and back.
+
+    Ids are 0 to 255 for the single bytes, then 256 + r for the merge of rank r, then the special tokens in
+    the order given.
+
+    Attributes:
+        merges: The merges, in order.
+        special_tokens: The special tokens, in order.
+        ranks: Each merge's place in `merges`.
+        vocab: The bytes of every id; a special token's are its UTF-8.
+        token_ids: The id of every byte string that is no special token.
+        special_ids: The id of every special token.
+    """
+
+    def __init__(self, merges: Iterable[Pair], special_tokens: Sequence[str] = ()) -> None:
+        """Lay out the vocabulary.
+
+        Raises:
+            ValueError: If a merge joins a token that does not exist yet, makes one that exists already, or a
+                special token is empty or given twice.
+        """
+        self.merges: list[Pair] = [(bytes(left), bytes(right)) for left, right in merges]
+        self.special_tokens: list[str] = list(special_tokens)
+        if "" in self.special_tokens or len(set(self.special_tokens)) < len(self.special_tokens):
+            raise ValueError(f"special_tokens must be distinct and not empty, got {self.special_tokens}")
+        self.ranks: dict[Pair, int] = {pair: rank for rank, pair in enumerate(self.merges)}
+        self.token_ids: dict[bytes, int] = {bytes([byte]): byte for byte in range(N_BYTES)}
+        for left, right in self.merges:
+            if left not in self.token_ids or right not in self.token_ids or left + right in self.token_ids:
+                raise ValueError(f"merges must join two earlier tokens into a new one, got {(left, right)}")
+            self.token_ids[left + right] = len(self.token_ids)
+        self.vocab: dict[int, bytes] = {i: token for token, i in self.token_ids.items()}
+        self.special_ids: dict[str, int] = {}
+        for token in self.special_tokens:
+            self.special_ids[token] = len(self.vocab)
+            self.vocab[len(self.vocab)] = token.encode("utf-8")
+
+    def __len__(self) -> int:
+        """The size of the vocabulary."""
+        return len(self.vocab)
+
+    def encode(self, text: str) -> list[int]:
+        """Text to ids, with one id for each special token in it, which is never cut or joined with others.
+
+        Args:
+            text: Any text without lone surrogates; the empty text has no ids.
+
+        Raises:
+            ValueError: If `text` holds a lone surrogate.
+        """
+        check_text(text)
+        # As in training: cut at the special tokens, and each other piece into pre-tokens; encode each alone.
+        # BEGIN SOLUTION encode
+        ids: list[int] = []
+        for piece in split_special(text, self.special_tokens):
+            if piece in self.special_ids:
+                ids.append(self.special_ids[piece])
+                continue
+            for pretoken in pretokenise(piece):
+                tokens = encode_word(pretoken.encode("utf-8"), self.ranks)
+                ids.extend(self.token_ids[token] for token in tokens)
+        return ids
+        # END SOLUTION
+
+    # ---- task 7: decode --------------------------------------------------------------------------
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Ids to text: decode(encode(text)) is text, for every text.
+
+        A model may emit any ids, so the bytes need not be UTF-8. What is not becomes U+FFFD, as
+        `bytes.decode("utf-8", errors="replace")` has it. Special tokens come back as their own text.
+
+        Raises:
+            ValueError: If an id is not in the vocabulary.
+        """
+        ids = list(ids)
+        for position, token_id in enumerate(ids):
+            if token_id not in self.vocab:
+                raise ValueError(
+                    f"ids must lie in 0 .. {len(self.vocab) - 1}, got {token_id} at position {position}"
+                )
+        # BEGIN SOLUTION decode
+        return b"".join(self.vocab[token_id] for token_id in ids).decode("utf-8", errors="replace")
+        # END SOLUTION
+
+    # ---- task 8: save ----------------------------------------------------------------------------
+
+    def dumps(self) -> str:
+        """The tokenizer as JSON text, from which `loads` makes an equal one.
+
+        An object with two keys: "merges", the list of [left, right] in order, each token as the lowercase
+        hexadecimal of its bytes (a token need not be UTF-8); and "special_tokens", the list of strings in
+        order.
+
+        >>> Tokenizer([(b"a", b"b")], ["<|end|>"]).dumps()
+        '{"merges": [["61", "62"]], "special_tokens": ["<|end|>"]}'
+        """
+        # BEGIN SOLUTION save
+        merges = [[left.hex(), right.hex()] for left, right in self.merges]
+        return json.dumps({"merges": merges, "special_tokens": self.special_tokens})
+        # END SOLUTION
+
+    @classmethod
+    def loads(cls, text: str) -> Tokenizer:
+        """The tokenizer that `dumps` wrote, here or elsewhere: white space and other keys don't matter."""
+        # BEGIN SOLUTION save
+        data = json.loads(text)
+        merges = [(bytes.fromhex(left), bytes.fromhex(right)) for left, right in data["merges"]]
+        return cls(merges, data["special_tokens"])
+        # END SOLUTION
+
+    def save(self, path: str | Path) -> None:
+        """Write `dumps()` to a file."""
+        Path(path).write_text(self.dumps(), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Tokenizer:
+        """The tokenizer that `save` wrote."""
+        return cls.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def train_tokenizer(text: str, vocab_size: int, special_tokens: Sequence[str] = ()) -> Tokenizer:
+    """A tokenizer trained on text: given, and works once tasks 3 and 5 do."""
+    words = list(count_words(text, special_tokens).items())
+    counts, where = index_pairs(words)
+    n_merges = vocab_size - N_BYTES - len(special_tokens)
+    return Tokenizer(train_incremental(counts, where, lambda number: words[number], n_merges), special_tokens)
+
+
+# ---- task 9: fertility ---------------------------------------------------------------------------
+
+
+def tokens_per_character(encode: Callable[[str], list[int]], texts: Mapping[str, str]) -> dict[str, float]:
+    """What a character costs: for each text its number of ids over its number of code points, len(text).
+
+    Users pay for every token, in money and in context, and this is their script's price.
+
+    Args:
+        encode: Text to ids. Each text is encoded whole, in one call.
+        texts: Name (a language, say) to text.
+
+    Raises:
+        ValueError: If a text is empty.
+    """
+    for name, text in texts.items():
+        if not text:
+            raise ValueError(f"texts must not be empty, got nothing for {name!r}")
+    # BEGIN SOLUTION fertility
+    return {name: len(encode(text)) / len(text) for name, text in texts.items()}
+    # END SOLUTION
+
+
+def bytes_per_token(encode: Callable[[str], list[int]], texts: Mapping[str, str]) -> float:
+    """The compression over all texts together: UTF-8 bytes of all texts over ids of all texts.
+
+    One ratio of two sums, so a long text weighs more than a short one. 1 means that nothing was merged.
+
+    Raises:
+        ValueError: If the texts are all empty.
+    """
+    if not any(texts.values()):
+        raise ValueError("texts must hold at least one character, got none")
+    # BEGIN SOLUTION fertility
+    n_bytes = sum(len(text.encode("utf-8")) for text in texts.values())
+    return n_bytes / sum(len(encode(text)) for text in texts.values())
+    # END SOLUTION
