@@ -93,13 +93,19 @@ class JudgeClient:
             self._process.kill()
             self._process.wait()
 
-    def grade(self, module: Path, seed: int, on_case: Callable[[CaseDone], None] = lambda done: None) -> UnitDone:
-        """Run all checks on the file `module`, telling each case as it ends.
+    def grade(self, module: Path, seed: int, on_case: Callable[[CaseDone], None], *, checks: list[str] | None = None) -> UnitDone:
+        """Run the checks on the file `module`, telling each case as it ends.
+
+        Args:
+            module: The submission's file.
+            seed: For the checks' inputs.
+            on_case: Takes each case.
+            checks: Ids of the checks to run; all of them when None.
 
         Raises:
             JudgeDied: When the judge ended on the way.
         """
-        self._send(Unit(str(module), seed))
+        self._send(Unit(str(module), seed, checks))
         while True:
             event = self._receive()
             if isinstance(event, UnitDone):

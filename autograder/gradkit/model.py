@@ -55,7 +55,8 @@ class CaseResult:
         hint: Text of the one mistake that gives the same answers, or empty.
         mistake: Name of that mistake, for staff.
         where: `file:line` in the student's own file, or empty.
-        alike: Told by `verify` only: every answer was the reference's.
+        alike: Told to `verify` only: every answer was the reference's.
+        used: Told to `verify` only: the names of the module that the case asked for.
     """
 
     case: str
@@ -67,6 +68,7 @@ class CaseResult:
     where: str = ""
     elapsed_s: float = 0.0
     alike: bool = False
+    used: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

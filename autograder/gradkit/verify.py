@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gradkit.errors import AuthoringError
 from gradkit.grading import Grade, JudgeClient, scratch_folder
-from gradkit.judge.staff import mistake_header, read_source
+from gradkit.judge.staff import mistake_header, reach, read_source, replaced_names, uses
 from gradkit.lint import find_banned
 from gradkit.manifest import Assignment
 from gradkit.markers import check_weights
@@ -163,7 +163,7 @@ class Variant:
     name: str
     kind: str  # reference, stub, mistake, vandal, alternative
     source: str
-    task: str = ""
+    replaces: tuple[str, ...] = ()  # names of the reference that a mistake puts others in place of
 
 
 @dataclass
@@ -201,8 +201,8 @@ def variants(assignment: Assignment) -> Iterator[Variant]:
         yield Variant(path.stem, "alternative", read_source(path))
     for path in assignment.mistakes():
         text = read_source(path)
-        task, _ = mistake_header(path, text, tasks)
-        yield Variant(path.stem, "mistake", f"{reference}\n\n{text}", task)
+        mistake_header(path, text, tasks)
+        yield Variant(path.stem, "mistake", f"{reference}\n\n{text}", replaced_names(text))
     names = [name for task in assignment.manifest.tasks for name in task.functions]
     for vandal in VANDALS:
         yield Variant(vandal, "vandal", f"{reference}{_VANDALISE}\n_vandalise_all({names!r}, {vandal!r})\n")
@@ -221,32 +221,46 @@ def verify(root: Path, assignment: Assignment, *, seeds: int = 20, seed: int = 1
     problems = _check_sources(assignment)
     if problems:
         return Report(assignment.id, [], problems=problems)
+    reference = Variant("reference", "reference", read_source(assignment.reference))
     with scratch_folder() as scratch:
         runs = _Runs(assignment, scratch, tell)
-        with JudgeClient(root, assignment.id, scratch) as judge:
+        with JudgeClient(root, assignment.id, scratch, diagnose=False, compare=True) as judge:
             report = Report(assignment.id, judge.checks, seeds=seeds)
             report.problems += check_weights(assignment, judge.checks)
-            for variant in variants(assignment):
-                if variant.kind != "vandal":
-                    report.rows[variant.name] = variant, runs.grade(judge, variant, seed)
-            reference = Variant("reference", "reference", read_source(assignment.reference))
-            for number in range(seeds):
-                graded = runs.grade(judge, reference, seed + number)
-                report.rows.setdefault("reference", (reference, graded))
-                if graded.score != graded.max_score or graded.status != "graded":
-                    report.problems.append(f"the reference gets {_points(graded)} on seed {seed + number}: {_failing(graded)}")
-        with JudgeClient(root, assignment.id, scratch, diagnose=False, compare=True) as judge:
+            graded = runs.grade(judge, reference, seed)
+            report.rows["reference"] = reference, graded
+            runs.learn(graded, reference.source)
             for variant in variants(assignment):
                 if variant.kind == "vandal":
+                    report.rows[variant.name] = variant, runs.grade(judge, variant, seed)
+        with JudgeClient(root, assignment.id, scratch) as judge:
+            for number in range(seeds):
+                graded = runs.grade(judge, reference, seed + number)
+                if graded.score != graded.max_score or graded.status != "graded":
+                    report.problems.append(f"the reference gets {_points(graded)} on seed {seed + number}: {_failing(graded)}")
+            for variant in variants(assignment):
+                if variant.kind != "vandal":
                     report.rows[variant.name] = variant, runs.grade(judge, variant, seed)
     report.problems += _judge_rows(report)
     return report
 
 
 class _Runs:
+    """Grades variants. A mistake is run on the checks that can notice it: the others can't tell it from the reference."""
+
     def __init__(self, assignment: Assignment, scratch: Path, tell: Callable[[str], None]) -> None:
         self._assignment, self._scratch, self._tell = assignment, scratch, tell
         self._count = 0
+        self._reference: Graded | None = None
+        self._reached: dict[str, set[str]] = {}  # by check, the reference's names that its calls lead to
+
+    def learn(self, reference: Graded, source: str) -> None:
+        """Take note of what each check calls, from the reference's grade."""
+        by_name = uses(source)
+        self._reference = reference
+        for result in reference.results:
+            called = {name for case in result.cases for name in case.used}
+            self._reached[result.check.id] = reach(called, by_name)
 
     def grade(self, judge: JudgeClient, variant: Variant, seed: int) -> Graded:
         self._count += 1
@@ -255,10 +269,19 @@ class _Runs:
         module = folder / self._assignment.manifest.module
         module.write_text(variant.source, encoding="utf-8")
         module.chmod(0o644)
-        grade = Grade(Graded(variant.name, self._assignment.id, "graded", seed=seed, isolation=judge.isolation), judge.checks)
-        graded = grade.finish(judge.grade(module, seed, grade.add))
+        checks = self._concerned(judge.checks, variant)
+        grade = Grade(Graded(variant.name, self._assignment.id, "graded", seed=seed, isolation=judge.isolation), checks)
+        graded = grade.finish(judge.grade(module, seed, grade.add, checks=[check.id for check in checks]))
+        if len(checks) < len(judge.checks):
+            ran = {result.check.id: result for result in graded.results}
+            graded = replace(graded, results=tuple(ran.get(result.check.id, result) for result in self._reference.results))
         self._tell(f"{self._assignment.id}: {variant.kind} {variant.name}, seed {seed}: {_points(graded)}, {graded.elapsed_s:.2f} s")
         return graded
+
+    def _concerned(self, checks: list[Check], variant: Variant) -> list[Check]:
+        if variant.kind != "mistake":
+            return checks
+        return [check for check in checks if self._reached[check.id] & set(variant.replaces)]
 
 
 def _check_sources(assignment: Assignment) -> list[str]:

@@ -174,7 +174,7 @@ def _explain(item: pytest.Item, excinfo: pytest.ExceptionInfo, claim: str) -> st
         return str(error) or "not written yet"
     lines = [f"The claim: {claim}"] if claim else []
     if isinstance(error, Mismatch):
-        lines.append(error.difference.detail or error.difference.summary)
+        lines.append(f"Observed: {error}")
     elif isinstance(error, pytest.fail.Exception):
         lines.append(str(error))
     else:

@@ -1,8 +1,8 @@
-"""The key/value cache reference against the uncached model, torch's own attention, and formulas worked another way.
+"""The key/value cache reference against the uncached model, torch's attention, and counts by loops.
 
 The uncached model is `coursekit.toys.forward`, which shares no code with the reference but `layer_norm` and
-`rotate`; those are held to torch here too. No well-kept library has a cache that could be held against this one
-without its weights in another layout: `transformers` is not among the kit's dependencies.
+`rotate`; those are held to torch here too. A library with caches of its own, `transformers`, is not among the
+kit's dependencies.
 """
 
 import importlib.util
@@ -156,7 +156,8 @@ def test_generation(rng, config):
 
     def stepper():
         caches = reference.new_caches(config)
-        return lambda tokens, padding=None: reference.cached_forward(config, weights, tokens, caches, padding=padding)
+        run = reference.cached_forward
+        return lambda tokens, padding=None: run(config, weights, tokens, caches, padding=padding)
 
     naive = []
     for prompt in prompts:
@@ -172,7 +173,8 @@ def test_generation(rng, config):
             cut.append(prompt + new[: new.index(eos) + 1 if eos in new else 8])
         alone = [reference.generate_cached(stepper(), prompt, max_len=8, eos=eos) for prompt in prompts]
         assert alone == cut
-        assert reference.generate_batch(stepper(), prompts, max_len=8, eos=eos, pad=int(rng.integers(17))) == cut
+        pad = int(rng.integers(17))
+        assert reference.generate_batch(stepper(), prompts, max_len=8, eos=eos, pad=pad) == cut
 
 
 def test_prefill(rng):
@@ -182,9 +184,10 @@ def test_prefill(rng):
     for chunk_size in range(1, 9):
         caches = reference.new_caches(config, capacity=7)
 
-        logits = reference.prefill(
-            lambda chunk: reference.cached_forward(config, weights, chunk, caches), tokens, chunk_size=chunk_size
-        )
+        def step(chunk, caches=caches):
+            return reference.cached_forward(config, weights, chunk, caches)
+
+        logits = reference.prefill(step, tokens, chunk_size=chunk_size)
 
         same(logits, forward(config, weights, tokens)[:, -1])
 
@@ -281,7 +284,8 @@ def test_costs():
         ends = list(itertools.accumulate(fed))
         assert reference.tokens_fed(n_prompt, n_new, cached=False) == sum(lengths)
         assert reference.tokens_fed(n_prompt, n_new, cached=True) == sum(fed)
-        assert reference.attention_scores(n_prompt, n_new, cached=False) == sum(math.comb(n + 1, 2) for n in lengths)
+        triangles = sum(math.comb(n + 1, 2) for n in lengths)
+        assert reference.attention_scores(n_prompt, n_new, cached=False) == triangles
         pairs = sum(int(reference.visible_keys(T, end).sum()) for T, end in zip(fed, ends, strict=True))
         assert reference.attention_scores(n_prompt, n_new, cached=True) == pairs
 

@@ -150,7 +150,7 @@ def chain(rng, V):
 
 
 def test_generated_texts_have_their_probability(reference, rng):
-    """Evenly spaced pairs of uniforms give each text of two tokens n^2 p(x1) p(x2 | x1) times, but for edges."""
+    """Evenly spaced pairs of uniforms give each two-token text n^2 p(x1) p(x2 | x1) times, but for edges."""
     V, n = 3, 25
     table, model = chain(rng, V)
     grid = (np.arange(n) + 0.5) / n
@@ -239,7 +239,9 @@ def test_perplexity(reference, rng):
     """scipy's geometric mean of 1 / p."""
     logp = -rng.exponential(size=(6, 7))
 
-    assert math.isclose(reference.perplexity(torch.from_numpy(logp)), scipy.stats.gmean(np.exp(-logp), axis=None))
+    got = reference.perplexity(torch.from_numpy(logp))
+
+    assert math.isclose(got, scipy.stats.gmean(np.exp(-logp), axis=None))
 
 
 def test_token_scores_are_a_cross_entropy(reference, rng):

@@ -205,8 +205,10 @@ class Judge:
 
     def _judge(self, check: Check, item: pytest.Item, run: Run, error: BaseException | None) -> CaseResult:
         if error is None:
-            alike = self.compare and self._follows(item, self.staff.reference, run) is None
-            return CaseResult("", Outcome.PASSED, alike=alike)
+            if not self.compare:
+                return CaseResult("", Outcome.PASSED)
+            alike = self._follows(item, self.staff.reference, run) is None
+            return CaseResult("", Outcome.PASSED, alike=alike, used=tuple(sorted(run.open().names)))
         if isinstance(error, pytest.skip.Exception):
             return CaseResult("", Outcome.NOT_RUN, summary=str(error))
         if isinstance(error, ZygoteError):

@@ -18,10 +18,11 @@ class Start(msgspec.Struct, tag=True):
 
 
 class Unit(msgspec.Struct, tag=True):
-    """One submission to run all checks on."""
+    """One submission to run checks on."""
 
     module: str  # path of the submission's file, readable by workers
     seed: int
+    checks: list[str] | None = None  # ids of those to run; all of them when None
 
 
 class Ready(msgspec.Struct, tag=True):

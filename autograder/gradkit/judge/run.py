@@ -60,23 +60,31 @@ def run_pytest(assignment: Assignment, judge: Judge) -> None:
 
 
 def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Callable[[object], None]) -> None:
-    """Run every check on one submission, a fresh worker for each."""
+    """Run the checks on one submission.
+
+    The public checks come first and share a worker, as they share a process on the student's machine. Each hidden check
+    has a fresh one: nothing that a submission keeps reaches the next.
+    """
     module = Path(unit.module)
     compile_once(module)
     subject = SubmissionSubject(zygote, module, device=device)
-    last = list(judge.checks)[-1]
-    for check, items in judge.checks.items():
-        subject.more_checks = check is not last
+    wanted = [pair for pair in judge.checks.items() if unit.checks is None or pair[0].id in unit.checks]
+    checks = sorted(wanted, key=lambda pair: pair[0].hidden)
+    last_public = next((check for check, _ in reversed(checks) if not check.hidden), None)
+    for check, items in checks:
+        subject.more_checks = check is not checks[-1][0]
         for item in items:
             subject.begin_case()
             try:
                 result = judge.grade_case(check, item, subject, unit.seed)
             except ZygoteError as error:
                 result = CaseResult(case_id(item), Outcome.GRADER_ERROR, summary=str(error))
-            if not check.hidden and result.outcome not in (Outcome.PASSED, Outcome.NOT_RUN) and (printed := subject.printed().strip()):
+            printed = "" if check.hidden else subject.printed().strip()
+            if printed and result.outcome not in (Outcome.PASSED, Outcome.NOT_RUN):
                 result = replace(result, detail=f"{result.detail}\nyour program printed:\n{printed}".strip())
             write(CaseDone(check.id, result))
-        subject.end_check()
+        if check.hidden or check is last_public:
+            subject.end_check()
     subject.close()
     write(UnitDone(subject.cpu_s, subject.peak_mib, sorted(subject.flags)))
 

@@ -50,11 +50,7 @@ class Staff:
 
     def concerned(self, names: set[str]) -> list[Mistake]:
         """The mistakes that can change what the functions `names` answer: those in a function that they use."""
-        reached, left = set(names), list(names)
-        while left:
-            new = self._uses.get(left.pop(), set()) - reached
-            reached |= new
-            left += new
+        reached = reach(names, self._uses)
         return [mistake for mistake in self.mistakes if reached & set(mistake.replaces)]
 
     def _load(self, path: Path, tasks: list[str]) -> Mistake:
@@ -115,6 +111,16 @@ def uses(text: str) -> dict[str, set[str]]:
         name: {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and part.id in definitions and part.id != name}
         for name, node in definitions.items()
     }
+
+
+def reach(names: set[str], uses: dict[str, set[str]]) -> set[str]:
+    """The names, and all that their definitions use, directly or not."""
+    reached, left = set(names), list(names)
+    while left:
+        new = uses.get(left.pop(), set()) - reached
+        reached |= new
+        left += new
+    return reached
 
 
 def _definitions(text: str) -> dict[str, ast.AST]:

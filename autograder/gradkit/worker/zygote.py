@@ -31,6 +31,7 @@ import coursekit
 from gradkit.errors import WorkerError
 from gradkit.protocol import Connection, Deadline, Kind, encode
 from gradkit.worker import sandbox
+from gradkit.worker.kernel import use_large_pages
 from gradkit.worker.runtime import serve
 
 NOT_PRELOADED = ("coursekit.plugin", "coursekit.plots")  # pytest and matplotlib: slow, and no check needs them
@@ -76,6 +77,7 @@ def main() -> None:
     # Objects made so far are never freed: keep the collector off their pages, which every fork shares.
     gc.collect()
     gc.freeze()
+    use_large_pages()
     control.send(b"ready\n")
     workers: dict[int, int] = {}  # pids by number
     decoder = msgspec.json.Decoder(SpawnRequest | EndRequest)

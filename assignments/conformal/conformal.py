@@ -1,0 +1,768 @@
+"""Conformal prediction: intervals and label sets whose coverage is a theorem, not a hope.
+
+Holds the pinball loss and a linear quantile regressor; the conformal quantile; split conformal,
+conformalised quantile and group-conditional intervals; label sets (LAC, APS, RAPS); the measures and the
+exact law of coverage; and a level that adapts online. Leaves out: any model beyond a linear one (models
+come in as functions), full and cross-conformal prediction, and conditional guarantees beyond groups.
+
+Everything is computed in float64. `alpha` is the share of misses that is allowed: 0.1 asks for 90% coverage.
+"""
+
+import math
+
+import numpy as np
+
+# (n + 1)(1 - alpha) is a whole number for many round alphas, but not in floating point:
+# 100 * (1 - 0.45) is 55.00000000000001. So much above a whole number still counts as that number.
+RANK_TOL = 1e-9
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Task 1: the pinball loss
+
+
+def pinball_loss(y, y_hat, tau):
+    """Return what it costs to answer `y_hat` when the truth is `y` and the quantile `tau` was asked for.
+
+    Elementwise, rho_tau = tau (y - y_hat) if y >= y_hat, and (1 - tau)(y_hat - y) otherwise.
+    Nothing is averaged here.
+
+    Args:
+        y: True values, any shape.
+        y_hat: Predictions of the tau-quantile, broadcastable with `y`.
+        tau: Quantile level in (0, 1), a number or an array broadcastable with the others.
+
+    Returns:
+        float64, the shape that the three broadcast to; never negative.
+
+    Raises:
+        ValueError: If a tau is not strictly between 0 and 1, or an input holds NaN.
+
+    Source:
+        Koenker and Bassett 1978.
+    """
+    y, y_hat, tau = _as_floats("y", y), _as_floats("y_hat", y_hat), _as_levels("tau", tau)
+    # 1. the error y - y_hat; 2. one price per unit for either side of zero
+    # YOUR CODE HERE
+    raise NotImplementedError("task pinball is not written yet")
+
+
+def pinball_subgradient(y, y_hat, tau):
+    """Return the slope of `pinball_loss` in its prediction, d rho_tau / d y_hat.
+
+    The loss has a kink at y = y_hat; there the slope of the first branch (y >= y_hat) is returned.
+
+    Args:
+        y: True values, any shape.
+        y_hat: Predictions, broadcastable with `y`.
+        tau: Quantile level in (0, 1), a number or an array broadcastable with the others.
+
+    Returns:
+        float64, the shape that the three broadcast to.
+
+    Raises:
+        ValueError: If a tau is not strictly between 0 and 1, or an input holds NaN.
+    """
+    y, y_hat, tau = _as_floats("y", y), _as_floats("y_hat", y_hat), _as_levels("tau", tau)
+    # the derivative of each branch, in y_hat
+    # YOUR CODE HERE
+    raise NotImplementedError("task pinball is not written yet")
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Task 2: a linear quantile regressor
+
+
+def quantile_gradient(X, y, w, b, tau):
+    """Return a subgradient of the mean pinball loss of the linear model X w + b.
+
+    Args:
+        X: Inputs, shape (n, d), n >= 1.
+        y: True values, shape (n,).
+        w: Weights, shape (d,).
+        b: Intercept, a number.
+        tau: Quantile level in (0, 1), a number.
+
+    Returns:
+        (grad_w, grad_b): shape (d,) and a number. Both are means over the n examples, and an example that is
+        predicted exactly counts with the slope of the first branch.
+
+    Raises:
+        ValueError: If the shapes do not fit together, tau is outside (0, 1), or an input holds NaN.
+    """
+    X, y = _as_regression(X, y, at_least=1)
+    w, b, tau = _as_floats("w", w), float(b), float(_as_levels("tau", tau))
+    if w.shape != X.shape[1:]:
+        raise ValueError(f"w must have one entry per column of X, got w {w.shape} and X {X.shape}")
+    # 1. predict; 2. the slope at each example; 3. the chain rule, then the mean
+    # YOUR CODE HERE
+    raise NotImplementedError("task quantile_regression is not written yet")
+
+
+def fit_quantile_regression(X, y, tau, *, lr=1.0, n_steps=300):
+    """Return the best linear tau-quantile model that the subgradient method meets on its way.
+
+    Start at w = 0, b = 0. Step t = 1 .. n_steps moves both against `quantile_gradient`, times lr / sqrt(t).
+    A step may go uphill, so the answer is the iterate with the lowest mean pinball loss among all n_steps + 1
+    (the start counts too; the earliest wins a tie).
+
+    Args:
+        X: Inputs, shape (n, d), n >= 1.
+        y: True values, shape (n,).
+        tau: Quantile level in (0, 1), a number.
+        lr: Length of the first step, positive.
+        n_steps: Number of steps, at least 0.
+
+    Returns:
+        (w, b): weights of shape (d,) and the intercept.
+
+    Raises:
+        ValueError: If the shapes do not fit together, tau is outside (0, 1), lr is not positive,
+            n_steps is negative, or an input holds NaN.
+
+    Source:
+        Shor 1985 for the method; Boyd's lecture notes on subgradient methods for the bound.
+    """
+    X, y = _as_regression(X, y, at_least=1)
+    tau = float(_as_levels("tau", tau))
+    if not lr > 0:
+        raise ValueError(f"lr must be positive, got {lr}")
+    if n_steps < 0:
+        raise ValueError(f"n_steps must not be negative, got {n_steps}")
+    # 1. start at zero and remember it; 2. step; 3. remember the new point if its mean loss is lower
+    # YOUR CODE HERE
+    raise NotImplementedError("task quantile_regression is not written yet")
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Task 3: the conformal quantile
+
+
+def conformal_rank(n, alpha):
+    """Return which of n calibration scores, counted from the smallest, is the threshold.
+
+    k = ceil((n + 1)(1 - alpha)), and at least 1. A product less than RANK_TOL above a whole number is that
+    whole number: what is meant by alpha = 0.45 is the decimal, and floating point must not round it up.
+
+    Args:
+        n: Number of calibration scores, at least 0.
+        alpha: Allowed share of misses, in (0, 1).
+
+    Returns:
+        k, an int from 1 to n + 1; n + 1 says that n scores are too few for this alpha.
+
+    Raises:
+        ValueError: If n is negative or alpha is not strictly between 0 and 1.
+
+    Source:
+        Vovk, Gammerman and Shafer 2005; Lei et al. 2018, section 2.
+    """
+    if n < 0:
+        raise ValueError(f"n must not be negative, got {n}")
+    alpha = float(_as_levels("alpha", alpha))
+    # YOUR CODE HERE
+    raise NotImplementedError("task conformal_quantile is not written yet")
+
+
+def conformal_quantile(scores, alpha):
+    """Return the threshold that a new exchangeable score exceeds with probability at most alpha.
+
+    It is the k-th smallest score, k = conformal_rank(n, alpha), or +inf when k > n. Equal scores are counted
+    one by one.
+
+    Args:
+        scores: Calibration scores, shape (..., n); n may be 0. Leading dimensions are separate calibrations.
+            A score may be infinite.
+        alpha: Allowed share of misses, in (0, 1).
+
+    Returns:
+        float64, shape (...).
+
+    Raises:
+        ValueError: If scores has no dimension or holds NaN, or alpha is not strictly between 0 and 1.
+    """
+    scores = _as_floats("scores", scores)
+    if scores.ndim == 0:
+        raise ValueError("scores must have at least one dimension, got a number")
+    alpha = float(_as_levels("alpha", alpha))
+    # 1. the rank; 2. what if there is no such score?; 3. the k-th smallest along the last axis
+    # YOUR CODE HERE
+    raise NotImplementedError("task conformal_quantile is not written yet")
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Task 4: split conformal prediction
+
+
+def split_conformal(fit, predict, X, y, X_test, alpha, *, n_train, quantile=conformal_quantile):
+    """Return intervals around any model's prediction that cover with probability at least 1 - alpha.
+
+    The model is fitted to the first n_train rows. The score of each remaining (calibration) row is
+    |y - y_hat|; with q the conformal quantile of these scores, the interval at a test row is y_hat -+ q.
+
+    Args:
+        fit: Called once as fit(X_train, y_train); returns a model, of a kind known to `predict` only.
+        predict: Called as predict(model, X_rows); returns predictions of shape (rows,).
+        X: Inputs, shape (n, d), in random order.
+        y: True values, shape (n,).
+        X_test: Inputs to make intervals for, shape (m, d).
+        alpha: Allowed share of misses, in (0, 1).
+        n_train: How many rows to fit, from 1 to n. With n nothing is left to calibrate on.
+        quantile: Called as quantile(scores, alpha) to turn calibration scores into a threshold.
+
+    Returns:
+        (lower, upper): both float64 of shape (m,).
+
+    Raises:
+        ValueError: If the shapes do not fit together, n_train is not in 1 .. n, alpha is not in (0, 1),
+            or an input holds NaN.
+
+    Source:
+        Papadopoulos et al. 2002; Lei et al. 2018, algorithm 2.
+    """
+    X, y, X_test = _as_split(X, y, X_test, n_train)
+    alpha = float(_as_levels("alpha", alpha))
+    # 1. fit; 2. scores of the calibration rows; 3. threshold; 4. intervals at the test rows
+    # YOUR CODE HERE
+    raise NotImplementedError("task split_conformal is not written yet")
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Task 5: conformalised quantile regression
+
+
+def cqr_scores(y, lower, upper):
+    """Return how far each y lies outside its band [lower, upper]; negative says how deep inside.
+
+    E = max(lower - y, y - upper).
+
+    Args:
+        y: True values, shape (n,).
+        lower: Predicted lower quantiles, shape (n,).
+        upper: Predicted upper quantiles, shape (n,). May lie below `lower` (crossed); the formula stays.
+
+    Returns:
+        float64, shape (n,): 0 on the edge of the band.
+
+    Raises:
+        ValueError: If the shapes differ or an input holds NaN.
+
+    Source:
+        Romano, Patterson and Candes 2019, equation 6.
+    """
+    y, lower, upper = _as_floats("y", y), _as_floats("lower", lower), _as_floats("upper", upper)
+    _same_shape("y", y, "lower", lower)
+    _same_shape("y", y, "upper", upper)
+    # YOUR CODE HERE
+    raise NotImplementedError("task cqr is not written yet")
+
+
+def cqr(fit, predict, X, y, X_test, alpha, *, n_train, quantile=conformal_quantile):
+    """Return intervals that follow the spread of the data and cover with probability at least 1 - alpha.
+
+    Two models of the first n_train rows, for the quantiles alpha/2 and 1 - alpha/2, give a band. The
+    remaining rows say by how much, q, it must move: the interval is [lower - q, upper + q]. A negative q
+    draws the band in.
+
+    Args:
+        fit: Called as fit(X_train, y_train, tau), once per level; returns a model.
+        predict: Called as predict(model, X_rows); returns predictions of shape (rows,).
+        X: Inputs, shape (n, d), in random order.
+        y: True values, shape (n,).
+        X_test: Inputs to make intervals for, shape (m, d).
+        alpha: Allowed share of misses, in (0, 1).
+        n_train: How many rows to fit, from 1 to n.
+        quantile: Called as quantile(scores, alpha) to turn calibration scores into a threshold.
+
+    Returns:
+        (lower, upper): both float64 of shape (m,). Not sorted: a band may come out crossed, that is empty.
+
+    Raises:
+        ValueError: If the shapes do not fit together, n_train is not in 1 .. n, alpha is not in (0, 1),
+            or an input holds NaN.
+
+    Source:
+        Romano, Patterson and Candes 2019, algorithm 1.
+    """
+    X, y, X_test = _as_split(X, y, X_test, n_train)
+    alpha = float(_as_levels("alpha", alpha))
+    # 1. fit both quantiles; 2. scores of the calibration rows; 3. threshold; 4. move both edges by it
+    # YOUR CODE HERE
+    raise NotImplementedError("task cqr is not written yet")
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Task 6: sets of labels
+
+
+def lac_scores(probs):
+    """Return the LAC score of every label: 1 minus its probability.
+
+    Args:
+        probs: Predicted probabilities, shape (n, K), each row sums to 1.
+
+    Returns:
+        float64, shape (n, K). The score of an example is the entry of its true label.
+
+    Raises:
+        ValueError: If probs is not (n, K) with K >= 1, or a row is not a distribution.
+
+    Source:
+        Sadinle, Lei and Wasserman 2019 (least ambiguous set-valued classifiers).
+    """
+    probs = _as_probs(probs)
+    # YOUR CODE HERE
+    raise NotImplementedError("task label_sets is not written yet")
+
+
+def lac_sets(probs, q):
+    """Return which labels are plausible: those whose LAC score is at most q.
+
+    Args:
+        probs: Predicted probabilities, shape (n, K).
+        q: Threshold from calibration; may be +inf.
+
+    Returns:
+        bool, shape (n, K): True where the label is in the set. A row may be all False.
+
+    Raises:
+        ValueError: If a row of probs is not a distribution, or q is NaN.
+    """
+    probs = _as_probs(probs)
+    q = float(_as_floats("q", q))
+    # YOUR CODE HERE
+    raise NotImplementedError("task label_sets is not written yet")
+
+
+def aps_scores(probs, *, u=None, penalty=0.0, k_reg=1):
+    """Return the APS score of every label: the mass met before it, plus its own, most probable label first.
+
+    Let o(y) = 1 for the most probable label of a row, 2 for the next, and so on (equal probabilities: the
+    lower label first), and before(y) the summed probability of the labels with a smaller o. Then
+    s(y) = before(y) + u p(y) + penalty max(0, o(y) - k_reg). With a penalty this is RAPS.
+
+    Args:
+        probs: Predicted probabilities, shape (n, K).
+        u: Uniform numbers in [0, 1], shape (n,), one per example. None counts each label in full (as u = 1).
+        penalty: Added per rank beyond k_reg (lambda in the paper), not negative.
+        k_reg: The largest set that is not penalised, at least 0.
+
+    Returns:
+        float64, shape (n, K), in the order of the labels.
+
+    Raises:
+        ValueError: If a row of probs is not a distribution, u has the wrong shape or leaves [0, 1],
+            or penalty or k_reg is negative.
+
+    Source:
+        Romano, Sesia and Candes 2020; Angelopoulos et al. 2021 (RAPS).
+    """
+    probs, u = _as_probs(probs), _as_uniforms(u, probs)
+    _check_penalty(penalty, k_reg)
+    # 1. order each row; 2. mass before each label; 3. its own share and the penalty; 4. back to label order
+    # YOUR CODE HERE
+    raise NotImplementedError("task label_sets is not written yet")
+
+
+def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1):
+    """Return each row's APS set (RAPS with a penalty) at threshold q.
+
+    With u: the labels whose score is at most q. The set may be empty.
+    Without u: labels are taken in order of probability until the score of the last one taken is at least q;
+    that last one is taken too. So the most probable label is always in, and any other label is in exactly if
+    the score of the label ranked just before it is below q.
+
+    Args:
+        probs: Predicted probabilities, shape (n, K).
+        q: Threshold from calibration on `aps_scores` with the same penalty and k_reg; may be +inf.
+        u: Uniform numbers in [0, 1], shape (n,), drawn anew for these rows; or None.
+        penalty: As in `aps_scores`.
+        k_reg: As in `aps_scores`.
+
+    Returns:
+        bool, shape (n, K), in the order of the labels.
+
+    Raises:
+        ValueError: As `aps_scores`, or if q is NaN.
+
+    Source:
+        Romano, Sesia and Candes 2020, equations 4 to 8; Angelopoulos et al. 2021, algorithms 2 and 3.
+    """
+    probs, u = _as_probs(probs), _as_uniforms(u, probs)
+    q = float(_as_floats("q", q))
+    _check_penalty(penalty, k_reg)
+    # with u: compare scores with q. Without: compare the score of the label ranked just before with q
+    # YOUR CODE HERE
+    raise NotImplementedError("task label_sets is not written yet")
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Task 7: one threshold per group
+
+
+def group_quantiles(scores, groups, alpha, *, n_groups, quantile=conformal_quantile):
+    """Return one threshold per group, each from the calibration scores of that group alone.
+
+    Args:
+        scores: Calibration scores, shape (n,).
+        groups: Group of each score, whole numbers from 0 to n_groups - 1, shape (n,).
+        alpha: Allowed share of misses within every group, in (0, 1).
+        n_groups: Number of groups G, at least 1. A group may have no scores.
+        quantile: Called as quantile(scores, alpha) to turn one group's scores into its threshold.
+
+    Returns:
+        float64, shape (G,). A group without scores has threshold +inf.
+
+    Raises:
+        ValueError: If the shapes differ, a group is out of range, alpha is not in (0, 1), or scores hold NaN.
+
+    Source:
+        Vovk 2012, section 3 (Mondrian conformal prediction).
+    """
+    scores = _as_floats("scores", scores)
+    groups = _as_groups(groups, n_groups)
+    _same_shape("scores", scores, "groups", groups)
+    alpha = float(_as_levels("alpha", alpha))
+    # YOUR CODE HERE
+    raise NotImplementedError("task groups is not written yet")
+
+
+def group_intervals(y_hat, groups, thresholds):
+    """Return intervals y_hat -+ q, with q the threshold of each row's own group.
+
+    Args:
+        y_hat: Predictions, shape (m,).
+        groups: Group of each row, whole numbers from 0 to G - 1, shape (m,).
+        thresholds: One per group, shape (G,).
+
+    Returns:
+        (lower, upper): both float64 of shape (m,).
+
+    Raises:
+        ValueError: If the shapes do not fit together, a group is out of range, or an input holds NaN.
+    """
+    y_hat, thresholds = _as_floats("y_hat", y_hat), _as_floats("thresholds", thresholds)
+    groups = _as_groups(groups, len(thresholds))
+    _same_shape("y_hat", y_hat, "groups", groups)
+    # YOUR CODE HERE
+    raise NotImplementedError("task groups is not written yet")
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Task 8: measuring, and what the measure should come out as
+
+
+def interval_coverage(y, lower, upper):
+    """Return the share of y that lies in its closed interval [lower, upper].
+
+    Args:
+        y: True values, shape (m,), m >= 1.
+        lower: Lower ends, shape (m,), may be -inf.
+        upper: Upper ends, shape (m,), may be +inf. Below `lower` the interval is empty.
+
+    Returns:
+        A number from 0 to 1.
+
+    Raises:
+        ValueError: If the shapes differ, m is 0, or an input holds NaN.
+    """
+    y, lower, upper = _as_floats("y", y), _as_floats("lower", lower), _as_floats("upper", upper)
+    _same_shape("y", y, "lower", lower)
+    _same_shape("y", y, "upper", upper)
+    _not_empty("y", y)
+    # YOUR CODE HERE
+    raise NotImplementedError("task coverage is not written yet")
+
+
+def mean_width(lower, upper):
+    """Return the mean length of the intervals; an empty one (upper < lower) has length 0.
+
+    Args:
+        lower: Lower ends, shape (m,), m >= 1.
+        upper: Upper ends, shape (m,).
+
+    Returns:
+        A number, +inf if any interval is unbounded.
+
+    Raises:
+        ValueError: If the shapes differ, m is 0, or an input holds NaN.
+    """
+    lower, upper = _as_floats("lower", lower), _as_floats("upper", upper)
+    _same_shape("lower", lower, "upper", upper)
+    _not_empty("lower", lower)
+    # YOUR CODE HERE
+    raise NotImplementedError("task coverage is not written yet")
+
+
+def set_coverage(sets, labels):
+    """Return the share of examples whose true label is in their set.
+
+    Args:
+        sets: bool, shape (m, K), m >= 1.
+        labels: True labels, whole numbers from 0 to K - 1, shape (m,).
+
+    Returns:
+        A number from 0 to 1.
+
+    Raises:
+        ValueError: If sets is not a bool array of shape (m, K), m is 0, or labels do not fit.
+    """
+    sets = _as_sets(sets)
+    labels = _as_groups(labels, sets.shape[1], name="labels")
+    if labels.shape != sets.shape[:1]:
+        raise ValueError(f"labels must have one entry per row of sets, got {labels.shape} and {sets.shape}")
+    # YOUR CODE HERE
+    raise NotImplementedError("task coverage is not written yet")
+
+
+def mean_set_size(sets):
+    """Return the mean number of labels per set; empty sets count.
+
+    Args:
+        sets: bool, shape (m, K), m >= 1.
+
+    Returns:
+        A number from 0 to K.
+
+    Raises:
+        ValueError: If sets is not a bool array of shape (m, K), or m is 0.
+    """
+    sets = _as_sets(sets)
+    # YOUR CODE HERE
+    raise NotImplementedError("task coverage is not written yet")
+
+
+def coverage_moments(n, k):
+    """Return the mean and the standard deviation of the coverage that one calibration set gives.
+
+    Calibrate once on n scores, use the k-th smallest as threshold for ever: the coverage C over all future
+    examples is a random number, because the calibration set was. For exchangeable scores without ties
+    C ~ Beta(k, n + 1 - k). For k = n + 1 the threshold is +inf and C = 1.
+
+    Args:
+        n: Number of calibration scores, at least 0.
+        k: Rank of the threshold, from 1 to n + 1.
+
+    Returns:
+        (mean, std) of C; std is 0 for k = n + 1.
+
+    Raises:
+        ValueError: If k is not in 1 .. n + 1.
+
+    Source:
+        Vovk 2012, section 4; Angelopoulos and Bates 2023, section 3.2.
+    """
+    _check_rank(n, k)
+    # YOUR CODE HERE
+    raise NotImplementedError("task coverage is not written yet")
+
+
+def coverage_cdf(c, n, k):
+    """Return the probability that a calibration set gives a coverage of at most c.
+
+    C is the k-th smallest of n uniform numbers, so C <= c says that at least k of n uniforms fall below c:
+    P(C <= c) = sum over j = k .. n of binom(n, j) c^j (1 - c)^(n - j). P(C <= 1) = 1, also for k = n + 1.
+
+    Args:
+        c: Coverage values in [0, 1], any shape.
+        n: Number of calibration scores, at least 0. Must work for thousands.
+        k: Rank of the threshold, from 1 to n + 1.
+
+    Returns:
+        float64, the shape of `c`.
+
+    Raises:
+        ValueError: If a c is outside [0, 1] or k is not in 1 .. n + 1.
+    """
+    c = _as_floats("c", c)
+    _check_rank(n, k)
+    if ((c < 0) | (c > 1)).any():
+        raise ValueError(f"c must lie in [0, 1], got {c[(c < 0) | (c > 1)].flat[0]}")
+    # 1. logarithms of the terms: binom(2000, 1000) is too large for a float; 2. the sum; 3. c = 0 and c = 1
+    # YOUR CODE HERE
+    raise NotImplementedError("task coverage is not written yet")
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Task 9: a level that adapts
+
+
+def adapt_level(level, missed, *, alpha, gamma):
+    """Return the next level: lower after a miss (wider sets), a little higher after a hit.
+
+    alpha_{t+1} = alpha_t + gamma (alpha - err_t), with err_t = 1 for a miss and 0 for a hit. The level is not
+    clipped: it may leave [0, 1].
+
+    Args:
+        level: alpha_t, a number.
+        missed: err_t, a bool.
+        alpha: The share of misses aimed at, in (0, 1).
+        gamma: Step size, positive.
+
+    Returns:
+        alpha_{t+1}, a number.
+
+    Raises:
+        ValueError: If alpha is not in (0, 1) or gamma is not positive.
+
+    Source:
+        Gibbs and Candes 2021, equation 2.
+    """
+    alpha = float(_as_levels("alpha", alpha))
+    if not gamma > 0:
+        raise ValueError(f"gamma must be positive, got {gamma}")
+    # YOUR CODE HERE
+    raise NotImplementedError("task online is not written yet")
+
+
+def adaptive_conformal(scores, alpha, gamma, *, n_start, quantile=conformal_quantile):
+    """Return how an adaptive level fares on a stream of scores, whatever the stream does.
+
+    Round t = 0, 1, .. concerns scores[n_start + t]. Its threshold q_t comes from all scores before it, at the
+    current level alpha_t (alpha_0 = alpha): quantile(past, alpha_t), but +inf if alpha_t <= 0 and -inf if
+    alpha_t >= 1. The round is a miss if its score is above q_t. Then the level adapts.
+
+    Args:
+        scores: Nonconformity scores in order of time, shape (N,).
+        alpha: The share of misses aimed at, in (0, 1).
+        gamma: Step size of the level, positive.
+        n_start: How many scores are only past, from 0 to N. There are T = N - n_start rounds.
+        quantile: Called as quantile(past, alpha_t) for a level strictly between 0 and 1.
+
+    Returns:
+        (thresholds, missed, levels): float64 of shape (T,), bool of shape (T,), and float64 of shape (T + 1,)
+        from alpha_0 to the level after the last round.
+
+    Raises:
+        ValueError: If scores is not one-dimensional or holds NaN, alpha is not in (0, 1), gamma is not
+            positive, or n_start is not in 0 .. N.
+
+    Source:
+        Gibbs and Candes 2021, section 2.
+    """
+    scores = _as_floats("scores", scores)
+    if scores.ndim != 1:
+        raise ValueError(f"scores must have one dimension, got shape {scores.shape}")
+    alpha = float(_as_levels("alpha", alpha))
+    if not gamma > 0:
+        raise ValueError(f"gamma must be positive, got {gamma}")
+    if not 0 <= n_start <= len(scores):
+        raise ValueError(f"n_start must be from 0 to {len(scores)}, the number of scores, got {n_start}")
+    # for each round: 1. threshold from the past; 2. compare; 3. adapt the level
+    # YOUR CODE HERE
+    raise NotImplementedError("task online is not written yet")
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Input checks, given
+
+
+def _as_floats(name, values):
+    """Return `values` as a float64 array, refusing NaN: no order statistic can place it."""
+    array = np.asarray(values, dtype=np.float64)
+    if np.isnan(array).any():
+        raise ValueError(f"{name} must not hold NaN, got {int(np.isnan(array).sum())} of {array.size}")
+    return array
+
+
+def _as_levels(name, values):
+    """Return `values` as a float64 array, refusing anything not strictly between 0 and 1."""
+    array = _as_floats(name, values)
+    bad = (array <= 0) | (array >= 1)
+    if bad.any():
+        raise ValueError(f"{name} must lie strictly between 0 and 1, got {array[bad].flat[0]}")
+    return array
+
+
+def _as_regression(X, y, *, at_least):
+    """Return X (n, d) and y (n,) as float64, with n at least `at_least`."""
+    X, y = _as_floats("X", X), _as_floats("y", y)
+    if X.ndim != 2 or y.shape != X.shape[:1]:
+        raise ValueError(f"X must be (n, d) and y (n,), got X {X.shape} and y {y.shape}")
+    if len(y) < at_least:
+        raise ValueError(f"X must have at least {at_least} rows, got {len(y)}")
+    return X, y
+
+
+def _as_split(X, y, X_test, n_train):
+    """Return X, y and X_test as float64 arrays that fit together, after checking n_train."""
+    X, y = _as_regression(X, y, at_least=1)
+    X_test = _as_floats("X_test", X_test)
+    if X_test.ndim != 2 or X_test.shape[1] != X.shape[1]:
+        raise ValueError(f"X_test must be (m, d) with the d of X, got {X_test.shape} and X {X.shape}")
+    if not 1 <= n_train <= len(y):
+        raise ValueError(f"n_train must be from 1 to {len(y)}, the number of rows, got {n_train}")
+    return X, y, X_test
+
+
+def _as_probs(probs):
+    """Return probs as float64 of shape (n, K), each row a distribution."""
+    probs = _as_floats("probs", probs)
+    if probs.ndim != 2 or probs.shape[1] == 0:
+        raise ValueError(f"probs must be (n, K) with K at least 1, got {probs.shape}")
+    if (probs < 0).any():
+        raise ValueError(f"probs must not be negative, got {probs.min()}")
+    off = np.abs(probs.sum(axis=1) - 1)
+    if (off > 1e-6).any():
+        raise ValueError(f"each row of probs must sum to 1, got {probs.sum(axis=1)[off.argmax()]}")
+    return probs
+
+
+def _as_uniforms(u, probs):
+    """Return u as float64 with one number in [0, 1] per row of probs, or None."""
+    if u is None:
+        return None
+    u = _as_floats("u", u)
+    if u.shape != probs.shape[:1]:
+        raise ValueError(f"u must have one entry per row of probs, got {u.shape} and {probs.shape}")
+    if ((u < 0) | (u > 1)).any():
+        raise ValueError(f"u must lie in [0, 1], got {u[(u < 0) | (u > 1)].flat[0]}")
+    return u
+
+
+def _as_groups(groups, n_groups, *, name="groups"):
+    """Return groups as a one-dimensional integer array with values from 0 to n_groups - 1."""
+    groups = np.asarray(groups)
+    if groups.size == 0:
+        groups = groups.astype(np.intp)
+    if groups.ndim != 1 or groups.dtype.kind not in "iu":
+        raise ValueError(f"{name} must be whole numbers of shape (n,), got {groups.dtype} {groups.shape}")
+    bad = (groups < 0) | (groups >= n_groups)
+    if bad.any():
+        raise ValueError(f"{name} must be from 0 to {n_groups - 1}, got {groups[bad][0]}")
+    return groups
+
+
+def _as_sets(sets):
+    """Return sets as a bool array of shape (m, K) with m at least 1."""
+    sets = np.asarray(sets)
+    if sets.ndim != 2 or sets.dtype != bool:
+        raise ValueError(f"sets must be bool of shape (m, K), got {sets.dtype} {sets.shape}")
+    _not_empty("sets", sets)
+    return sets
+
+
+def _same_shape(name, array, other_name, other):
+    """Refuse two arrays whose shapes differ."""
+    if array.shape != other.shape:
+        raise ValueError(f"{name} and {other_name} must have one shape, got {array.shape} and {other.shape}")
+
+
+def _not_empty(name, array):
+    """Refuse an array without rows: a mean over nothing is not a number."""
+    if len(array) == 0:
+        raise ValueError(f"{name} must have at least one row, got shape {array.shape}")
+
+
+def _check_penalty(penalty, k_reg):
+    """Refuse a negative RAPS penalty or a negative k_reg."""
+    if penalty < 0:
+        raise ValueError(f"penalty must not be negative, got {penalty}")
+    if k_reg < 0:
+        raise ValueError(f"k_reg must not be negative, got {k_reg}")
+
+
+def _check_rank(n, k):
+    """Refuse a rank that no calibration set of size n has."""
+    if not 1 <= k <= n + 1:
+        raise ValueError(f"k must be from 1 to n + 1 = {n + 1}, got {k}")

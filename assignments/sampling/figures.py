@@ -1,0 +1,135 @@
+"""Draws what your sampling does, from your own code. Run: python figures.py
+
+A figure whose task isn't written yet is skipped. `repetition` writes some texts, which takes a few seconds.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+from coursekit.data import languages
+from coursekit.plots import COLORS, figure, main, subplots
+
+SURE = [0.74, 0.09, 0.05, 0.04, 0.03, 0.02, 0.01, 0.01, 0.005, 0.005]
+UNSURE = [0.16, 0.15, 0.13, 0.12, 0.11, 0.10, 0.09, 0.07, 0.04, 0.03]
+
+
+@figure("filters", caption="Top-k keeps three tokens whatever the model knows; top-p and min-p look first.")
+def filters(student):
+    columns = {
+        "the model": lambda logits: torch.log_softmax(logits, dim=-1),
+        "T = 0.5": lambda logits: student.apply_temperature(logits, 0.5),
+        "T = 2": lambda logits: student.apply_temperature(logits, 2.0),
+        "top-k, k = 3": lambda logits: student.keep_top_k(logits, 3),
+        "top-p, p = 0.8": lambda logits: student.keep_top_p(logits, 0.8),
+        "min-p = 0.1": lambda logits: student.keep_min_p(logits, 0.1),
+    }
+    fig, axes = subplots(2, len(columns), size=(14, 4.6), sharey=True)
+    for row, (name, probabilities) in zip(axes, {"sure": SURE, "unsure": UNSURE}.items(), strict=True):
+        logits = torch.tensor(probabilities, dtype=torch.float64).log()
+        for ax, (title, change) in zip(row, columns.items(), strict=True):
+            after = change(logits).exp()
+            places = np.arange(len(after))
+            ax.bar(places, after, color=COLORS["blue"], width=0.75)
+            if title != "the model":
+                outline = {"color": COLORS["grey"], "linestyle": "-", "linewidth": 1.2}
+                ax.step(places, probabilities, where="mid", **outline)
+            gone = places[after.numpy() == 0]
+            ax.plot(gone, np.full(len(gone), 0.03), "x", color=COLORS["red"], markersize=5)
+            ax.set(xticks=[], ylim=(0, 1.05))
+            ax.grid(axis="x", visible=False)
+        row[0].set_ylabel(f"a model that is {name}\nprobability")
+    for ax, title in zip(axes[0], columns, strict=True):
+        ax.set_title(title)
+    axes[1][0].set_xlabel("token, by rank")
+    axes[1][-1].set_xlabel("grey: before; ×: ruled out")
+    return fig
+
+
+def english():
+    """The English text as ids of its characters, and the characters."""
+    text = languages()["English"].lower().replace("\n", " ")
+    characters = sorted(set(text))
+    return [characters.index(c) for c in text], characters
+
+
+WIDTH, N_TEXTS, LENGTH = 6, 5, 180
+
+
+@figure("repetition", caption="Frozen, the model goes round in circles; hot, it repeats less and says less.")
+def repetition(student):
+    """Characters from an interpolated 5-gram model, with the share of 6-character stretches seen before."""
+    text, characters = english()
+    orders = [student.ngram_counts([text], n) for n in range(1, 6)]
+
+    def next_logits(tokens):
+        return student.interpolated_log_probs(orders, tokens, vocab_size=len(characters), weight=0.8)
+
+    def repeated(tokens):
+        stretches = [tuple(tokens[i : i + WIDTH]) for i in range(len(tokens) - WIDTH + 1)]
+        return 1 - len(set(stretches)) / len(stretches)
+
+    def write(u, **settings):
+        return student.generate(next_logits, text[:4], u, max_new_tokens=LENGTH, **settings)
+
+    temperatures = [0.0, 0.2, 0.5, 0.8, 1.2, 1.6]
+    uniforms = np.random.default_rng(1).random((N_TEXTS, LENGTH))
+    fig, (left, right) = subplots(1, 2, size=(13.5, 4.4), width_ratios=[1, 1.5])
+    samples = {}
+    for name, settings in {"all tokens": {}, "top-p, p = 0.8": {"top_p": 0.8}}.items():
+        shares = []
+        for temperature in temperatures:
+            texts = [write(u, temperature=temperature, **settings) for u in uniforms]
+            shares.append(np.mean([repeated(tokens) for tokens in texts]))
+            samples[name, temperature] = "".join(characters[token] for token in texts[0])
+        left.plot(temperatures, shares, marker="o", label=name)
+    share = repeated(text[: LENGTH + 4])
+    left.axhline(share, color=COLORS["grey"], linestyle=":", label="as much of the training text")
+    left.set(title="Repetition", xlabel="temperature T", ylabel=f"{WIDTH}-character stretches seen before")
+    left.set_ylim(-0.03, 1.03)
+    left.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
+    left.legend()
+    right.axis("off")
+    right.set(title="What it writes", xlim=(0, 1), ylim=(0, 1))
+    for i, temperature in enumerate([0.0, 0.5, 0.8, 1.2, 1.6]):
+        sample = samples["all tokens", temperature]
+        lines = [sample[start : start + 84] for start in (0, 84)]
+        right.text(0, 0.97 - 0.2 * i, f"T = {temperature}", weight="bold", size=9.5, va="top")
+        right.text(0, 0.90 - 0.2 * i, "\n".join(lines), family="DejaVu Sans Mono", size=8.5, va="top")
+    return fig
+
+
+@figure("ngrams", caption="Longer contexts fit the text they were counted on, and soon nothing else.")
+def ngrams(student):
+    """Perplexity on the first two thirds of a text, where the counts are from, and on the rest."""
+    text, characters = english()
+    V, cut = len(characters), 2 * len(text) // 3
+    known, new = text[:cut], text[cut:]
+    orders = list(range(1, 7))
+    counts = [student.ngram_counts([known], n) for n in orders]
+
+    def perplexity(model, tokens):
+        return student.perplexity(student.token_log_probs(model, tokens, start=6))
+
+    def additive(n, alpha):
+        return lambda tokens: student.ngram_log_probs(counts[n - 1], tokens, n=n, vocab_size=V, alpha=alpha)
+
+    def interpolated(n):
+        return lambda tokens: student.interpolated_log_probs(counts[:n], tokens, vocab_size=V, weight=0.7)
+
+    fig, ax = subplots(size=(8, 4.6))
+    trained = [math.exp(student.conditional_entropy(c)) for c in counts]
+    mixed = [perplexity(interpolated(n), new) for n in orders]
+    smoothed = [perplexity(additive(n, 0.1), new) for n in orders]
+    ax.plot(orders, trained, marker="o", label="the text it was counted on, unsmoothed")
+    ax.plot(orders, mixed, marker="s", label="new text, interpolated")
+    ax.plot(orders, smoothed, marker="^", label="new text, 0.1 added")
+    ax.axhline(V, color=COLORS["grey"], linestyle="--", label=f"V = {V}: the uniform model")
+    ax.set(title="Shannon's model", xlabel="order n", ylabel="perplexity per character", ylim=(0, 38))
+    ax.legend(loc="upper center", ncols=2)
+    return fig
+
+
+if __name__ == "__main__":
+    main("sampling")

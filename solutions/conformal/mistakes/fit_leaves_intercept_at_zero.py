@@ -1,0 +1,25 @@
+"""Never moves the intercept."""
+
+TASK = "quantile_regression"
+HINT = """The intercept that you return is still where it started. The data of this check are not centred at
+zero: which of the two results of `quantile_gradient` is not used?"""
+
+
+def fit_quantile_regression(X, y, tau, *, lr=1.0, n_steps=300):
+    X, y = _as_regression(X, y, at_least=1)
+    tau = float(_as_levels("tau", tau))
+    if not lr > 0:
+        raise ValueError(f"lr must be positive, got {lr}")
+    if n_steps < 0:
+        raise ValueError(f"n_steps must not be negative, got {n_steps}")
+    w, b = np.zeros(X.shape[1]), 0.0
+    best_w, best_b = w, b
+    best_loss = pinball_loss(y, X @ w + b, tau).mean()
+    for t in range(1, n_steps + 1):
+        grad_w, grad_b = quantile_gradient(X, y, w, b, tau)
+        step = lr / math.sqrt(t)
+        w = w - step * grad_w
+        loss = pinball_loss(y, X @ w + b, tau).mean()
+        if loss < best_loss:
+            best_w, best_b, best_loss = w, b, loss
+    return best_w, best_b

@@ -1,0 +1,19 @@
+"""Lets the penalty go negative for ranks up to k_reg."""
+
+TASK = "label_sets"
+HINT = """Your scores are right for ranks from k_reg on, and too low for those before it, some even below
+zero. What should the penalty be for a label whose rank is within the allowed size?"""
+
+
+def aps_scores(probs, *, u=None, penalty=0.0, k_reg=1):
+    probs, u = _as_probs(probs), _as_uniforms(u, probs)
+    _check_penalty(penalty, k_reg)
+    order = np.argsort(-probs, axis=1, kind="stable")
+    ranked = np.take_along_axis(probs, order, axis=1)
+    before = np.cumsum(ranked, axis=1) - ranked
+    share = 1.0 if u is None else u[:, None]
+    rank = np.arange(1, probs.shape[1] + 1)
+    ranked_scores = before + share * ranked + penalty * (rank - k_reg)
+    scores = np.empty_like(ranked_scores)
+    np.put_along_axis(scores, order, ranked_scores, axis=1)
+    return scores
