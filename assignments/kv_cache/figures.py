@@ -1,0 +1,109 @@
+"""Draws what a cache saves and what it costs, from your own code. Run: python figures.py
+
+A figure whose task isn't written yet is skipped. `time_per_token` generates with a small model, which takes
+a few seconds.
+"""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from coursekit.plots import COLORS, figure, heatmap, main, subplots
+from coursekit.toys import ModelConfig, forward, random_weights
+
+N_PROMPT, N_NEW = 32, 320
+SIZE = ModelConfig(
+    vocab_size=50, n_layers=2, n_heads=4, n_kv_heads=2, d_model=64, d_k=16, max_len=N_PROMPT + N_NEW
+)
+# Eight billion parameters, in the shape that models of that size had in 2024.
+LARGE = ModelConfig(
+    vocab_size=128_000, n_layers=32, n_heads=32, n_kv_heads=8, d_model=4096, d_k=128, max_len=131_072
+)
+
+
+@figure("visible_keys", caption="The three newest of eight tokens: each row is what one of them sees.")
+def visible(student):
+    maps = {
+        "causal": {},
+        "window = 4": {"window": 4},
+        "padding = 3": {"padding": torch.tensor([3])},
+    }
+    fig, axes = subplots(1, 3, size=(12, 2.6))
+    for ax, (title, options) in zip(axes, maps.items(), strict=True):
+        seen = student.visible_keys(3, 8, **options).reshape(3, 8)
+        names = {"rows": list("567"), "columns": list("01234567"), "label": "seen"}
+        heatmap(ax, seen.double(), values=False, limits=(0.0, 1.0), **names)
+        ax.set(title=title, xlabel="slot of the key")
+    axes[0].set_ylabel("slot of the query")
+    return fig
+
+
+@figure("work", caption="On logarithmic axes a power is a slope: the cache takes one from each.")
+def work(student):
+    lengths = np.unique(np.geomspace(1, 4096, 40).astype(int))
+    fig, axes = subplots(1, 2, size=(11, 4.2))
+    counts = {"Tokens fed": student.tokens_fed, "Scores of one head": student.attention_scores}
+    for ax, (title, count) in zip(axes, counts.items(), strict=True):
+        for cached, label in ((False, "no cache"), (True, "cache")):
+            ax.loglog(lengths, [count(1, int(n), cached=cached) for n in lengths], label=label)
+        ax.set(title=title, xlabel="tokens generated", ylabel="in all")
+        ax.legend()
+    return fig
+
+
+def stopwatch(log, function):
+    """The same function, with the time of each call in ms added to `log`."""
+
+    def timed(tokens):
+        begun = time.perf_counter()
+        logits = function(tokens)
+        log.append(1000 * (time.perf_counter() - begun))
+        return logits
+
+    return timed
+
+
+@figure("time_per_token", caption="With a cache every token costs about the same; without, ever more.")
+def time_per_token(student):
+    weights = {name: w.float() for name, w in random_weights(SIZE, np.random.default_rng(0)).items()}
+    prompt = list(range(N_PROMPT))
+    caches = student.new_caches(SIZE)
+    naive, cached = [], []
+    with torch.no_grad():
+        student.generate_naive(stopwatch(naive, lambda x: forward(SIZE, weights, x)), prompt, max_len=N_NEW)
+        step = stopwatch(cached, lambda x: student.cached_forward(SIZE, weights, x, caches))
+        student.generate_cached(step, prompt, max_len=N_NEW)
+    fig, ax = subplots()
+    for times, label, color in ((naive, "no cache", "blue"), (cached, "cache", "orange")):
+        # Other programs only ever add time: the quicker calls among neighbours are closest to the work.
+        blocks = np.array(times[: len(times) // 16 * 16]).reshape(-1, 16)
+        quick = np.quantile(blocks, 0.25, axis=1)
+        ax.plot(8 + 16 * np.arange(len(blocks)), quick, color=COLORS[color], label=label)
+    ax.set(title="Time per token", xlabel="tokens generated before it", ylabel="ms", ylim=(0, None))
+    ax.legend()
+    return fig
+
+
+@figure("memory", caption="What one conversation's cache takes, beside the weights, both in bfloat16.")
+def memory(student):
+    contexts = np.unique(np.geomspace(512, 131_072, 30).astype(int))
+    every_head = replace(LARGE, n_kv_heads=LARGE.n_heads)
+    fig, ax = subplots(size=(7.2, 4.4))
+    for config, window, label in (
+        (every_head, None, "a key head for each of 32 query heads"),
+        (LARGE, None, "8 key heads"),
+        (LARGE, 4096, "8 key heads, window of 4096"),
+    ):
+        sizes = [student.cache_bytes(config, int(n), window=window) / 1e9 for n in contexts]
+        ax.loglog(contexts, sizes, label=label)
+    ax.axhline(16, color=COLORS["grey"], linestyle=":", linewidth=1.5)
+    ax.text(contexts[0], 18, "weights of 8 billion parameters", color=COLORS["grey"], size=9)
+    ax.set(title="Memory of the cache", xlabel="tokens in the context", ylabel="GB (10⁹ bytes)")
+    ax.legend(loc="lower right")
+    return fig
+
+
+if __name__ == "__main__":
+    main("kv_cache")

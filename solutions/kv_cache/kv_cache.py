@@ -1,0 +1,665 @@
+"""The key/value cache: generating text without reading the same prefix again and again.
+
+A decoder-only transformer looks back only, so the key and the value of a token never change once they
+are computed. They are kept, one cache per layer, and each new token costs one token's work.
+
+Every tensor keeps its features last and its tokens next to last: keys and values are (..., h_kv, T, d_k),
+where "..." stands for any number of batch dimensions, none included. Results keep the dtype and device
+of the inputs. Decoding is greedy here, the lowest id among equals, so nothing is random; other ways of
+choosing a token are the subject of the next assignment. Nothing is trained, and no gradient is needed.
+
+Given, not yours to write: `ModelConfig`, `layer_norm` and `rotate` of coursekit.toys, and below
+`GrowingCache`, `causal_attention`, `block_weights` and `feed_forward`.
+"""
+
+import math
+
+import torch
+
+from coursekit.toys import ModelConfig, layer_norm, rotate
+
+# --- Task 1: generation that reads everything again --------------------------------------------
+
+
+def generate_naive(model, prompt, *, max_len, eos=None):
+    """The prompt and what follows it, computed with a full forward pass for every new token.
+
+    Each new token is the argmax of the logits at the last position. Generation ends after max_len new
+    tokens, or with the first generated `eos`, which is kept. An `eos` in the prompt ends nothing.
+
+    Args:
+        model: Function of all tokens so far, int64 of shape (T,), that returns the logits of the next
+            token at every position, shape (T, V). It is called once for each generated token.
+        prompt: List of token ids, at least one.
+        max_len: How many tokens may be generated. The prompt's don't count. May be 0.
+        eos: The end-of-sequence token, or None where there is none.
+
+    Returns:
+        List of token ids (plain ints): the prompt, then at most max_len generated ones.
+
+    Raises:
+        ValueError: If the prompt is empty or max_len is negative.
+    """
+    _check_request([prompt], max_len)
+    # Steps, max_len times at most: run the model on all tokens; take the best at the last position;
+    # append it; stop at eos.
+    # BEGIN SOLUTION naive
+    tokens = list(prompt)
+    for _ in range(max_len):
+        logits = model(torch.tensor(tokens))  # (T, V)
+        tokens.append(int(logits[-1].argmax()))
+        if tokens[-1] == eos:
+            break
+    return tokens
+    # END SOLUTION
+
+
+# --- Task 2: the cache of one layer ------------------------------------------------------------
+
+
+class GrowingCache:
+    """A cache that is right and wasteful: each `append` copies everything into larger tensors.
+
+    Given, so that the later tasks don't wait for your `LayerCache`. It shows the interface: n appended
+    tokens, one at a time, allocate 2 h_kv d_k (1 + 2 + ... + n) numbers.
+    """
+
+    def __init__(self):
+        self.keys = self.values = None
+
+    def __len__(self):
+        return 0 if self.keys is None else self.keys.shape[-2]
+
+    def append(self, k, v):
+        self.keys = k if self.keys is None else torch.cat([self.keys, k], dim=-2)
+        self.values = v if self.values is None else torch.cat([self.values, v], dim=-2)
+        return self.keys, self.values
+
+    def reset(self):
+        self.keys = self.values = None
+
+
+class LayerCache:
+    """The keys and values of one layer, in memory that is allocated once.
+
+    Both have room for `capacity` tokens. The room is asked for at the first `append`, when the shapes are
+    known, and is used until the end: also after `reset` and `truncate`.
+
+    Args:
+        capacity: How many tokens it can hold, at least 1.
+        allocate: Where memory comes from: called as `allocate(shape, dtype=..., device=...)`, it returns
+            a tensor of that shape with anything in it. Keys and values together are 2 x (...) x h_kv x
+            capacity x d_k numbers, in one call or in two, and never more.
+
+    Raises:
+        ValueError: If capacity is below 1.
+    """
+
+    def __init__(self, capacity, *, allocate=torch.empty):
+        if capacity < 1:
+            raise ValueError(f"capacity must be at least 1, got {capacity}")
+        self.capacity = capacity
+        self.allocate = allocate
+        self.keys = self.values = None  # the storage, (..., h_kv, capacity, d_k)
+        self.length = 0  # how many of its tokens are in use
+
+    def __len__(self):
+        """How many tokens are held: also the position of the next one."""
+        return self.length
+
+    def append(self, k, v):
+        """Store new tokens behind those held, and return all of them.
+
+        Args:
+            k: Keys, already rotated, shape (..., h_kv, T, d_k); T may be any number, 0 included.
+            v: Values, the same shape.
+
+        Returns:
+            Keys and values of every token held, oldest first, each (..., h_kv, len(self), d_k), with the
+            dtype and device of `k`. Unused room is not part of them.
+
+        Raises:
+            ValueError: If k and v differ in shape, if they don't fit the tokens held in anything but T,
+                or if there is no room; the cache is then as it was.
+        """
+        _check_new_tokens(k, v)
+        if len(self) + k.shape[-2] > self.capacity:
+            raise ValueError(
+                f"k and v must fit into capacity {self.capacity}, got {k.shape[-2]} tokens after {len(self)}"
+            )
+        if self.keys is not None and _without_tokens(k) != _without_tokens(self.keys):
+            raise ValueError(
+                f"k must have the shape of the tokens held, {tuple(self.keys.shape)}, but for their number, "
+                f"got {tuple(k.shape)}"
+            )
+        # Steps: at the first call, allocate both; copy the new tokens to their place; count them;
+        # return the part in use.
+        # BEGIN SOLUTION cache
+        if self.keys is None:
+            shape = (*k.shape[:-2], self.capacity, k.shape[-1])
+            self.keys = self.allocate(shape, dtype=k.dtype, device=k.device)
+            self.values = self.allocate(shape, dtype=v.dtype, device=v.device)
+        start, self.length = self.length, self.length + k.shape[-2]
+        self.keys[..., start : self.length, :] = k
+        self.values[..., start : self.length, :] = v
+        return self.keys[..., : self.length, :], self.values[..., : self.length, :]
+        # END SOLUTION
+
+    def reset(self):
+        """Forget every token and keep the memory, ready for another sequence."""
+        # BEGIN SOLUTION cache
+        self.length = 0
+        # END SOLUTION
+
+    def truncate(self, length):
+        """Forget the newest tokens, so that the first `length` remain: a draft was taken back.
+
+        Args:
+            length: How many tokens to keep, 0 .. len(self).
+
+        Raises:
+            ValueError: If length is negative or exceeds len(self).
+        """
+        if not 0 <= length <= len(self):
+            raise ValueError(f"length must lie in 0..{len(self)}, the tokens held, got {length}")
+        # BEGIN SOLUTION cache
+        self.length = length
+        # END SOLUTION
+
+    def copy(self):
+        """A cache with the same tokens that goes its own way: two answers to one prompt.
+
+        Returns:
+            LayerCache of the same capacity, with its own storage (from `allocate`, unless nothing was
+            ever appended). What is done to either never shows in the other.
+        """
+        # BEGIN SOLUTION cache
+        other = LayerCache(self.capacity, allocate=self.allocate)
+        if self.keys is not None:
+            other.append(self.keys[..., : self.length, :], self.values[..., : self.length, :])
+        return other
+        # END SOLUTION
+
+
+# --- Task 3: who sees whom ---------------------------------------------------------------------
+
+
+def visible_keys(n_queries, n_keys, *, window=None, padding=None):
+    """Which keys each query sees when the queries are the newest tokens among the keys.
+
+    Query i sits at slot i + n_keys - n_queries. It sees the slots up to its own, of these only the
+    last `window`, and none of the padding.
+
+    Args:
+        n_queries: T_q.
+        n_keys: T_k, at least T_q.
+        window: How many slots a query sees at most, its own included, at least 1. None: all.
+        padding: Integers of shape (B,): sequence b has that many slots of padding, and they come first.
+            None: no padding, no batch.
+
+    Returns:
+        Boolean, True where the key is seen: shape (T_q, T_k), or (B, 1, T_q, T_k) with `padding`, whose
+        device it is then on. A query that is padding itself sees nothing.
+
+    Raises:
+        ValueError: If n_queries > n_keys, or window is below 1.
+    """
+    if n_queries > n_keys:
+        raise ValueError(f"n_queries must not exceed n_keys, got {n_queries} and {n_keys}")
+    if window is not None and window < 1:
+        raise ValueError(f"window must be at least 1, got {window}")
+    # Steps: the slot of every query and of every key; not the future; not before the window; not padding.
+    # BEGIN SOLUTION visible
+    device = None if padding is None else padding.device
+    keys = torch.arange(n_keys, device=device)
+    queries = keys[n_keys - n_queries :, None]
+    seen = keys <= queries  # (T_q, T_k)
+    if window is not None:
+        seen = seen & (keys > queries - window)
+    if padding is not None:
+        seen = seen & (keys >= padding[:, None, None, None])  # (B, 1, T_q, T_k)
+    return seen
+    # END SOLUTION
+
+
+# --- Task 4: fewer key heads than query heads --------------------------------------------------
+
+
+def grouped_attention(q, k, v, visible):
+    """Attention in which several query heads share one head of keys and values.
+
+    softmax(q k^T / sqrt(d_k)) v over the keys that are visible. With g = h / h_kv, query head i reads
+    key and value head i // g: neighbours share. A query that sees no key gets zeros.
+
+    Args:
+        q: Queries, shape (..., h, T_q, d_k).
+        k: Keys, shape (..., h_kv, T_k, d_k); h_kv divides h. h_kv = h is plain multi-head attention,
+            h_kv = 1 multi-query attention.
+        v: Values, shape (..., h_kv, T_k, d_k).
+        visible: Boolean, broadcastable to (..., h, T_q, T_k).
+
+    Returns:
+        Shape (..., h, T_q, d_k).
+
+    Raises:
+        ValueError: If h_kv does not divide h.
+
+    Source:
+        Ainslie et al. 2023, "GQA".
+    """
+    if q.shape[-3] % k.shape[-3]:
+        raise ValueError(f"the heads of k must divide those of q, got {k.shape[-3]} and {q.shape[-3]}")
+    # Steps: bring keys and queries head by head together; scores; hide; softmax over the keys; average.
+    # BEGIN SOLUTION grouped
+    group = q.shape[-3] // k.shape[-3]
+    k = k.repeat_interleave(group, dim=-3)  # (..., h, T_k, d_k)
+    v = v.repeat_interleave(group, dim=-3)
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])  # (..., h, T_q, T_k)
+    weights = scores.masked_fill(~visible, -math.inf).softmax(-1)
+    # A softmax over nothing is NaN.
+    weights = weights.masked_fill(~visible.any(-1, keepdim=True), 0.0)
+    return weights @ v
+    # END SOLUTION
+
+
+def causal_attention(q, k, v, *, padding=None, window=None):
+    """Tasks 3 and 4 together: the attention of the newest tokens over all tokens held. Given.
+
+    Args:
+        q: Shape (..., h, T_q, d_k).
+        k, v: Shape (..., h_kv, T_k, d_k).
+        padding, window: As for `visible_keys`.
+    """
+    visible = visible_keys(q.shape[-2], k.shape[-2], window=window, padding=padding)
+    return grouped_attention(q, k, v, visible.to(q.device))
+
+
+# --- Task 5: one layer with a cache ------------------------------------------------------------
+
+
+def cached_attention(config, weights, x, cache, *, padding=None, window=None, attend=None):
+    """The attention layer of a transformer block, for the new tokens only.
+
+        q = rotate(heads(x W_Q)),  k = rotate(heads(x W_K)),  v = heads(x W_V)
+        output = join(attend(q, all keys, all values)) W_O
+
+    The new tokens follow those in the cache: with n = len(cache) held, token i of `x` sits at position
+    n + i. The cache holds rotated keys, and unrotated values.
+
+    Args:
+        config: The model's size: n_heads, n_kv_heads, d_k.
+        weights: The block's weights: W_Q (d_model, h d_k), W_K and W_V (d_model, h_kv d_k) and
+            W_O (h d_k, d_model). Head j owns columns j d_k .. (j + 1) d_k - 1 of the first three.
+        x: The new tokens, shape (..., T, d_model).
+        cache: Has `len(cache)`, the position of the next token, and `cache.append(k, v)`, which
+            returns all keys and values. It is appended to once.
+        padding, window: Passed on to `attend`.
+        attend: Called once, as `attend(q, keys, values, padding=padding, window=window)` with q
+            (..., h, T, d_k) and keys, values (..., h_kv, T_k, d_k). Default: `causal_attention`.
+
+    Returns:
+        Shape (..., T, d_model).
+    """
+    attend = causal_attention if attend is None else attend
+    # Steps: project and split into heads; rotate by position; append; attend; join; W_O.
+    # BEGIN SOLUTION layer
+    start = len(cache)
+    positions = torch.arange(start, start + x.shape[-2], device=x.device)
+    q = rotate(_split_heads(x @ weights["W_Q"], config.d_k), positions)  # (..., h, T, d_k)
+    k = rotate(_split_heads(x @ weights["W_K"], config.d_k), positions)  # (..., h_kv, T, d_k)
+    v = _split_heads(x @ weights["W_V"], config.d_k)
+    keys, values = cache.append(k, v)  # (..., h_kv, start + T, d_k)
+    heads = attend(q, keys, values, padding=padding, window=window)  # (..., h, T, d_k)
+    return heads.transpose(-2, -3).flatten(-2) @ weights["W_O"]
+    # END SOLUTION
+
+
+# BEGIN SOLUTION layer
+def _split_heads(x, d_k):
+    return x.unflatten(-1, (-1, d_k)).transpose(-2, -3)
+
+
+# END SOLUTION
+
+
+# --- Task 6: the whole model -------------------------------------------------------------------
+
+
+def new_caches(config, *, capacity=None, make=LayerCache):
+    """Empty caches for a model: one for each layer.
+
+    Args:
+        config: The model's size.
+        capacity: Tokens that each can hold. Default: config.max_len.
+        make: Makes one cache, called as `make(capacity)`.
+
+    Returns:
+        List of config.n_layers caches, that of the first layer first.
+    """
+    # BEGIN SOLUTION model
+    capacity = config.max_len if capacity is None else capacity
+    return [make(capacity) for _ in range(config.n_layers)]
+    # END SOLUTION
+
+
+def cached_forward(config, weights, tokens, caches, *, padding=None, window=None, layer=None):
+    """The logits at the new tokens, given that the caches hold all tokens before them.
+
+        x = E[tokens];  for each block: x = x + attention(norm_1(x)), x = x + mlp(norm_2(x))
+        logits = norm(x) E^T
+
+    Args:
+        config: The model's size.
+        weights: All weights, as `coursekit.toys.weight_shapes` names them; see `block_weights`.
+        tokens: The new tokens, shape (..., T): a prompt, a part of it, or one token.
+        caches: One for each layer. Each is appended to once.
+        padding, window: As for `visible_keys`; the same for every layer and every call of a sequence.
+        layer: The attention of one block, called once for each block, in order, as
+            `layer(config, weights, x, cache, padding=padding, window=window)` with the weights of
+            `block_weights`. Default: `cached_attention`.
+
+    Returns:
+        Shape (..., T, V). At padding the logits mean nothing.
+
+    Raises:
+        ValueError: If there are not as many caches as layers.
+    """
+    if len(caches) != config.n_layers:
+        raise ValueError(f"caches must hold one for each of {config.n_layers} layers, got {len(caches)}")
+    layer = cached_attention if layer is None else layer
+    # Steps: look up the tokens; for each block, attention with the block's cache, then the MLP, both
+    # pre-norm and with a residual; the final norm; back to the vocabulary.
+    # BEGIN SOLUTION model
+    x = weights["embedding"][tokens]  # (..., T, d_model)
+    for index, cache in enumerate(caches):
+        block = block_weights(weights, index)
+        normed = layer_norm(x, block["norm_1.gain"], block["norm_1.bias"])
+        x = x + layer(config, block, normed, cache, padding=padding, window=window)
+        x = x + feed_forward(block, layer_norm(x, block["norm_2.gain"], block["norm_2.bias"]))
+    x = layer_norm(x, weights["norm.gain"], weights["norm.bias"])
+    return x @ weights["embedding"].T  # (..., T, V)
+    # END SOLUTION
+
+
+def block_weights(weights, index):
+    """The weights of one block by their short names: `W_Q`, `norm_1.gain`, ... Given."""
+    prefix = f"blocks.{index}."
+    return {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
+
+
+def feed_forward(weights, x):
+    """The MLP of one block, token by token: gelu(x W_1 + b_1) W_2 + b_2. Given."""
+    return torch.nn.functional.gelu(x @ weights["W_1"] + weights["b_1"]) @ weights["W_2"] + weights["b_2"]
+
+
+def prefill(step, prompt, *, chunk_size):
+    """The logits after the prompt, which is fed in chunks so that no score matrix gets large.
+
+    Args:
+        step: Function of new tokens, shape (..., T), that returns their logits, shape (..., T, V), and
+            remembers what it was fed before: a model with its caches.
+        prompt: Token ids, int64 of shape (..., T), T at least 1.
+        chunk_size: Tokens in each call, at least 1; the last call has what is left.
+
+    Returns:
+        The logits of the next token at the last position of the prompt, shape (..., V).
+
+    Raises:
+        ValueError: If the prompt is empty or chunk_size is below 1.
+    """
+    if prompt.shape[-1] == 0:
+        raise ValueError(f"prompt must hold at least one token, got shape {tuple(prompt.shape)}")
+    if chunk_size < 1:
+        raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
+    # BEGIN SOLUTION model
+    for chunk in prompt.split(chunk_size, dim=-1):
+        logits = step(chunk)  # (..., T, V)
+    return logits[..., -1, :]
+    # END SOLUTION
+
+
+# --- Task 7: generation with a cache, and in batches -------------------------------------------
+
+
+def generate_cached(step, prompt, *, max_len, eos=None):
+    """What `generate_naive` returns, with every token fed at most once.
+
+    Args:
+        step: As for `prefill`, with tokens of shape (T,) and logits of shape (T, V). First it is fed
+            the whole prompt in one call, then each generated token on its own, except the last one:
+            nothing follows it, so its logits would be for nobody.
+        prompt: List of token ids, at least one.
+        max_len: How many tokens may be generated; with 0, step is not called.
+        eos: The end-of-sequence token, or None where there is none.
+
+    Returns:
+        List of token ids (plain ints): the prompt, then at most max_len generated ones, `eos` included.
+
+    Raises:
+        ValueError: If the prompt is empty or max_len is negative.
+    """
+    _check_request([prompt], max_len)
+    # Steps: feed the prompt; choose; stop at eos or max_len, the first token included; feed what was chosen.
+    # BEGIN SOLUTION generate
+    tokens, new = list(prompt), list(prompt)
+    for _ in range(max_len):
+        logits = step(torch.tensor(new))  # (T, V)
+        new = [int(logits[-1].argmax())]
+        tokens += new
+        if new[0] == eos:
+            break
+    return tokens
+    # END SOLUTION
+
+
+def left_pad(prompts, *, pad):
+    """Prompts of different lengths as one tensor in which they all end together.
+
+    Args:
+        prompts: List of B lists of token ids, none empty.
+        pad: The id that fills the room in front. It may be a token that prompts use too.
+
+    Returns:
+        The tokens, int64 of shape (B, T) with T the longest prompt's length, and the padding, int64 of
+        shape (B,): how many slots of each row are not real.
+
+    Raises:
+        ValueError: If there is no prompt, or an empty one.
+    """
+    _check_request(prompts, 0)
+    # BEGIN SOLUTION generate
+    longest = max(map(len, prompts))
+    padding = [longest - len(prompt) for prompt in prompts]
+    rows = [[pad] * n + list(prompt) for n, prompt in zip(padding, prompts, strict=True)]
+    return torch.tensor(rows), torch.tensor(padding)
+    # END SOLUTION
+
+
+def generate_batch(step, prompts, *, max_len, eos=None, pad=0):
+    """What `generate_cached` returns for each prompt alone, computed for all of them together.
+
+    Args:
+        step: Called as `step(tokens, padding)` with the new tokens of every row, (B, T), and the
+            padding of `left_pad`, (B,), the same in every call; returns logits, (B, T, V). First it is
+            fed the padded prompts in one call, then one token for each row: the row's newest, or `pad`
+            where the row has ended (its `eos` is not fed). It is not called once every row has ended.
+        prompts: List of B lists of token ids, none empty.
+        max_len: How many tokens may be generated for each row; with 0, step is not called.
+        eos: Ends the row that generates it, and no other.
+        pad: What fills the room in front, and the rows that have ended.
+
+    Returns:
+        List of B lists of token ids: a row's prompt, then its generated tokens, its `eos` included;
+        no padding.
+
+    Raises:
+        ValueError: If there is no prompt or an empty one, or max_len is negative.
+    """
+    _check_request(prompts, max_len)
+    # Steps: pad; feed; choose for every row that goes on; end rows at eos; stop when all have ended.
+    # BEGIN SOLUTION generate
+    new, padding = left_pad(prompts, pad=pad)
+    rows = [list(prompt) for prompt in prompts]
+    ended = [False] * len(rows)
+    for _ in range(max_len):
+        best = step(new, padding)[:, -1].argmax(-1).tolist()  # B ids
+        for index, token in enumerate(best):
+            if not ended[index]:
+                rows[index].append(token)
+                ended[index] = token == eos
+            if ended[index]:
+                best[index] = pad
+        if all(ended):
+            break
+        new = torch.tensor(best)[:, None]  # (B, 1)
+    return rows
+    # END SOLUTION
+
+
+def _check_request(prompts, max_len):
+    if not prompts or not all(len(prompt) for prompt in prompts):
+        lengths = [len(prompt) for prompt in prompts]
+        raise ValueError(f"every prompt must hold at least one token, got lengths {lengths}")
+    if max_len < 0:
+        raise ValueError(f"max_len must not be negative, got {max_len}")
+
+
+# --- Task 8: a cache that forgets --------------------------------------------------------------
+
+
+class WindowCache:
+    """A cache for attention with a window: memory for `window` tokens, however long the sequence gets.
+
+    It has no `truncate`: the tokens that would have to come back are gone. Sequences of a batch must
+    have one length: it does not mix with `padding`.
+
+    Args:
+        window: How many of the newest tokens it keeps, at least 1.
+        allocate: As for `LayerCache`: 2 x (...) x h_kv x window x d_k numbers, at the first `append`.
+
+    Raises:
+        ValueError: If window is below 1.
+    """
+
+    def __init__(self, window, *, allocate=torch.empty):
+        if window < 1:
+            raise ValueError(f"window must be at least 1, got {window}")
+        self.window = window
+        self.allocate = allocate
+        self.keys = self.values = None  # the storage, (..., h_kv, window, d_k)
+        self.length = 0  # how many tokens were ever appended
+
+    def __len__(self):
+        """How many tokens were appended since the start: the position of the next one."""
+        return self.length
+
+    def append(self, k, v):
+        """Return the tokens held and then the new ones; afterwards keep the newest `window` of them all.
+
+        The new tokens may be more than `window`, and each of them has a window of its own.
+
+        Args:
+            k: Keys, already rotated, shape (..., h_kv, T, d_k); T may be any number, 0 included.
+            v: Values, the same shape.
+
+        Returns:
+            Keys and values, oldest first, each (..., h_kv, min(n, window) + T, d_k), where n is
+            len(self) before the call.
+
+        Raises:
+            ValueError: If k and v differ in shape.
+        """
+        _check_new_tokens(k, v)
+        # Steps: at the first call, allocate; join what is held, oldest first, and the new; count; keep the
+        # newest; return what was joined.
+        # BEGIN SOLUTION window
+        if self.keys is None:
+            shape = (*k.shape[:-2], self.window, k.shape[-1])
+            self.keys = self.allocate(shape, dtype=k.dtype, device=k.device)
+            self.values = self.allocate(shape, dtype=v.dtype, device=v.device)
+        # Token t lies in slot t % window: a new token takes the place of the one that leaves the window.
+        held = torch.arange(max(0, self.length - self.window), self.length, device=k.device) % self.window
+        keys = torch.cat([self.keys[..., held, :], k], dim=-2)
+        values = torch.cat([self.values[..., held, :], v], dim=-2)
+        self.length += k.shape[-2]
+        kept = min(k.shape[-2], self.window)
+        slots = torch.arange(self.length - kept, self.length, device=k.device) % self.window
+        self.keys[..., slots, :] = k[..., k.shape[-2] - kept :, :]
+        self.values[..., slots, :] = v[..., v.shape[-2] - kept :, :]
+        return keys, values
+        # END SOLUTION
+
+    def reset(self):
+        """Forget every token and keep the memory."""
+        # BEGIN SOLUTION window
+        self.length = 0
+        # END SOLUTION
+
+
+def _check_new_tokens(k, v):
+    if k.shape != v.shape:
+        raise ValueError(f"k and v must have the same shape, got {tuple(k.shape)} and {tuple(v.shape)}")
+
+
+def _without_tokens(k):
+    return (*k.shape[:-2], k.shape[-1])
+
+
+# --- Task 9: what it costs ---------------------------------------------------------------------
+
+
+def cache_bytes(config, n_tokens, *, batch=1, bytes_per_number=2, window=None):
+    """The memory that the keys and values of all layers take up, in bytes.
+
+    Args:
+        config: The model's size.
+        n_tokens: Tokens in each sequence.
+        batch: Sequences.
+        bytes_per_number: 2 for bfloat16, 4 for float32, 8 for float64.
+        window: Tokens that a layer keeps at most for each sequence. None: all.
+
+    Returns:
+        Int.
+    """
+    # BEGIN SOLUTION memory
+    kept = n_tokens if window is None else min(n_tokens, window)
+    return 2 * config.n_layers * config.n_kv_heads * config.d_k * kept * batch * bytes_per_number
+    # END SOLUTION
+
+
+def tokens_fed(n_prompt, n_new, *, cached):
+    """How many tokens the model is fed in all to generate n_new tokens, none of them `eos`.
+
+    Args:
+        n_prompt: Tokens of the prompt, at least 1.
+        n_new: Generated tokens, at least 1.
+        cached: As `generate_cached` does it, or else as `generate_naive` does.
+
+    Returns:
+        Int: the sum of T over all calls.
+    """
+    # BEGIN SOLUTION memory
+    if cached:
+        return n_prompt + n_new - 1
+    return sum(n_prompt + i for i in range(n_new))
+    # END SOLUTION
+
+
+def attention_scores(n_prompt, n_new, *, cached):
+    """How many query-key pairs that may see each other one head works out over the whole generation.
+
+    A token at position t sees t + 1 keys, so a pass over T tokens with nothing cached has T (T + 1) / 2
+    pairs. Pairs hidden by the causal mask don't count.
+
+    Args:
+        n_prompt, n_new, cached: As for `tokens_fed`.
+
+    Returns:
+        Int.
+    """
+    # BEGIN SOLUTION memory
+    if cached:
+        n = n_prompt + n_new - 1
+        return n * (n + 1) // 2
+    return sum(n * (n + 1) // 2 for n in range(n_prompt, n_prompt + n_new))
+    # END SOLUTION
