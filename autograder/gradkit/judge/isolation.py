@@ -4,7 +4,7 @@ Levels, strongest first:
 
 - `separate-user`: root here. Each worker gets a user of its own, rlimits, a system-call filter, and Landlock where the
   kernel has it.
-- `bubblewrap`: an ordinary user where bubblewrap works. Workers run in namespaces without network, and in the next row too.
+- `bubblewrap`: an ordinary user where bubblewrap works. Workers run in namespaces without network, and under Landlock.
 - `same-user`: an ordinary user with Landlock (ABI 6 or newer) and a system-call filter.
 - `none`: hidden tests are refused.
 """
@@ -65,11 +65,11 @@ def choose(capabilities: sandbox.Capabilities) -> Isolation:
         if capabilities.can_change_uid:
             return Isolation("separate-user", abi, True, "" if abi else f"files are kept by user and mode alone: {capabilities.landlock_reason}")
         return Isolation("none", abi, True, "root here may not change its user")
-    if capabilities.bubblewrap_works:
+    if capabilities.bubblewrap_works and abi:  # Landlock keeps one submission from the next one's files
         return Isolation("bubblewrap", abi, True)
     if abi >= sandbox.SAME_UID_ABI:
         return Isolation("same-user", abi, True)
-    return Isolation("none", abi, True, f"an ordinary user needs bubblewrap or Landlock ABI {sandbox.SAME_UID_ABI}, this kernel has {abi or 'none'}")
+    return Isolation("none", abi, True, f"an ordinary user needs Landlock, and bubblewrap where its ABI is below {sandbox.SAME_UID_ABI}; here it is {abi or 'missing'}")
 
 
 def require(isolation: Isolation, secrets: list[Path]) -> None:
@@ -149,13 +149,13 @@ def zygote_command(isolation: Isolation, control_fd: int, libraries: tuple[str, 
         return command
     package = str(Path(__file__).parent.parent)
     binds: list[str] = []
-    for path in dict.fromkeys((*readable_paths(), package, "/usr", "/bin", sys.prefix, sys.base_prefix)):
+    for path in dict.fromkeys(("/usr", "/bin", "/lib", "/lib64", sys.base_prefix, sys.prefix, package, *readable_paths())):
         if Path(path).exists() and not path.startswith(("/dev", "/proc", "/sys")):
             binds += ["--ro-bind", path, path]
     return [
         "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
         *binds, "--proc", "/proc", "--dev", "/dev", "--ro-bind", "/sys/devices/system/cpu", "/sys/devices/system/cpu",
-        "--bind", str(scratch), str(scratch), "--chdir", str(scratch), "--", *command,
+        "--ro-bind", str(scratch.parent), str(scratch.parent), "--bind", str(scratch), str(scratch), "--chdir", str(scratch), "--", *command,
     ]  # fmt: skip
 
 

@@ -84,14 +84,16 @@ class Zygote:
         work_dir = Path(tempfile.mkdtemp(prefix="work-", dir=self.scratch))
         if uid is not None:
             os.chown(work_dir, uid, uid)
-        manifest = self.manifest
+        manifest, abi = self.manifest, self.isolation.landlock_abi
+        # Below that ABI Landlock does not keep processes of one user apart; inside bubblewrap a namespace does.
+        enough = abi > 0 if uid is not None else abi >= sandbox.SAME_UID_ABI
         policy = sandbox.Policy(
             uid=uid,
             gid=uid,
             readable=(*isolation_module.readable_paths(), str(module.parent)),
             writable=(str(work_dir),),
             limits=sandbox.Limits(memory_mib=manifest.memory_mib, cpu_s=int(manifest.timeout_s * 4) + 10, address_space=device == "cpu"),
-            landlock="require" if self.isolation.landlock_abi else "if_available",
+            landlock="require" if enough else "if_available",
             cuda=device != "cpu",
         )
         ours, theirs = socket.socketpair()
