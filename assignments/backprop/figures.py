@@ -1,6 +1,12 @@
 """Figures of the backprop assignment, drawn from your own backprop.py: `python figures.py`."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
+
 from coursekit.data import players
 from coursekit.plots import COLORS, DIVERGING, figure, main, subplots
 

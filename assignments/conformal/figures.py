@@ -1,6 +1,12 @@
 """Figures of the conformal assignment, drawn from your own conformal.py: `python figures.py`."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
+
 from coursekit.data import X_RANGE, regression, regression_quantile
 from coursekit.plots import COLORS, band, figure, main, name_lines, subplots
 

@@ -4,11 +4,15 @@ A figure whose task isn't written yet is skipped. `time_per_token` generates wit
 a few seconds.
 """
 
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.plots import COLORS, figure, heatmap, main, subplots
 from coursekit.toys import ModelConfig, forward, random_weights

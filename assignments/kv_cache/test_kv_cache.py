@@ -1,4 +1,4 @@
-"""The checks you can run yourself: `pytest` in this folder, or `pytest -k test_cache` for one task."""
+"""The checks you can run yourself: `pytest` in this folder, or `pytest --task cache` for one task."""
 
 import pytest
 import torch

@@ -4,9 +4,13 @@ A figure whose task isn't written yet is skipped. `repetition` writes some texts
 """
 
 import math
+import sys
+from pathlib import Path
 
 import numpy as np
 import torch
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.data import languages
 from coursekit.plots import COLORS, figure, main, subplots

@@ -37,12 +37,14 @@ _START = """Start here
 1. Make an environment, once:   python -m venv .venv
    Enter it:                    source .venv/bin/activate      (Windows: .venv\\Scripts\\activate)
    Install what is needed:      pip install -r requirements.txt
-2. Read {first}/README.md.
-3. Check yourself, as often as you like:   cd {first} && pytest
-   One task only:                          pytest -k TASK
-4. Hand in {first}/{module}.
+2. Go into your assignment's folder ({folders}) and read its README.md.
+3. Check yourself there, as often as you like:   pytest
+   One task only:                                pytest --task NAME
+   Draw from your own code:                      python figures.py
+4. Hand in the file that you wrote ({modules}).
 
 Public checks run here. Hidden checks run when you submit.
+Where a handout says "the notes", it means the course's lecture notes; it says so where it departs from them.
 """
 
 
@@ -65,12 +67,12 @@ def student_bundle(assignments: Sequence[Assignment], out: Path) -> list[str]:
         for assignment in assignments:
             _copy_assignment(assignment, folder)
         shutil.copytree(Path(coursekit.__file__).parent, folder / "coursekit", ignore=_LEFT_OUT)
-        first = assignments[0]
+        start = _START.format(folders=", ".join(entry.id for entry in assignments), modules=", ".join(entry.manifest.module for entry in assignments))
         for name, text in (
             ("conftest.py", _CONFTEST),
             ("pytest.ini", _PYTEST_INI),
             ("requirements.txt", _REQUIREMENTS),
-            ("START.txt", _START.format(first=first.id, module=first.manifest.module)),
+            ("START.txt", start),
         ):
             (folder / name).write_text(text, encoding="utf-8", newline="\n")
         files = sorted(path for path in folder.rglob("*") if path.is_file())

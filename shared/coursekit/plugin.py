@@ -110,6 +110,11 @@ def device(request: pytest.FixtureRequest) -> str:
     wanted = request.config.getoption("--device")
     if request.node.get_closest_marker("gpu") and wanted == "cpu":
         pytest.skip("needs a GPU: run pytest --device cuda where there is one")
+    if wanted == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device is to be had here")
     return wanted
 
 
@@ -137,11 +142,30 @@ def reference() -> types.ModuleType:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.getgroup("course kit").addoption("--device", default="cpu", choices=["cpu", "cuda"], help="where checks put their tensors")
+    group = parser.getgroup("course kit")
+    group.addoption("--device", default="cpu", choices=["cpu", "cuda"], help="where checks put their tensors")
+    group.addoption("--task", help="run the checks of one task only, by the name in `task NAME is not written yet`")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "gpu: needs a CUDA device; reported as not run where there is none")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the checks of the task that `--task` names."""
+    wanted = config.getoption("--task")
+    if not wanted:
+        return
+    chosen = [item for item in items if _task_of(item) == wanted]
+    if not chosen:
+        tasks = dict.fromkeys(task for item in items if (task := _task_of(item)))
+        raise pytest.UsageError(f"no task is called {wanted}; tasks here: {', '.join(tasks)}")
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
+def _task_of(item: pytest.Item) -> str:
+    return (getattr(getattr(item, "function", None), "__tags__", None) or ("",))[0]
 
 
 def _manifest_of(path: Path) -> dict | None:
@@ -157,13 +181,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> objec
     report = yield
     if _manifest_of(item.path) is None:
         return report
-    function = getattr(item, "function", None)
-    report.task = (getattr(function, "__tags__", None) or ("",))[0]
-    report.claim = " ".join((getattr(function, "__doc__", None) or "").split("\n\n")[0].split())
+    report.task = _task_of(item)
+    claim = " ".join((getattr(item.function, "__doc__", None) or "").split("\n\n")[0].split())
     if call.excinfo is not None and not report.skipped:
         error = call.excinfo.value
         report.not_written = isinstance(error, NotImplementedError)
-        report.longrepr = _explain(item, call.excinfo, report.claim)
+        report.longrepr = _explain(item, call.excinfo, claim)
     return report
 
 
@@ -171,7 +194,7 @@ def _explain(item: pytest.Item, excinfo: pytest.ExceptionInfo, claim: str) -> st
     """What a student reads for a failing check: the claim, what was observed, and the line; no traceback of ours."""
     error = excinfo.value
     if isinstance(error, NotImplementedError):
-        return str(error) or "not written yet"
+        return f"{error or 'not written yet'} (its `raise NotImplementedError` is still reached)"
     lines = [f"The claim: {claim}"] if claim else []
     if isinstance(error, Mismatch):
         lines.append(f"Observed: {error}")
@@ -221,7 +244,10 @@ def _write_table(terminal: pytest.TerminalReporter, manifest: dict, reports: lis
     title_width = max(20, width - 42)
     terminal.write_line(f"{'task':<{title_width}}  {'state':<13} {'public':>7} {'points':>6} {'min.':>5}")
     passed_all = total_all = 0
+    asked_for = {report.task for report in reports}
     for number, task in enumerate(manifest["tasks"], start=1):
+        if task["id"] not in asked_for:
+            continue
         mine = [report for report in reports if report.task == task["id"]]
         passed = sum(report.outcome == "passed" for report in mine)
         ran = sum(report.outcome != "skipped" for report in mine)

@@ -1,6 +1,11 @@
 """Draws your data before and after. Run: python figures.py"""
 
+import sys
+from pathlib import Path
+
 import numpy as np
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.plots import figure, main
 
