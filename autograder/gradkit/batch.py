@@ -7,7 +7,6 @@ import hashlib
 import io
 import queue
 import secrets
-import shutil
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import msgspec
 
 from gradkit import results
 from gradkit.errors import GradkitError, InputError
+from gradkit.files import remove_tree
 from gradkit.grading import JudgeClient, JudgeDied, digest, grade_submission, refused, scratch_folder
 from gradkit.intake import Discovery, Refused, Submission, discover, materialise
 from gradkit.manifest import Assignment
@@ -56,11 +56,12 @@ class BatchResult:
     rows: tuple[Row, ...]
     isolation: dict[str, object]
     seed: int
+    expected: int  # how many rows there should be
     stopped: bool = False
 
     @property
     def all_graded(self) -> bool:
-        return not self.stopped and all(row.status == "graded" for row in self.rows)
+        return not self.stopped and len(self.rows) == self.expected and all(row.status == "graded" for row in self.rows)
 
 
 class Batch:
@@ -118,7 +119,7 @@ class Batch:
                 self._write_table()
         if self._fault is not None:
             raise self._fault
-        return BatchResult(tuple(self._rows.values()), self._isolation, self.record.seed, self._stop.is_set())
+        return BatchResult(tuple(self._rows.values()), self._isolation, self.record.seed, len(self.found.submissions) + len(self.found.refused), self._stop.is_set())
 
     def _workers(self) -> int:
         return max(1, min(self.jobs, len(self.found.submissions)))
@@ -187,7 +188,7 @@ class Batch:
         except InputError:
             return None
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            remove_tree(place)
         return earlier if same else None
 
     def _add(self, graded: Graded, entry: Submission | Refused, on_row: Callable[[Row], None], *, kept_from_before: bool = False) -> None:

@@ -6,7 +6,6 @@ import ast
 import contextlib
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import msgspec
 
 from gradkit import results
 from gradkit.errors import GradkitError, InputError
+from gradkit.files import remove_tree
 from gradkit.intake import Prepared, Submission, materialise
 from gradkit.judge.messages import CaseDone, Event, Fatal, Ready, Start, Unit, UnitDone
 from gradkit.lint import find_banned
@@ -39,7 +39,7 @@ def scratch_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
 
 
 class JudgeClient:
@@ -124,6 +124,8 @@ class JudgeClient:
         if not line:
             raise JudgeDied(f"the judge process ended (status {self._process.wait()})")
         event = self._decoder.decode(line)
+        if isinstance(event, Fatal) and self.checks:  # it was ready, so the cause is in what it graded
+            raise JudgeDied(event.message)
         if isinstance(event, Fatal):
             raise InputError(event.message) if event.usage else GradkitError(event.message)
         return event
@@ -200,7 +202,7 @@ def grade_submission(judge: JudgeClient, submission: Submission, assignment: Ass
         grade = Grade(start, judge.checks, lambda graded: results.write(graded, folder), lambda case: _in_their_file(case, prepared))
         return grade.finish(judge.grade(prepared.module, seed, grade.add))
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        remove_tree(place)
 
 
 def public_names(assignment: Assignment) -> set[str]:

@@ -358,6 +358,8 @@ def _whole(match: _Match) -> Finding | None:
         if not found and (function := _function(match)):
             found.append(function)
     moved = list(_rearranged(match))
+    if moved and not found and match.explains(-match.want):
+        found.append(Finding("negated", "has the opposite sign everywhere"))
     if not found and len(moved) > 1:
         # The same values, moved: which way cannot be told, so say only what is certain.
         if {f.kind for f in moved} == {"shifted"}:

@@ -30,6 +30,7 @@ from gradkit.judge.subjects import (
     SubmissionRaised,
     time_limit,
 )
+from gradkit.judge.workers import UnreadableAnswer
 from gradkit.manifest import Assignment
 from gradkit.markers import case_id, read_checks
 from gradkit.model import CaseResult, Check, Outcome
@@ -74,8 +75,8 @@ class Agree:
     @staticmethod
     def _same(got: object, want: object, tol: tuple[float, float] | None, name: str) -> object:
         if isinstance(got, Object) != isinstance(want, Object):
-            kinds = [value._ref.type_name if isinstance(value, Object) else type(value).__name__ for value in (got, want)]
-            text = f"{name} is of type {kinds[0]} where {kinds[1]} is due"
+            kinds = ["an object of your own" if isinstance(value, Object) else type(value).__name__ for value in (got, want)]
+            text = f"{name} is {kinds[0]} where {kinds[1]} is due"
             raise Mismatch(Difference("type", text, text))
         if not isinstance(got, Object):
             rtol, atol = tol or (None, None)
@@ -123,7 +124,7 @@ class Judge:
         self._run: Run | None = None
         self.checks: dict[Check, list] = {}
         self.collect_errors: list[str] = []
-        self.error: GradkitError | None = None
+        self.error: Exception | None = None
 
     # ---- fixtures
 
@@ -183,7 +184,7 @@ class Judge:
             try:
                 self.checks = read_checks(self.assignment, session.items)
                 self._start(self)
-            except GradkitError as error:  # pytest would print it as an internal error
+            except Exception as error:  # pytest would print it as an internal error of its own
                 self.error = error
         return True
 
@@ -192,14 +193,20 @@ class Judge:
     def run_case(self, item: pytest.Item, run: Run) -> BaseException | None:
         """Run one case through pytest's protocol; the exception that ended it, or None."""
         self._run = run
-        runtestprotocol(item, log=False, nextitem=None)
+        try:
+            runtestprotocol(item, log=False, nextitem=None)
+        except LocalTimeout as late:  # it came in pytest's own code, which must not keep a half-torn-down item
+            item.session._setupstate.teardown_exact(None)
+            run.error = late
         return run.error
 
     def grade_case(self, check: Check, item: pytest.Item, subject: Subject, seed: int) -> CaseResult:
         """Run one case on a submission and explain what came of it."""
         begun = time.monotonic()
         run = Run(subject, seed)
-        error = self.run_case(item, run)
+        # Longer than the deadline of what the submission does: it ends what keeps the judge itself busy.
+        with time_limit(3 * self.assignment.manifest.timeout_s + REPEAT_LIMIT_S):
+            error = self.run_case(item, run)
         result = replace(self._judge(check, item, run, error), case=case_id(item))
         return replace(result, elapsed_s=time.monotonic() - begun)
 
@@ -216,10 +223,10 @@ class Judge:
         result = self._describe(check, item, error)
         if result.outcome is Outcome.NOT_WRITTEN:
             return result
-        fault = self._reference_fault(item, run.seed)
+        fault = None if isinstance(error, (WorkerError, LocalTimeout)) else self._reference_fault(item, run.seed)
         if fault is not None:
             return CaseResult("", Outcome.GRADER_ERROR, summary=f"the reference fails {check.id} too: {fault}")
-        if self.diagnose and run.session is not None and run.session.transcript and not isinstance(error, WorkerError):
+        if self.diagnose and run.session is not None and run.session.transcript and not isinstance(error, (WorkerError, LocalTimeout)):
             mistake, elsewhere = self._match(check, item, run)
             if mistake is not None:
                 prefix = f"This comes from {mistake.replaces[0]}. " if elsewhere else ""
@@ -233,8 +240,6 @@ class Judge:
             where = f"{info.file}:{info.line}" if info.line else ""
             if "NotImplementedError" in info.bases and not info.at_import:
                 return CaseResult("", Outcome.NOT_WRITTEN, summary="not written yet", where=where)
-            if info.type_name == "Unsendable":
-                return CaseResult("", Outcome.REJECTED, summary=f"the answer can't be read: {info.message}")
             if info.at_import:  # before any input was there to be told
                 summary = f"importing your file raised {info.type_name} at {where or 'an unknown line'}: {info.message[:200]}"
                 return CaseResult("", Outcome.FAILED, summary=summary, where=where)
@@ -243,10 +248,13 @@ class Judge:
         if isinstance(error, MissingName):
             name = error.name
             return CaseResult("", Outcome.FAILED, summary=f"{self.assignment.manifest.module} defines no {name}: is it deleted, renamed or inside another function?")
-        if isinstance(error, WorkerTimeout):
-            return CaseResult("", Outcome.TIMEOUT, summary=f"{error} (a check has {self.assignment.manifest.timeout_s:g} s)")
+        if isinstance(error, (WorkerTimeout, LocalTimeout)):
+            return CaseResult("", Outcome.TIMEOUT, summary=f"{error or 'the time limit passed'} (a check has {self.assignment.manifest.timeout_s:g} s)")
         if isinstance(error, WorkerCrashed):
             return CaseResult("", Outcome.CRASHED, summary=str(error))
+        if isinstance(error, UnreadableAnswer):
+            text = "the answer holds something that is not read: neither numbers, text, plain containers, dense arrays nor tensors"
+            return CaseResult("", Outcome.REJECTED, summary=text, detail=str(error))
         if isinstance(error, ProtocolError):
             return CaseResult("", Outcome.REJECTED, summary=str(error))
         if isinstance(error, Mismatch):
@@ -265,11 +273,8 @@ class Judge:
     def _repeat(self, item: pytest.Item, subject: LocalSubject, run: Run) -> BaseException | None:
         """Run a case again with staff's code in the submission's place; the exception that ended it, or None."""
         subject.reset()
-        try:
-            with time_limit(REPEAT_LIMIT_S):
-                return self.run_case(item, run)
-        except LocalTimeout as error:
-            return error
+        with time_limit(REPEAT_LIMIT_S):
+            return self.run_case(item, run)
 
     def _reference_fault(self, item: pytest.Item, seed: int) -> str | None:
         """Why the reference fails this case at this seed, or None if it passes."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from gradkit.errors import AuthoringError, GradkitError, InputError
+from gradkit.files import remove_tree
 from gradkit.judge import isolation as isolation_module
 from gradkit.judge.messages import CaseDone, Fatal, Ready, Request, Start, Unit, UnitDone
 from gradkit.manifest import load_assignment
@@ -53,8 +53,11 @@ def main() -> None:
     except (InputError, GradkitError) as error:
         lines.write(Fatal(str(error), usage=isinstance(error, InputError)))
         sys.exit(1)
+    except Exception as error:
+        lines.write(Fatal(f"{type(error).__name__} in the judge: {error}".encode("utf-8", "replace").decode("utf-8")))
+        raise
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove_tree(scratch)
 
 
 def serve(start: Start, requests: Iterator[Unit], lines: Lines, scratch: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import py_compile
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -79,20 +80,39 @@ def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Calla
                 result = judge.grade_case(check, item, subject, unit.seed)
             except ZygoteError as error:
                 result = CaseResult(case_id(item), Outcome.GRADER_ERROR, summary=str(error))
+            except Exception as error:  # a fault of the engine's costs this case, not the class
+                result = CaseResult(case_id(item), Outcome.GRADER_ERROR, summary=f"{type(error).__name__} in the judge: {error}")
             printed = "" if check.hidden else subject.printed().strip()
             if printed and result.outcome not in (Outcome.PASSED, Outcome.NOT_RUN):
                 result = replace(result, detail=f"{result.detail}\nyour program printed:\n{printed}".strip())
-            write(CaseDone(check.id, result))
+            if result.outcome is Outcome.TIMEOUT:
+                subject.end_check()  # it may still be in the middle of an answer
+            write(CaseDone(check.id, writable(result)))
         if check.hidden or check is last_public:
             subject.end_check()
     subject.close()
     write(UnitDone(subject.cpu_s, subject.peak_mib, sorted(subject.flags)))
 
 
+def writable(result: CaseResult) -> CaseResult:
+    """The same with texts that JSON can hold: a submission's may have lone surrogates."""
+    texts = {name: getattr(result, name).encode("utf-8", "replace").decode("utf-8") for name in ("summary", "detail", "where")}
+    return replace(result, **texts)
+
+
+_COMPILE = """
+import py_compile, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+resource.setrlimit(resource.RLIMIT_CPU, (5, 5))
+py_compile.compile(sys.argv[1], invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, quiet=2)
+"""
+
+
 def compile_once(module: Path) -> None:
     """Leave the submission's bytecode beside it, where Python looks, so that not every worker compiles it again.
 
-    Only compiled, not run. Workers can't write there. What can't be compiled fails in the worker, with its message.
+    Only compiled, not run, and in a process of its own with limits: a kilobyte of source can compile to gigabytes. Workers
+    can't write there. What can't be compiled fails in the worker, with its message.
     """
-    with contextlib.suppress(Exception):
-        py_compile.compile(str(module), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, quiet=2)
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run([sys.executable, "-I", "-S", "-c", _COMPILE, str(module)], capture_output=True, timeout=10)

@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from coursekit.compare import compare
+from coursekit.compare import Difference, Mismatch, compare
 from gradkit.errors import ProtocolError
 from gradkit.protocol import CallbackRef, Kind, Ref, decode, encode
 from gradkit.worker.runtime import MAX_CALLBACK_DEPTH, Raised, Runtime, map_leaves
@@ -41,7 +41,7 @@ class Diverged(BaseException):
 
 
 class LocalTimeout(BaseException):
-    """Staff's own code took too long in a repeated check."""
+    """The judge itself was kept busy for too long: by staff's code in a repeated check, or by what a submission sent."""
 
 
 class LocalSubject:
@@ -82,7 +82,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         raise LocalTimeout
 
     previous = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)  # again and again: one raised in a __del__ is lost
     try:
         yield
     finally:
@@ -96,11 +96,14 @@ class SubmissionRaised(Exception):
     info: Raised
 
 
-def submission_raised(info: Raised) -> SubmissionRaised:
-    """The exception to raise in a check for one that was raised behind the proxy."""
+def submission_raised(info: Raised, *, iterating: bool = False) -> SubmissionRaised:
+    """The exception to raise in a check for one that was raised behind the proxy.
+
+    The end of an iteration is one only where the check iterates: anywhere else it would end a check's own loop early.
+    """
     for name in info.bases:
         base = getattr(builtins, name, None)
-        if isinstance(base, type) and issubclass(base, Exception):
+        if isinstance(base, type) and issubclass(base, Exception) and (iterating or base not in (StopIteration, StopAsyncIteration)):
             error_class = _raised_class(base)
             break
     else:
@@ -160,10 +163,10 @@ class Session:
             answer = self._subject.request(kind, map_leaves(value, self._lower), self._serve)
         except Raised as raised:
             self._raise_callback_error()
-            self._record("raised", raised.type_name)
+            self._record("raised", raised.bases[0] if raised.bases else "")
             if kind is Kind.GET and value[0] == MODULE and "AttributeError" in raised.bases:
                 raise MissingName(value[1]) from None
-            raise submission_raised(raised) from None
+            raise submission_raised(raised, iterating=kind is Kind.OPERATE and value[0] == "next") from None
         self._raise_callback_error()
         self._record("answered", map_leaves(answer, _without_identity))
         return map_leaves(answer, self._lift)
@@ -255,8 +258,7 @@ class Object:
     def __repr__(self) -> str:
         return f"<{self._ref.type_name} of the submission>"
 
-    def __hash__(self) -> int:
-        return hash(self._ref.id)
+    __hash__ = object.__hash__  # the reference's number is the worker's choice
 
     def _vjp(self, args: tuple, kwargs: dict, wrt: object, cotangent: object) -> tuple:
         """Gradients from the implementation's own autograd; see `coursekit.gradcheck.torch_vjp`."""
@@ -274,5 +276,19 @@ def _operator(name: str, *, swapped: bool = False) -> Callable:
 for _name in "add sub mul truediv floordiv mod pow matmul".split():
     setattr(Object, f"__{_name}__", _operator(_name))
     setattr(Object, f"__r{_name}__", _operator(_name, swapped=True))
-for _name in "neg pos abs eq ne lt le gt ge getitem setitem delitem contains len iter next bool float int str".split():
+def _comparison(name: str) -> Callable:
+    """Objects of the implementation may be compared with each other. A value that is due is never shown to them."""
+
+    def method(self: Object, other: object) -> bool:
+        if not isinstance(other, Object):
+            text = "an object of your own came back where a value is due"
+            raise Mismatch(Difference("type", text, text))
+        return self._session.request(Kind.OPERATE, (name, (self, other))) is True
+
+    return method
+
+
+for _name in "eq ne lt le gt ge".split():
+    setattr(Object, f"__{_name}__", _comparison(_name))
+for _name in "neg pos abs getitem setitem delitem contains len iter next bool float int str".split():
     setattr(Object, f"__{_name}__", _operator(_name))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import stat
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import msgspec
 
 from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTimeout, ZygoteError
+from gradkit.files import remove_tree
 from gradkit.judge import isolation as isolation_module
 from gradkit.judge.isolation import Isolation, UserSlot
 from gradkit.judge.subjects import Ask
@@ -30,6 +32,9 @@ GRACE_S = 0.25  # for a worker that hung up to finish exiting
 TOTAL_LIMITS = 6  # time limits of a check that all checks of one submission may wait together
 DISK_MIB = 256  # all files of a worker together; each of them is limited by the sandbox
 DISK_FILES = 20_000
+MAX_FRAMES = 200_000  # answers and callbacks in one case
+MAX_RECEIVED = 512 * 2**20  # bytes of them
+MAX_CALLBACK = 8 * 2**20  # bytes of one callback's arguments: what is done with them is the judge's time
 OUTPUT_KEPT = 8192  # bytes of what a submission prints
 
 
@@ -122,7 +127,7 @@ class Zygote:
         ended = msgspec.json.decode(reply, type=Ended)
         if ended.survivors:
             raise ZygoteError(f"{ended.survivors} processes of a submission could not be killed")
-        shutil.rmtree(worker.work_dir, ignore_errors=True)
+        remove_tree(worker.work_dir)
         if worker.uid is not None and not self.isolation.landlock_abi:
             _sweep(worker.uid)
         return ended
@@ -187,6 +192,8 @@ class SubmissionSubject:
         self._last_worker: Worker | None = None
         self._total = Deadline(zygote.manifest.timeout_s * TOTAL_LIMITS)
         self._deadline = self._total
+        self._files = {path.name for path in module.parent.iterdir() if path.is_file()}
+        self._frames = self._received = 0
         self.more_checks = True
         self.cpu_s = 0.0
         self.peak_mib = 0.0
@@ -195,6 +202,7 @@ class SubmissionSubject:
     def begin_case(self) -> None:
         """Give the next requests a deadline of their own, within what is left of the submission's."""
         self._deadline = Deadline(self._zygote.manifest.timeout_s, self._total, self._watch_disk)
+        self._frames = self._received = 0
 
     def request(self, kind: Kind, value: object, ask: Ask) -> object:
         """See `Subject.request`. Any `WorkerError` ends the worker; the next case gets a new one."""
@@ -206,11 +214,12 @@ class SubmissionSubject:
             if not self._worker.loaded:
                 self._load(ask)
             return self._exchange(kind, value, ask)
-        except WorkerCrashed:
-            raise WorkerCrashed(_obituary(self._end_now(GRACE_S))) from None
-        except WorkerError:
-            self._end_now()
-            raise
+        except WorkerError as error:
+            if self._worker is None:  # ended already, by a request made from one of its callbacks
+                raise
+            crashed = isinstance(error, WorkerCrashed)
+            ended = self._end_now(GRACE_S if crashed else 0.0)
+            raise WorkerCrashed(_obituary(ended)) if crashed else error from None
 
     def end_check(self) -> None:
         """Let the check's worker go; the next check gets another."""
@@ -274,14 +283,16 @@ class SubmissionSubject:
 
     def _watch_disk(self) -> None:
         """No quota is to be had in a default container, so the worker's folder is looked at while it works."""
-        used = files = 0
-        for folder, _, names in os.walk(self._worker.work_dir):
-            for name in names:
-                with contextlib.suppress(OSError):  # removed meanwhile
-                    used += os.lstat(os.path.join(folder, name)).st_blocks * 512
-            files += len(names)
-            if used > DISK_MIB * 2**20 or files > DISK_FILES:
-                raise ProtocolError(f"the program wrote more than {DISK_MIB} MiB or {DISK_FILES:,} files, and was stopped")
+        begun = time.monotonic()
+        folder = str(self._worker.work_dir)
+        try:  # `du` goes down paths of any depth, which Python's walk does not
+            measured = [subprocess.run(["du", "-s", *options, folder], capture_output=True, timeout=5).stdout for options in (["--block-size=1"], ["--inodes"])]
+            used, files = (int(line.split()[0]) for line in measured)
+        except (subprocess.TimeoutExpired, IndexError, ValueError):
+            used, files = 0, DISK_FILES + 1  # too many to be counted
+        self._deadline.spend(time.monotonic() - begun)
+        if used > DISK_MIB * 2**20 or files > DISK_FILES:
+            raise ProtocolError(f"the program wrote more than {DISK_MIB} MiB or {DISK_FILES:,} files, and was stopped")
 
     def _load(self, ask: Ask) -> None:
         """Wait for the import, which was asked for when the worker was forked."""
@@ -302,19 +313,41 @@ class SubmissionSubject:
         return None if kind is Kind.FORGET else self._answer(number, ask)
 
     def _answer(self, number: int, ask: Ask) -> object:
-        """The answer to request `number`, serving the callbacks that come before it."""
+        """The answer to request `number`, serving the callbacks that come before it.
+
+        The deadline runs while the answer is read and while a callback works too: a submission that writes ahead never
+        makes the judge wait, and decides what a callback is given.
+        """
+        connection = self._worker.connection
         while True:
-            reply, request, payload = self._worker.connection.receive(self._deadline)
+            reply, request, payload = connection.receive(self._deadline)
+            begun = time.monotonic()
+            self._frames += 1
+            self._received += len(payload)
+            if self._frames > MAX_FRAMES or self._received > MAX_RECEIVED:
+                raise ProtocolError(f"more than {MAX_FRAMES:,} answers, or {MAX_RECEIVED // 2**20} MiB of them, came in one check")
             if request != number:
                 raise ProtocolError("an answer came to a question that was not asked")
+            if reply == Kind.CALLBACK and len(payload) > MAX_CALLBACK:
+                raise ProtocolError(f"a function that was handed in was called with more than {MAX_CALLBACK // 2**20} MiB")
             answer = decode(payload)
+            self._deadline.spend(time.monotonic() - begun)
+            if self._deadline.left_s <= 0:
+                raise WorkerTimeout("the time limit passed")
             if reply == Kind.RESULT:
                 return answer
             if reply == Kind.RAISED:
-                raise _raised(answer)
+                raise _raised(answer, self._files)
+            if reply == Kind.UNSENDABLE:
+                raise UnreadableAnswer(_text(answer)[:500])
             if reply != Kind.CALLBACK:
                 raise ProtocolError("something that is not an answer was written to the grader's channel")
-            self._worker.connection.send(Kind.ANSWER, number, encode(self._call_back(answer, ask)), self._deadline)
+            begun = time.monotonic()
+            result = self._call_back(answer, ask)
+            self._deadline.spend(time.monotonic() - begun)
+            if self._worker is None or self._worker.connection is not connection:
+                raise WorkerCrashed("the program ended before answering")
+            connection.send(Kind.ANSWER, number, encode(result), self._deadline)
 
     @staticmethod
     def _call_back(value: object, ask: Ask) -> tuple[bool, object]:
@@ -328,14 +361,30 @@ class SubmissionSubject:
             return False, type(error).__name__
 
 
-def _raised(value: object) -> Raised:
-    """The exception a worker reports; checked field by field, for it may have written anything."""
+class UnreadableAnswer(WorkerError):
+    """The submission answered with something that has no place in the protocol. The text is its own."""
+
+
+def _raised(value: object, files: set[str]) -> Raised:
+    """The exception a worker reports; checked field by field, for it may have written anything.
+
+    Of the names in it only those that a student can't have made up from an input are kept: built-in exceptions, and the
+    submission's own files.
+    """
     if isinstance(value, tuple) and len(value) == 5:
-        type_name, bases, message, file, line = value
-        if isinstance(type_name, str) and isinstance(message, str) and isinstance(file, str) and type(line) is int:
-            if isinstance(bases, tuple) and all(isinstance(base, str) for base in bases):
-                return Raised(type_name[:200], bases[:50], message[:2000], file[:200], line)
+        _, bases, message, file, line = value
+        if type(line) is int and 0 <= line < 10_000_000 and isinstance(bases, tuple) and len(bases) <= 50:
+            known = tuple(base for base in map(_text, bases) if isinstance(getattr(builtins, base, None), type))
+            file = _text(file) if _text(file) in files else ""
+            return Raised(known[0] if known else "an exception", known, _text(message)[:2000], file, line if file else 0)
     raise ProtocolError("a malformed exception")
+
+
+def _text(value: object) -> str:
+    """A worker's string without what can't be written down, such as lone surrogates."""
+    if not isinstance(value, str):
+        raise ProtocolError("something else stands where a text is due")
+    return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def _obituary(ended: Ended) -> str:
@@ -348,7 +397,8 @@ def _obituary(ended: Ended) -> str:
         return "the program used up its processor time, and was stopped"
     if ended.signal == signal.SIGKILL:
         return "the program was killed, most likely for lack of memory"
-    return f"the program crashed ({signal.Signals(ended.signal).name})"
+    known = {number.value: number.name for number in signal.Signals}
+    return f"the program crashed ({known.get(ended.signal, f'signal {ended.signal}')})"
 
 
 def _sweep(uid: int) -> None:
@@ -359,6 +409,6 @@ def _sweep(uid: int) -> None:
                 with contextlib.suppress(OSError):
                     if entry.stat(follow_symlinks=False).st_uid == uid:
                         if stat.S_ISDIR(entry.stat(follow_symlinks=False).st_mode):
-                            shutil.rmtree(entry.path, ignore_errors=True)
+                            remove_tree(Path(entry.path))
                         else:
                             os.unlink(entry.path)

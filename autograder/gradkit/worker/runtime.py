@@ -245,7 +245,7 @@ def serve(connection: Connection, path: Path, *, device: str = "cpu") -> None:
             except Raised as raised:
                 reply, payload = Kind.RAISED, encode(raised.args)
             except Unsendable as error:
-                reply, payload = Kind.RAISED, encode(("Unsendable", ("Exception",), str(error), "", 0))
+                reply, payload = Kind.UNSENDABLE, encode(str(error))
             if kind is not Kind.FORGET:
                 connection.send(reply, request, payload, forever)
         finally:

@@ -40,7 +40,7 @@ DENIED: dict[str, tuple[int, int | None]] = {
     "lchown": (94, None), "fchownat": (260, 54), "utime": (132, None), "utimes": (235, None),
     "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6),
     "fsetxattr": (190, 7), "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
-    "inotify_init": (253, None), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27),
+    "flock": (73, 32), "io_setup": (206, 0), "inotify_init": (253, None), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27),
     "fanotify_init": (300, 262), "fanotify_mark": (301, 263), "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265), "mknod": (133, None), "mknodat": (259, 33),
     # memory and messages that outlive the process or escape RLIMIT_AS
@@ -94,6 +94,8 @@ _CLONE_THREAD = 0x00010000
 _CLONE_NEW = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 _TIOCSTI, _TIOCLINUX, _FIOSETOWN, _SIOCSPGRP = 0x5412, 0x541C, 0x8901, 0x8902
 _F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
+# two workers of a submission may read the same file, and a lock on it would be a word between them
+_LOCKS = [5, 6, 7, 36, 37, 38, 1024, 1026]  # F_GETLK, F_SETLK, F_SETLKW, the three of open files, F_SETLEASE, F_NOTIFY
 
 
 def program(machine: str, *, pid: int, memfd: bool = False) -> list[str | Instruction]:
@@ -197,7 +199,7 @@ def _checks(pid: int) -> list[str | Instruction]:
         *_only(["prlimit64", *_SCHEDULING], 0, [0, pid]),
         # typing into a terminal; aiming SIGIO, or any signal in its stead, at another process
         *_never(["ioctl"], 1, [_TIOCSTI, _TIOCLINUX, _FIOSETOWN, _SIOCSPGRP]),
-        *_never(["fcntl"], 1, [_F_SETOWN, _F_SETSIG, _F_SETOWN_EX]),
+        *_never(["fcntl"], 1, [_F_SETOWN, _F_SETSIG, _F_SETOWN_EX, *_LOCKS]),
         # outliving the zygote; a core dump through a piped core_pattern, which RLIMIT_CORE does not stop
         *_never(["prctl"], 0, [PR_SET_PDEATHSIG, PR_SET_DUMPABLE]),
     ]  # fmt: skip

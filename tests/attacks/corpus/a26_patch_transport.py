@@ -2,6 +2,7 @@
 
 NUMBER, NAME, BY = 26, "patch-transport", "C"
 OUTCOMES = ('failed', 'rejected')
+SPARES_OTHER_TASKS = False  # it breaks the process that its own public checks share
 
 import gradkit.protocol
 import gradkit.worker.runtime

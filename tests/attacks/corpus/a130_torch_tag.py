@@ -1,0 +1,24 @@
+"""Names a library that the judge has not loaded."""
+
+NUMBER, NAME, BY = 130, "torch-tag", "J"
+OUTCOMES = ("rejected",)
+
+
+
+def _answer(kind, payload):
+    """Write one frame as the answer to the question that is being asked, and hold the worker's own back."""
+    import os
+    import sys
+
+    from gradkit.protocol import _HEADER, MAGIC, Connection
+
+    frame = sys._getframe()
+    while "request" not in frame.f_locals:
+        frame = frame.f_back
+    os.write(3, _HEADER.pack(MAGIC, kind, frame.f_locals["request"], len(payload)) + payload)
+    send = Connection.send
+    Connection.send = lambda *_: setattr(Connection, "send", send)
+
+
+def centre(x):
+    _answer(16, b"Y" + (7).to_bytes(8, "little") + b"float32")
