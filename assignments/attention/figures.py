@@ -1,12 +1,16 @@
 """Draws what your attention does, from your own code. Run: python figures.py
 
-A figure whose task isn't written yet is skipped. `learned_attention` trains a small model, which takes a few
-seconds.
+A figure whose task isn't written yet is skipped. `learned_attention` trains a small model, which takes
+under a minute.
 """
 
 import math
+import sys
+from pathlib import Path
 
 import torch
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.plots import COLORS, figure, heatmap, main, subplots
 
@@ -47,6 +51,8 @@ def masks(student):
     fig, axes = subplots(1, 4, size=(14, 3.4))
     for ax, (title, weights) in zip(axes, maps.items(), strict=True):
         heatmap(ax, weights, rows=WORDS[-len(weights) :], columns=WORDS, limits=(0.0, 1.0))
+        for text, weight in zip(ax.texts, weights[weights.isfinite()], strict=True):
+            text.set_text(f"{weight:.2f}")  # as many decimals in every cell
         ax.set(title=title, xlabel="key")
     axes[0].set_ylabel("query")
     return fig
@@ -80,7 +86,7 @@ def learned_attention(student):
     axes[0].plot(losses, label="loss")
     axes[0].axhline(math.log(N_VOCAB), color=COLORS["grey"], linestyle="--", label="log V: a guess")
     axes[0].set(title="Training", xlabel="step", ylabel="loss (nats per token)", ylim=(0, None))
-    axes[0].legend(loc="lower left")
+    axes[0].legend(loc="center right")
     maps = first_block_weights(student, params, tokens[0])
     for head, (ax, weights) in enumerate(zip(axes[1:], maps, strict=True)):
         heatmap(ax, weights, label="weight", values=False, limits=(0.0, 1.0))

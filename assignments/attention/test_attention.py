@@ -1,4 +1,4 @@
-"""The checks you can run yourself: `pytest` in this folder, or `pytest -k test_softmax` for one task's.
+"""The checks you can run yourself: `pytest` in this folder, or `pytest --task softmax` for one task's.
 
 They are about a fifth of the points. The graded checks ask for the same on other shapes, dtypes and masks.
 """
@@ -34,12 +34,16 @@ def torch_attention(q, k, v, *, mask=None, causal=False):
 @weight(1)
 @tags("softmax")
 def test_softmax_by_hand(impl):
-    """The logits 0, log 2 and log 3 are weighed 1 : 2 : 3."""
+    """The logits 0, log 2 and log 3 weigh 1 : 2 : 3, and -inf weighs 0, also where there is nothing else."""
     logits = torch.log(tensor([[1.0, 2.0, 3.0], [2.0, 2.0, 4.0]]))
+    not_there = torch.log(tensor([[1.0, 0.0, 3.0], [0.0, 0.0, 0.0]]))  # log 0 is -inf
 
     weights = impl.softmax(logits)
+    weights_not_there = impl.softmax(not_there)
 
     assert_close(weights, tensor([[1 / 6, 2 / 6, 3 / 6], [1 / 4, 1 / 4, 1 / 2]]))
+    by_hand = tensor([[1 / 4, 0.0, 3 / 4], [0.0, 0.0, 0.0]])
+    assert_close(weights_not_there, by_hand, name="weights where entries are -inf")
 
 
 @number("1.p2")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import heapq
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -244,9 +243,9 @@ def train_incremental(
     """Learn the same merges as `train` by changing only what a merge changes.
 
     Think of a corpus too large for memory: all you have at first is the index. A word's tokens come from
-    `read(number)`, and a merge may read only words that hold the pair it merges, each word once in the whole
-    training. Keep the words you have read, as your merges leave them; the rest of the corpus never has to be
-    looked at.
+    `read(number)`, and a merge may read only words that hold the pair at that moment, each word once in the
+    whole training. Keep the words you have read, as your merges leave them; the rest of the corpus never has
+    to be looked at.
 
     Args:
         counts: How often each pair occurs at the start. This table and the next may be changed in place.
@@ -264,10 +263,11 @@ def train_incremental(
     if n_merges < 0:
         raise ValueError(f"n_merges must be 0 or more, got {n_merges}")
     # Until there are merges enough or no pair occurs any more:
-    # 1. Choose the best pair. (Simplest: look at all counts. Fast: a heap of (-count, pair), where an entry
-    #    that turns out too high when it is popped is put back with the count it now has.)
+    # 1. Choose the best pair. (Simplest: look at all counts. Fast: a heap of (-count, pair). A pair whose
+    #    count rises needs a new entry; an entry that turns out too high when it is popped is put back with
+    #    the count that the pair now has, or dropped if that is 0.)
     # 2. For each word that holds it: take away what the old word counted, merge, add what the new one counts.
-    # 3. Note the word's number under every pair it now holds for the first time.
+    # 3. Note the word's number under every pair it now holds.
     # YOUR CODE HERE
     raise NotImplementedError("task incremental is not written yet")
 
@@ -354,7 +354,7 @@ class Tokenizer:
         """Ids to text: decode(encode(text)) is text, for every text.
 
         A model may emit any ids, so the bytes need not be UTF-8. What is not becomes U+FFFD, as
-        `bytes.decode("utf-8", errors="replace")` has it. Special tokens come back as their own text.
+        `bytes.decode("utf-8", errors="replace")` does it. Special tokens come back as their own text.
 
         Raises:
             ValueError: If an id is not in the vocabulary.

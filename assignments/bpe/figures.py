@@ -1,6 +1,12 @@
 """Draws what your tokenizer does, from your own bpe.py: `python figures.py` writes to figures/."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
+
 from coursekit.data import languages
 from coursekit.plots import COLORS, figure, main, name_lines, subplots
 
@@ -9,7 +15,7 @@ SIZES = (256, 272, 288, 320, 352, 384, 448, 512, 576, 640, 768, 896, 1024)
 
 @figure(
     "compression",
-    caption="A merge buys less than those before it. Hindi gains first: its letters begin alike.",
+    caption="Each merge buys less than those before it; a line is flat where other scripts are merged.",
 )
 def compression(student):
     """UTF-8 bytes per token against the size of the vocabulary, on the text that the merges were learned

@@ -47,18 +47,19 @@ def test_of_equally_frequent_pairs_the_smallest_is_best(impl):
 @weight(2)
 @tags("merge")
 @pytest.mark.parametrize(
-    ("tokens", "merged"),
+    ("tokens", "pair", "merged"),
     [
-        ((b"a", b"b", b"c", b"a", b"b"), (b"ab", b"c", b"ab")),
-        ((b"b", b"a"), (b"b", b"a")),
-        ((b"a", b"a", b"b"), (b"a", b"ab")),
-        ((b"a",), (b"a",)),
+        ((b"a", b"b", b"c", b"a", b"b"), (b"a", b"b"), (b"ab", b"c", b"ab")),
+        ((b"b", b"a"), (b"a", b"b"), (b"b", b"a")),
+        ((b"a", b"a", b"b"), (b"a", b"b"), (b"a", b"ab")),
+        ((b"a",), (b"a", b"b"), (b"a",)),
+        ((b"a", b"ba", b"ab", b"a"), (b"ab", b"a"), (b"a", b"ba", b"aba")),
     ],
-    ids=["twice", "absent", "second", "single"],
+    ids=["twice", "absent", "second", "single", "cut_elsewhere"],
 )
-def test_a_pair_is_merged_wherever_it_occurs(impl, tokens, merged):
+def test_a_pair_is_merged_wherever_it_occurs(impl, tokens, pair, merged):
     """Every occurrence of the pair becomes one token, and everything else stays."""
-    assert_close(impl.merge_pair(tokens, (b"a", b"b")), merged)
+    assert_close(impl.merge_pair(tokens, pair), merged)
 
 
 @number("3.p1")
@@ -105,13 +106,18 @@ def test_the_index_leads_to_the_same_merges(impl):
 @weight(2)
 @tags("encode")
 @pytest.mark.parametrize(
-    ("text", "tokens"),
-    [(b"lowest", [b"low", b"est"]), (b"newer", [b"n", b"ew", b"e", b"r"]), (b"", [])],
-    ids=["unseen", "partly", "empty"],
+    ("text", "merges", "tokens"),
+    [
+        (b"lowest", CORPUS_MERGES, [b"low", b"est"]),
+        (b"newer", CORPUS_MERGES, [b"n", b"ew", b"e", b"r"]),
+        (b"", CORPUS_MERGES, []),
+        (b"abc", [(b"b", b"c"), (b"a", b"b")], [b"a", b"bc"]),
+    ],
+    ids=["unseen", "partly", "empty", "not_leftmost"],
 )
-def test_merges_are_replayed_in_the_order_of_their_ranks(impl, text, tokens):
+def test_merges_are_replayed_in_the_order_of_their_ranks(impl, text, merges, tokens):
     """A word is encoded by the merge of lowest rank first, wherever in the word it stands."""
-    ranks = {pair: rank for rank, pair in enumerate(CORPUS_MERGES)}
+    ranks = {pair: rank for rank, pair in enumerate(merges)}
 
     assert_close(impl.encode_word(text, ranks), tokens)
 

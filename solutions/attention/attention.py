@@ -3,6 +3,7 @@
 Every tensor keeps its features last and its tokens next to last, (..., T, d), where "..." stands
 for any number of batch dimensions, none included. Weights multiply from the right, `x @ w`.
 A mask is boolean and True means "may be seen". Results keep the dtype and device of the inputs.
+Inputs are float32 or float64; the attention of tasks 3 and 9 also takes half precision.
 
 There is no dropout and no training loop here, and nothing is random except `init_transformer`.
 """
@@ -25,7 +26,7 @@ def softmax(x, *, dim=-1):
 
     Args:
         x: Logits of any shape, float32 or float64. Entries may be -inf, but not +inf or NaN.
-        dim: The dimension that adds up to 1.
+        dim: The dimension that adds up to 1; at least 1 entry long.
 
     Returns:
         Weights with the shape of `x`. Finite for every finite `x`, however large, and so are
@@ -119,16 +120,18 @@ def scaled_dot_product_attention(q, k, v, *, mask=None, causal=False, bias=None)
 
     The softmax runs over the keys a query may see. A query that may see none gets zeros.
     Inputs in half precision (bfloat16, float16) are computed in float32, scores, softmax and
-    average alike, and only the result is cast back.
+    average alike, and only the result is rounded.
 
     Args:
-        q: Queries, shape (..., T_q, d_k).
-        k: Keys, shape (..., T_k, d_k), with the leading dimensions of `q`.
+        q: Queries, shape (..., T_q, d_k). A leading dimension may be 0.
+        k: Keys, shape (..., T_k, d_k) with T_k >= 1, and with the leading dimensions of `q`.
         v: Values, shape (..., T_k, d_v), with the leading dimensions of `q`.
         mask: Boolean, broadcastable to (..., T_q, T_k); True where the key may be seen.
-        causal: Also hide the future, as `causal_mask` has it. With `mask`, a key is seen
+        causal: Also hide the future, as `causal_mask` does. With `mask`, a key is seen
             only where both allow it.
-        bias: Added to the scores after the scaling; broadcastable to (..., T_q, T_k).
+        bias: Added to the scores after the scaling; broadcastable to (..., T_q, T_k). The caller
+            brings it on the device of `q` and in the dtype of the scores: float32 for half
+            precision, otherwise that of `q`.
 
     Returns:
         Shape (..., T_q, d_v), with the dtype and device of `q`.
@@ -218,7 +221,8 @@ def multi_head_attention(
         w_v: Shape (d_context, d_model).
         w_o: Shape (d_model, d_model).
         n_heads: Number of heads; divides d_model.
-        context: Where keys and values come from, shape (..., T_k, d_context). Default: `x`.
+        context: Where keys and values come from, shape (..., T_k, d_context) with T_k >= 1, and
+            with the leading dimensions of `x`. Default: `x`.
         key_mask: Boolean, shape (..., T_k), False at padding: no query of any head sees it.
         causal: Hide the future from every head.
         attend: The attention of one head, called once for all heads together as
@@ -313,8 +317,8 @@ def transformer_block(x, attention_layer, mlp_layer, norm_1, norm_2, *, pre_norm
 
     Each of the two layers is wrapped in a residual connection and a norm:
 
-        post-norm (2017, the notes)      x = norm(x + layer(x))
-        pre-norm (most models since)     x = x + layer(norm(x))
+        post-norm (2017, the course notes)   x = norm(x + layer(x))
+        pre-norm (most models since)         x = x + layer(norm(x))
 
     Args:
         x: Shape (..., T, d_model).
@@ -389,14 +393,14 @@ def next_token_loss(logits, tokens, *, mask=None):
     that is known, and nothing forecasts the first token.
 
     Args:
-        logits: Shape (..., T, V), T >= 2. Finite, however large.
+        logits: Shape (..., T, V), T >= 2, float32 or float64. Finite, however large.
         tokens: Integers in 0 .. V - 1, shape (..., T).
         mask: Boolean, shape (..., T): True at the tokens whose forecast counts, False at padding.
             The mean runs over these tokens, all sequences together. Entry 0 of a sequence never
             matters. Default: every token counts.
 
     Returns:
-        The loss, a scalar (0-d tensor).
+        The loss, a scalar (0-d tensor) with the dtype of `logits`.
 
     Raises:
         ValueError: If T < 2, or no token with a forecast counts.
@@ -468,7 +472,7 @@ def alibi_bias(n_heads, T_q, T_k, *, dtype=torch.float32):
 
     p_i is the position of query i; the last query is aligned with the last key, as in
     `causal_mask`. The formula holds for every i and j. It is positive for keys in the future,
-    which is of no account: they are hidden by the causal mask that ALiBi is used with.
+    which doesn't matter: the causal mask that ALiBi is used with hides them.
 
     Args:
         n_heads: Number of heads; a power of two.
@@ -477,7 +481,7 @@ def alibi_bias(n_heads, T_q, T_k, *, dtype=torch.float32):
         dtype: Floating dtype of the bias.
 
     Returns:
-        Shape (n_heads, T_q, T_k), the `bias` of `scaled_dot_product_attention`.
+        Shape (n_heads, T_q, T_k), on the CPU: the `bias` of `scaled_dot_product_attention`.
 
     Raises:
         ValueError: If n_heads is not a power of two, or T_q > T_k.
@@ -515,7 +519,8 @@ def online_softmax_step(state, scores, values):
 
     Args:
         state: The tuple (largest, total, weighted) before this block.
-        scores: Scores of this block's keys, shape (..., T_q, block); -inf where hidden.
+        scores: Scores of this block's keys, shape (..., T_q, block), block >= 1; -inf where hidden.
+            All of them may be.
         values: Values of this block, shape (..., block, d_v).
 
     Returns:
@@ -543,16 +548,18 @@ def blockwise_attention(q, k, v, *, block_size, mask=None, causal=False, step=No
 
     Keys and values are taken block_size at a time, in order; the last block may be shorter.
     Everything said of `scaled_dot_product_attention` holds: the scale, the alignment of the causal
-    mask, zeros for a query that sees nothing, half precision computed in float32.
+    mask, zeros for a query that sees nothing, half precision computed in float32. Only scores are
+    counted: a boolean mask may be made for all keys at once.
 
     Args:
         q: Queries, shape (..., T_q, d_k).
-        k: Keys, shape (..., T_k, d_k), with the leading dimensions of `q`.
+        k: Keys, shape (..., T_k, d_k) with T_k >= 1, and with the leading dimensions of `q`.
         v: Values, shape (..., T_k, d_v), with the leading dimensions of `q`.
         block_size: Keys per block, at least 1.
         mask: Boolean, broadcastable to (..., T_q, T_k), its last dimension T_k.
         causal: Also hide the future.
-        step: What takes in a block, called once per block as `step(state, scores, values)`.
+        step: What takes in a block, called once per block as `step(state, scores, values)`, also
+            where the whole block is hidden, with scores and values in the dtype of the state.
             Default: `online_softmax_step`.
 
     Returns:
