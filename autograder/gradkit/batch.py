@@ -158,13 +158,18 @@ class Batch:
                 if tried + 1 < TRIES:
                     again.append((submission, tried + 1))
                 else:
-                    self._give_up(judge, submission, folder, str(error), on_row)
+                    reason = f"the judge ended {TRIES} times while grading this submission: {error}"
+                    self._give_up(judge, submission, folder, reason, on_row)
                 return True
+            except GradkitError:  # such as results that can't be written: the same for every other submission
+                raise
+            except Exception as error:  # a fault of the engine's costs this submission its turn, not the class
+                self._give_up(judge, submission, folder, f"{type(error).__name__} in the grader: {error}", on_row)
+                continue
             self._add(graded, submission, on_row)
         return False
 
     def _give_up(self, judge: JudgeClient, submission: Submission, folder: Path, reason: str, on_row: Callable[[Row], None]) -> None:
-        reason = f"the judge ended {TRIES} times while grading this submission: {reason}"
         graded = Graded(submission.name, self.assignment.id, "not_graded", reason=reason, seed=self.record.seed, isolation=judge.isolation)
         results.write(graded, folder)
         self._add(graded, submission, on_row)

@@ -286,6 +286,21 @@ def test_a_killed_judge_costs_nothing(kit, write, reference_source, tmp_path):
     assert {row["score"] for row in rows(out).values()} == {"100"} and len(rows(out)) == 4
 
 
+@pytest.mark.usefixtures("sandboxed")
+def test_a_hostile_submission_does_not_stop_the_class(gradkit, kit, write, reference_source, tmp_path):
+    """Those before and after it are graded, and every submission has its row."""
+    files = [write(f"c{number}.py", reference_source) for number in range(3)]
+    attacks = Path(__file__).parent.parent / "attacks" / "corpus"
+    for number, name in enumerate(("a122_surrogate_message", "a123_endless_line_number", "a125_deep_folders")):
+        files.insert(2 * number + 1, write(f"h{number}.py", f"{reference_source}\n\n{(attacks / f'{name}.py').read_text(encoding='utf-8')}"))
+
+    done = gradkit("grade", "scaling", *files, "--out", tmp_path / "out", "--root", kit)
+
+    table = rows(tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert {name: row["score"] for name, row in table.items()} == {"c0": "100", "c1": "100", "c2": "100", "h0": "60", "h1": "60", "h2": "60"}
+
+
 def judge_of(parent: int) -> int:
     """Pid of the judge process that a grading process started."""
     deadline = time.monotonic() + 10
