@@ -103,17 +103,18 @@ class Batch:
         for submission in self.found.submissions:
             self._queue.put(submission)
         with scratch_folder() as scratch:
-            threads = [threading.Thread(target=self._work, args=(scratch, on_row, number == 0), daemon=True) for number in range(self._workers())]
+            # Waited for by events: in Python 3.11 a thread whose `join` was interrupted passes for ended.
+            ended = [threading.Event() for _ in range(self._workers())]
             try:
-                for thread in threads:
-                    thread.start()
-                for thread in threads:
-                    while thread.is_alive():
-                        thread.join(0.2)  # a plain join would not let an interrupt through
+                for number, event in enumerate(ended):
+                    threading.Thread(target=self._work, args=(scratch, on_row, number == 0, event), daemon=True).start()
+                for event in ended:
+                    while not event.wait(0.2):  # a wait without an end would not let an interrupt through
+                        pass
             except KeyboardInterrupt:
                 self._stop.set()
-                for thread in threads:
-                    thread.join(60)
+                for event in ended:
+                    event.wait(120)  # for the submission that is being graded
                 raise
             finally:
                 self._write_table()
@@ -124,7 +125,7 @@ class Batch:
     def _workers(self) -> int:
         return max(1, min(self.jobs, len(self.found.submissions)))
 
-    def _work(self, scratch: Path, on_row: Callable[[Row], None], first: bool) -> None:
+    def _work(self, scratch: Path, on_row: Callable[[Row], None], first: bool, ended: threading.Event) -> None:
         """One judge after the other, until the queue is empty."""
         again: list[tuple[Submission, int]] = []
         try:
@@ -139,6 +140,8 @@ class Batch:
         except GradkitError as error:  # the judge could not even start, or the results could not be written
             self._fault = self._fault or error
             self._stop.set()
+        finally:
+            ended.set()
 
     def _drain(self, judge: JudgeClient, scratch: Path, on_row: Callable[[Row], None], again: list[tuple[Submission, int]]) -> bool:
         """Grade from the queue; True when the judge died and a new one is needed."""

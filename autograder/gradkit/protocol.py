@@ -39,7 +39,7 @@ class Kind(enum.IntEnum):
     """What a frame says."""
 
     # judge to worker
-    LOAD = 1  # import the submission
+    LOAD = 1  # import the submission; the result refers to its functions and classes by name
     GET = 2  # (target, attribute)
     SET = 3  # (target, attribute, value)
     CALL = 4  # (target, args, kwargs)

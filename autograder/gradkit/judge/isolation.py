@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import platform
 import stat
@@ -137,6 +138,7 @@ class UserSlot:
         self._lock.close()
 
 
+@functools.cache
 def readable_paths() -> tuple[str, ...]:
     """What every worker may read: the interpreter, its packages, coursekit with its data."""
     return (*sandbox.system_readable(), str(Path(coursekit.__file__).parent))

@@ -67,13 +67,18 @@ def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Calla
     has a fresh one: nothing that a submission keeps reaches the next.
     """
     module = Path(unit.module)
-    compile_once(module)
+    with compiled_once(module):
+        run_checks(judge, zygote, unit, module, device, write)
+
+
+def run_checks(judge: Judge, zygote: Zygote, unit: Unit, module: Path, device: str, write: Callable[[object], None]) -> None:
     subject = SubmissionSubject(zygote, module, device=device)
     wanted = [pair for pair in judge.checks.items() if unit.checks is None or pair[0].id in unit.checks]
     checks = sorted(wanted, key=lambda pair: pair[0].hidden)
     last_public = next((check for check, _ in reversed(checks) if not check.hidden), None)
+    hidden = [check for check, _ in checks if check.hidden]
     for check, items in checks:
-        subject.more_checks = check is not checks[-1][0]
+        subject.workers_to_come = len(hidden) if not check.hidden else len(hidden) - 1 - hidden.index(check)
         for item in items:
             subject.begin_case()
             try:
@@ -108,11 +113,17 @@ py_compile.compile(sys.argv[1], invalidation_mode=py_compile.PycInvalidationMode
 """
 
 
-def compile_once(module: Path) -> None:
+@contextlib.contextmanager
+def compiled_once(module: Path) -> Iterator[None]:
     """Leave the submission's bytecode beside it, where Python looks, so that not every worker compiles it again.
 
-    Only compiled, not run, and in a process of its own with limits: a kilobyte of source can compile to gigabytes. Workers
-    can't write there. What can't be compiled fails in the worker, with its message.
+    Only compiled, not run, beside the first checks, and in a process of its own with limits: a kilobyte of source can
+    compile to gigabytes. Workers can't write there. What can't be compiled fails in the worker, with its message.
     """
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        subprocess.run([sys.executable, "-I", "-S", "-c", _COMPILE, str(module)], capture_output=True, timeout=10)
+    command = [sys.executable, "-I", "-S", "-c", _COMPILE, str(module)]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 
 import msgspec
@@ -19,13 +20,14 @@ from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTime
 from gradkit.files import remove_tree
 from gradkit.judge import isolation as isolation_module
 from gradkit.judge.isolation import Isolation, UserSlot
-from gradkit.judge.subjects import Ask
+from gradkit.judge.subjects import MODULE, Ask
 from gradkit.manifest import Manifest
-from gradkit.protocol import Connection, Deadline, Kind, decode, encode
+from gradkit.protocol import Connection, Deadline, Kind, Ref, decode, encode
 from gradkit.worker import sandbox
 from gradkit.worker.runtime import Raised
 from gradkit.worker.zygote import Ended, EndRequest, SpawnRequest
 
+READY = 2  # workers made ready while another is at work
 START_TIMEOUT_S = 120.0  # for the zygote's imports on a slow disk
 ENTER_TIMEOUT_S = 30.0  # for a fork to enter its sandbox on a loaded machine
 GRACE_S = 0.25  # for a worker that hung up to finish exiting
@@ -45,8 +47,8 @@ class Zygote:
         self.manifest = manifest
         self.isolation = isolation
         self.scratch = scratch
-        # Two workers are there at a time, the one at work and the next one, each with a user of its own.
-        self._slots = [UserSlot(), UserSlot()] if isolation.level == "separate-user" else []
+        # Each worker has a user of its own: the one at work, those made ready, and one that is dying.
+        self._slots = [UserSlot() for _ in range(READY + 2)] if isolation.level == "separate-user" else []
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
         self._process = subprocess.Popen(
@@ -85,7 +87,7 @@ class Zygote:
         """Ask for a worker for the submission `module`, without waiting for it."""
         self.wait_ready()
         number, self._count = self._count, self._count + 1
-        uid = self._slots[number % 2].uid if self._slots else None
+        uid = self._slots[number % len(self._slots)].uid if self._slots else None
         work_dir = Path(tempfile.mkdtemp(prefix="work-", dir=self.scratch))
         if uid is not None:
             os.chown(work_dir, uid, uid)
@@ -158,7 +160,8 @@ class Worker:
         self.number, self.connection, self.work_dir, self.uid = number, connection, work_dir, uid
         self._output, self._told = output, 0
         self.requests = 0
-        self.loaded = False
+        self.functions: dict[str, Ref] | None = None  # what the module defines, once it is imported
+        self.pinned: frozenset[int] = frozenset()
         self.import_error: Raised | None = None
 
     def printed(self) -> str:
@@ -174,7 +177,7 @@ class Worker:
 class SubmissionSubject:
     """A submission, answering from workers. All cases of one check share a worker, unless one of them ends it.
 
-    While one worker is at work the next one is forked, enters its sandbox and imports the submission.
+    While one worker is at work the next ones are forked, enter their sandboxes and import the submission.
 
     Args:
         zygote: Forks the workers.
@@ -187,14 +190,14 @@ class SubmissionSubject:
         self._module = module
         self._device = device
         self._worker: Worker | None = None
-        self._next: Worker | None = None
-        self._killed: Worker | None = None  # asked to end, not yet known to be gone
+        self._ready: deque[Worker] = deque()
+        self._killed: deque[Worker] = deque()  # asked to end, not yet known to be gone; the latest last
         self._last_worker: Worker | None = None
         self._total = Deadline(zygote.manifest.timeout_s * TOTAL_LIMITS)
         self._deadline = self._total
         self._files = {path.name for path in module.parent.iterdir() if path.is_file()}
         self._frames = self._received = 0
-        self.more_checks = True
+        self.workers_to_come = 0  # that the checks after this one will need
         self.cpu_s = 0.0
         self.peak_mib = 0.0
         self.flags: set[str] = set()
@@ -211,8 +214,15 @@ class SubmissionSubject:
         if self._worker is None:
             self._take_worker()
         try:
-            if not self._worker.loaded:
+            if self._worker.functions is None:
                 self._load(ask)
+            functions = self._worker.functions
+            if kind is Kind.GET and value[0] == MODULE and value[1] in functions:
+                return functions[value[1]]
+            if kind is Kind.FORGET:  # those stay for as long as the worker
+                value = [id for id in value if id not in self._worker.pinned]
+                if not value:
+                    return None
             return self._exchange(kind, value, ask)
         except WorkerError as error:
             if self._worker is None:  # ended already, by a request made from one of its callbacks
@@ -224,15 +234,16 @@ class SubmissionSubject:
     def end_check(self) -> None:
         """Let the check's worker go; the next check gets another."""
         if self._worker is not None:
-            self._bury()
             self._zygote.kill(self._worker)
-            self._killed, self._worker = self._worker, None
+            self._killed.append(self._worker)
+            self._worker = None
 
     def close(self) -> None:
         """End every worker of this submission, and leave nothing of it behind."""
         self.end_check()
-        self._worker, self._next = self._next, None
-        self.end_check()
+        while self._ready:
+            self._worker = self._ready.popleft()
+            self.end_check()
         self._bury()
 
     def printed(self) -> str:
@@ -240,9 +251,8 @@ class SubmissionSubject:
         return self._last_worker.printed() if self._last_worker is not None else ""
 
     def _take_worker(self) -> None:
-        """Use the worker that is ready, and have the next one made meanwhile."""
-        worker = self._next or self._fork()
-        self._next = None
+        """Use a worker that is ready, and have the next ones made meanwhile."""
+        worker = self._ready.popleft() if self._ready else self._fork()
         self._worker = self._last_worker = worker
         try:
             kind, _, _ = worker.connection.receive(Deadline(ENTER_TIMEOUT_S))
@@ -252,11 +262,11 @@ class SubmissionSubject:
             raise ZygoteError(f"a worker could not enter its sandbox: {said or 'it said nothing'}") from None
         if kind != Kind.ENTERED:
             raise ZygoteError("a worker spoke before it entered its sandbox")
-        if self.more_checks:
-            self._next = self._fork()
+        while len(self._ready) < min(READY, self.workers_to_come):
+            self._ready.append(self._fork())
 
     def _fork(self) -> Worker:
-        self._bury()  # its user is the next worker's
+        self._bury(but=1)  # the user of the one before is the next worker's
         worker = self._zygote.fork(self._module, self._device)
         worker.requests = 1
         with contextlib.suppress(WorkerError):  # told when the worker is used
@@ -264,21 +274,24 @@ class SubmissionSubject:
         return worker
 
     def _end_now(self, grace_s: float = 0.0) -> Ended:
-        self._bury()
         self._zygote.kill(self._worker, grace_s)
-        self._killed, self._worker = self._worker, None
+        self._killed.append(self._worker)
+        self._worker = None
         return self._bury()
 
-    def _bury(self) -> Ended | None:
-        """Wait for the worker that was asked to end, and account for it."""
-        if self._killed is None:
-            return None
-        ended = self._zygote.buried(self._killed)
-        self._killed = None
-        self.cpu_s += ended.cpu_s
-        self.peak_mib = max(self.peak_mib, ended.peak_mib)
-        if ended.leftovers:
-            self.flags.add("left processes behind")
+    def _bury(self, but: int = 0) -> Ended:
+        """Wait for the workers that were asked to end, but for the latest ones, and account for them.
+
+        Returns:
+            How the last of them ended.
+        """
+        ended = Ended()
+        while len(self._killed) > but:
+            ended = self._zygote.buried(self._killed.popleft())
+            self.cpu_s += ended.cpu_s
+            self.peak_mib = max(self.peak_mib, ended.peak_mib)
+            if ended.leftovers:
+                self.flags.add("left processes behind")
         return ended
 
     def _watch_disk(self) -> None:
@@ -298,13 +311,16 @@ class SubmissionSubject:
         """Wait for the import, which was asked for when the worker was forked."""
         try:
             if self._worker.import_error is None:
-                self._answer(1, ask)
+                functions = self._answer(1, ask)
         except Raised as raised:
             raised.at_import = True
             self._worker.import_error = raised  # for the check's other cases
         if self._worker.import_error is not None:
             raise self._worker.import_error
-        self._worker.loaded = True
+        if not isinstance(functions, dict) or not all(type(name) is str and type(ref) is Ref for name, ref in functions.items()):
+            raise ProtocolError("something that is not an answer was written to the grader's channel")
+        self._worker.functions = functions
+        self._worker.pinned = frozenset(ref.id for ref in functions.values())
 
     def _exchange(self, kind: Kind, value: object, ask: Ask) -> object:
         self._worker.requests += 1

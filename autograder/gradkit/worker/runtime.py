@@ -100,7 +100,7 @@ class Runtime:
         try:
             if kind is Kind.LOAD:
                 self.load()
-                return None
+                return {name: self.lower(value) for name, value in vars(self._module).items() if callable(value) and not name.startswith("_")}
             if kind is Kind.GET:
                 target, name = value
                 return self.lower(getattr(self._objects[target.id], name))
@@ -136,7 +136,7 @@ class Runtime:
         return map_leaves(value, self._resolve)
 
     def _refer(self, leaf: object) -> object:
-        if _is_plain_leaf(leaf):
+        if type(leaf) in _SIMPLE or _is_plain_leaf(leaf):
             return leaf
         id, self._next_id = self._next_id, self._next_id + 1
         self._objects[id] = leaf
@@ -160,6 +160,7 @@ class Runtime:
 
 
 _PLAIN = (bool, int, float, str, bytes)
+_SIMPLE = frozenset({type(None), *_PLAIN, Ref, CallbackRef})
 
 
 def _is_plain_leaf(value: object) -> bool:
@@ -174,6 +175,8 @@ def _is_plain_leaf(value: object) -> bool:
 
 def map_leaves(value: object, leaf: Callable[[object], object], depth: int = 0) -> object:
     """Apply `leaf` to everything that is not a container. Containers become the plain ones that are sent."""
+    if type(value) in _SIMPLE:  # most of what there is
+        return leaf(value)
     if depth > 60:
         raise Unsendable("containers are nested too deep")
     if isinstance(value, list):
