@@ -45,7 +45,9 @@ def small_kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "solutions").mkdir(mode=0o700)
     new_assignment(root, "scaling")
     manifest = root / "assignments" / "scaling" / "assignment.toml"
-    manifest.write_text(manifest.read_text(encoding="utf-8").replace("\n\n[[", "\ntimeout_s = 3\n\n[[", 1), encoding="utf-8")
+    manifest.write_text(
+        manifest.read_text(encoding="utf-8").replace("\n\n[[", "\ntimeout_s = 3\n\n[[", 1), encoding="utf-8"
+    )
     return root
 
 
@@ -73,7 +75,9 @@ def grade_source(sandboxed: None, small_kit: Path) -> Iterator[Callable[[str], G
             module = folder / "scaling.py"
             module.write_text(source, encoding="utf-8")
             module.chmod(0o644)
-            collected = Grade(Graded("student01", "scaling", "graded", isolation=judge.isolation), judge.checks)
+            collected = Grade(
+                Graded("student01", "scaling", "graded", isolation=judge.isolation), judge.checks
+            )
             return collected.finish(judge.grade(module, seed, collected.add))
 
         yield grade
@@ -86,6 +90,8 @@ def gradkit() -> Callable[..., subprocess.CompletedProcess]:
     def run(*arguments: object, cwd: Path = ROOT, **options: object) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "gradkit", *map(str, arguments)]
         environment = {**os.environ, "COLUMNS": "100", "PYTHONUTF8": "1"}
-        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, **options)
+        return subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, **options
+        )
 
     return run

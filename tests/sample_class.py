@@ -24,7 +24,7 @@ MISTAKES = 6  # students with one misconception each, spread over the tasks
 
 LOOP = "\n\ndef {name}(*args, **kwargs):\n    while True:\n        pass\n"
 CRASH = "\n\ndef {name}(*args, **kwargs):\n    import ctypes\n    ctypes.string_at(0)\n"
-FORGE = '''
+FORGE = """
 import builtins, json, os, sys
 for place in ("/autograder/results/results.json", "results.json", "../results.json"):
     try:
@@ -38,7 +38,7 @@ for fd in range(3, 64):
     except OSError:
         pass
 os._exit(0)
-'''
+"""
 
 
 def students(assignment: Assignment) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -62,11 +62,19 @@ def students(assignment: Assignment) -> Iterator[tuple[str, dict[str, bytes]]]:
     chosen = list(spread(assignment, tasks))
     for name, text in chosen:
         yield f"mistake {name}", only(f"{reference}\n\n{text}")
-    first, second = chosen[0], next(entry for entry in chosen if not set(replaced_names(entry[1])) & set(replaced_names(chosen[0][1])))
+    first, second = (
+        chosen[0],
+        next(
+            entry for entry in chosen if not set(replaced_names(entry[1])) & set(replaced_names(chosen[0][1]))
+        ),
+    )
     yield f"mistakes {first[0]} and {second[0]}", only(f"{reference}\n\n{first[1]}\n\n{second[1]}")
     yield "untouched stub", only(build_stub(assignment))
     yield "a notebook", {module.replace(".py", ".ipynb"): notebook(reference)}
-    yield "in a folder, packed on a Mac", {f"hw/{module}": reference.encode(), "hw/.DS_Store": b"\0", f"__MACOSX/hw/._{module}": b"\0"}
+    yield (
+        "in a folder, packed on a Mac",
+        {f"hw/{module}": reference.encode(), "hw/.DS_Store": b"\0", f"__MACOSX/hw/._{module}": b"\0"},
+    )
     yield "an endless loop", only(reference + LOOP.format(name=last))
     yield "a crash", only(reference + CRASH.format(name=last))
     yield "forged results", only(FORGE + build_stub(assignment))
@@ -92,13 +100,24 @@ def spread(assignment: Assignment, tasks: list[str]) -> Iterator[tuple[str, str]
 def notebook(source: str) -> bytes:
     """The module as a notebook, with what students leave in one: a magic, a plot, a print, an output."""
     parts = [part for part in source.split("\n\n\n") if part.strip()]
-    cells = [["%matplotlib inline\n", "!pip list\n"], *([line + "\n" for line in part.split("\n")] for part in parts), ["print('it works')\n"]]
+    cells = [
+        ["%matplotlib inline\n", "!pip list\n"],
+        *([line + "\n" for line in part.split("\n")] for part in parts),
+        ["print('it works')\n"],
+    ]
     content = {
         "nbformat": 4,
         "nbformat_minor": 5,
         "metadata": {},
         "cells": [
-            {"cell_type": "code", "id": f"cell{number}", "metadata": {}, "execution_count": number, "outputs": [], "source": lines}
+            {
+                "cell_type": "code",
+                "id": f"cell{number}",
+                "metadata": {},
+                "execution_count": number,
+                "outputs": [],
+                "source": lines,
+            }
             for number, lines in enumerate(cells)
         ],
     }
@@ -120,8 +139,19 @@ def export(assignment: Assignment) -> tuple[bytes, list[str]]:
     for number, (kind, handed_in) in enumerate(students(assignment), start=1):
         id = f"submission_{1000 + number}"
         student = f"student{number:02d}"
-        metadata += [f"{id}:", "  :submitters:", f"  - :name: {student}", f"    :sid: '{number:06d}'", f"    :email: {student}@example.edu"]
-        metadata += ["  :created_at: 2026-01-15 23:50:00.000000000 Z", "  :score: 0.0", "  :status: processed", "  :history: []"]
+        metadata += [
+            f"{id}:",
+            "  :submitters:",
+            f"  - :name: {student}",
+            f"    :sid: '{number:06d}'",
+            f"    :email: {student}@example.edu",
+        ]
+        metadata += [
+            "  :created_at: 2026-01-15 23:50:00.000000000 Z",
+            "  :score: 0.0",
+            "  :status: processed",
+            "  :history: []",
+        ]
         contents.append(f"{id}  {student}  {kind}")
         for name, data in handed_in.items():
             files[f"assignment_export/{id}/{name}"] = data

@@ -61,7 +61,11 @@ class BatchResult:
 
     @property
     def all_graded(self) -> bool:
-        return not self.stopped and len(self.rows) == self.expected and all(row.status == "graded" for row in self.rows)
+        return (
+            not self.stopped
+            and len(self.rows) == self.expected
+            and all(row.status == "graded" for row in self.rows)
+        )
 
 
 class Batch:
@@ -81,7 +85,18 @@ class Batch:
         InputError: When nothing is to be graded, or `out` can't be written or holds another run.
     """
 
-    def __init__(self, root: Path, assignment: Assignment, paths: Sequence[Path], out: Path, *, jobs: int = 1, device: str = "cpu", seed: int | None = None, resume: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        assignment: Assignment,
+        paths: Sequence[Path],
+        out: Path,
+        *,
+        jobs: int = 1,
+        device: str = "cpu",
+        seed: int | None = None,
+        resume: bool = False,
+    ) -> None:
         self.root, self.assignment, self.out, self.jobs, self.device = root, assignment, out, jobs, device
         self.found: Discovery = discover(paths, assignment.manifest)
         if not self.found.submissions and not self.found.refused:
@@ -107,7 +122,9 @@ class Batch:
             ended = [threading.Event() for _ in range(self._workers())]
             try:
                 for number, event in enumerate(ended):
-                    threading.Thread(target=self._work, args=(scratch, on_row, number == 0, event), daemon=True).start()
+                    threading.Thread(
+                        target=self._work, args=(scratch, on_row, number == 0, event), daemon=True
+                    ).start()
                 for event in ended:
                     while not event.wait(0.2):  # a wait without an end would not let an interrupt through
                         pass
@@ -120,12 +137,20 @@ class Batch:
                 self._write_table()
         if self._fault is not None:
             raise self._fault
-        return BatchResult(tuple(self._rows.values()), self._isolation, self.record.seed, len(self.found.submissions) + len(self.found.refused), self._stop.is_set())
+        return BatchResult(
+            tuple(self._rows.values()),
+            self._isolation,
+            self.record.seed,
+            len(self.found.submissions) + len(self.found.refused),
+            self._stop.is_set(),
+        )
 
     def _workers(self) -> int:
         return max(1, min(self.jobs, len(self.found.submissions)))
 
-    def _work(self, scratch: Path, on_row: Callable[[Row], None], first: bool, ended: threading.Event) -> None:
+    def _work(
+        self, scratch: Path, on_row: Callable[[Row], None], first: bool, ended: threading.Event
+    ) -> None:
         """One judge after the other, until the queue is empty."""
         again: list[tuple[Submission, int]] = []
         try:
@@ -143,7 +168,13 @@ class Batch:
         finally:
             ended.set()
 
-    def _drain(self, judge: JudgeClient, scratch: Path, on_row: Callable[[Row], None], again: list[tuple[Submission, int]]) -> bool:
+    def _drain(
+        self,
+        judge: JudgeClient,
+        scratch: Path,
+        on_row: Callable[[Row], None],
+        again: list[tuple[Submission, int]],
+    ) -> bool:
         """Grade from the queue; True when the judge died and a new one is needed."""
         while not self._stop.is_set():
             try:
@@ -156,7 +187,9 @@ class Batch:
                 self._add(kept, submission, on_row, kept_from_before=True)
                 continue
             try:
-                graded = grade_submission(judge, submission, self.assignment, folder, scratch, self.record.seed)
+                graded = grade_submission(
+                    judge, submission, self.assignment, folder, scratch, self.record.seed
+                )
             except JudgeDied as error:
                 if tried + 1 < TRIES:
                     again.append((submission, tried + 1))
@@ -166,21 +199,41 @@ class Batch:
                 return True
             except GradkitError:  # such as results that can't be written: the same for every other submission
                 raise
-            except Exception as error:  # a fault of the engine's costs this submission its turn, not the class
-                self._give_up(judge, submission, folder, f"{type(error).__name__} in the grader: {error}", on_row)
+            except (
+                Exception
+            ) as error:  # a fault of the engine's costs this submission its turn, not the class
+                self._give_up(
+                    judge, submission, folder, f"{type(error).__name__} in the grader: {error}", on_row
+                )
                 continue
             self._add(graded, submission, on_row)
         return False
 
-    def _give_up(self, judge: JudgeClient, submission: Submission, folder: Path, reason: str, on_row: Callable[[Row], None]) -> None:
-        graded = Graded(submission.name, self.assignment.id, "not_graded", reason=reason, seed=self.record.seed, isolation=judge.isolation)
+    def _give_up(
+        self,
+        judge: JudgeClient,
+        submission: Submission,
+        folder: Path,
+        reason: str,
+        on_row: Callable[[Row], None],
+    ) -> None:
+        graded = Graded(
+            submission.name,
+            self.assignment.id,
+            "not_graded",
+            reason=reason,
+            seed=self.record.seed,
+            isolation=judge.isolation,
+        )
         results.write(graded, folder)
         self._add(graded, submission, on_row)
 
     def _refuse(self, judge: JudgeClient, on_row: Callable[[Row], None]) -> None:
         """Rows and results for what discovery could not take for a submission."""
         for entry in self.found.refused:
-            start = Graded(entry.name, self.assignment.id, "refused", seed=self.record.seed, isolation=judge.isolation)
+            start = Graded(
+                entry.name, self.assignment.id, "refused", seed=self.record.seed, isolation=judge.isolation
+            )
             graded = refused(start, judge.checks, entry.reason)
             results.write(graded, self._folder(entry.name))
             self._add(graded, entry, on_row)
@@ -199,7 +252,14 @@ class Batch:
             remove_tree(place)
         return earlier if same else None
 
-    def _add(self, graded: Graded, entry: Submission | Refused, on_row: Callable[[Row], None], *, kept_from_before: bool = False) -> None:
+    def _add(
+        self,
+        graded: Graded,
+        entry: Submission | Refused,
+        on_row: Callable[[Row], None],
+        *,
+        kept_from_before: bool = False,
+    ) -> None:
         row = make_row(graded, self.assignment, entry, kept=kept_from_before)
         with self._lock:
             self._rows[row.submission] = row
@@ -215,26 +275,36 @@ class Batch:
 
     def _open_out(self, seed: int | None, resume: bool) -> RunRecord:
         """Make or reopen the output folder. A run is resumed with its own seed, and only on unchanged checks."""
-        record = RunRecord(self.assignment.id, checks_digest(self.assignment), secrets.randbits(63) if seed is None else seed)
+        record = RunRecord(
+            self.assignment.id, checks_digest(self.assignment), secrets.randbits(63) if seed is None else seed
+        )
         path = self.out / "run.json"
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             earlier = msgspec.json.decode(path.read_bytes(), type=RunRecord) if path.exists() else None
         except OSError as error:
-            raise InputError(f"{self.out}: can't be used for results: {error.strerror}; choose another --out") from None
+            raise InputError(
+                f"{self.out}: can't be used for results: {error.strerror}; choose another --out"
+            ) from None
         except msgspec.MsgspecError:
             raise InputError(f"{path}: not a run's record; choose another --out") from None
         if earlier is None:
             results.write_whole(path, msgspec.json.encode(record))
             return record
         if not resume:
-            raise InputError(f"{self.out} holds an earlier run of {earlier.assignment}: add --resume to go on with it, or choose another --out")
+            raise InputError(
+                f"{self.out} holds an earlier run of {earlier.assignment}: add --resume to go on with it, or choose another --out"
+            )
         if (earlier.assignment, earlier.checks) != (record.assignment, record.checks):
-            raise InputError(f"{self.out} holds a run of {earlier.assignment} with other checks, which can't be gone on with; choose another --out")
+            raise InputError(
+                f"{self.out} holds a run of {earlier.assignment} with other checks, which can't be gone on with; choose another --out"
+            )
         return earlier
 
     def _write_table(self) -> None:
-        results.write_whole(self.out / "grades.csv", table(list(self._rows.values()), self.assignment).encode("utf-8"))
+        results.write_whole(
+            self.out / "grades.csv", table(list(self._rows.values()), self.assignment).encode("utf-8")
+        )
 
 
 def checks_digest(assignment: Assignment) -> str:
@@ -247,7 +317,9 @@ def checks_digest(assignment: Assignment) -> str:
     return total.hexdigest()
 
 
-def make_row(graded: Graded, assignment: Assignment, entry: Submission | Refused | None = None, *, kept: bool = False) -> Row:
+def make_row(
+    graded: Graded, assignment: Assignment, entry: Submission | Refused | None = None, *, kept: bool = False
+) -> Row:
     """The line of the table for a grade."""
     tasks = {task.id: 0.0 for task in assignment.manifest.tasks}
     for result in graded.results:
@@ -260,9 +332,17 @@ def make_row(graded: Graded, assignment: Assignment, entry: Submission | Refused
         max_score=round(graded.max_score, 6) if graded.results else float(assignment.manifest.points),
         tasks=tuple((task, round(score, 6)) for task, score in tasks.items()),
         reason=graded.reason,
-        submitters=", ".join(submitter.email or submitter.name for submitter in entry.submitters) if entry else "",
-        mistakes=tuple(sorted({case.mistake for result in graded.results for case in result.cases if case.mistake})),
-        outcomes=tuple(sorted({result.outcome.value for result in graded.results if result.cases} - {Outcome.PASSED.value})),
+        submitters=", ".join(submitter.email or submitter.name for submitter in entry.submitters)
+        if entry
+        else "",
+        mistakes=tuple(
+            sorted({case.mistake for result in graded.results for case in result.cases if case.mistake})
+        ),
+        outcomes=tuple(
+            sorted(
+                {result.outcome.value for result in graded.results if result.cases} - {Outcome.PASSED.value}
+            )
+        ),
         elapsed_s=graded.elapsed_s,
         kept=kept,
     )
@@ -273,13 +353,33 @@ def table(rows: Sequence[Row], assignment: Assignment) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     tasks = [task.id for task in assignment.manifest.tasks]
-    writer.writerow(["submission", "assignment", "status", "score", "max_score", *tasks, "mistakes", "reason", "submitters"])
+    writer.writerow(
+        [
+            "submission",
+            "assignment",
+            "status",
+            "score",
+            "max_score",
+            *tasks,
+            "mistakes",
+            "reason",
+            "submitters",
+        ]
+    )
     for row in sorted(rows, key=lambda row: row.submission):
         known = row.status != "not_graded"
         scores = dict(row.tasks)
-        cells = [row.submission, row.assignment, row.status, f"{row.score:g}" if known else "", f"{row.max_score:g}"]
+        cells = [
+            row.submission,
+            row.assignment,
+            row.status,
+            f"{row.score:g}" if known else "",
+            f"{row.max_score:g}",
+        ]
         cells += [f"{scores.get(task, 0):g}" if known else "" for task in tasks]
-        writer.writerow([_cell(cell) for cell in [*cells, " ".join(row.mistakes), row.reason, row.submitters]])
+        writer.writerow(
+            [_cell(cell) for cell in [*cells, " ".join(row.mistakes), row.reason, row.submitters]]
+        )
     return out.getvalue()
 
 

@@ -67,7 +67,10 @@ def student_bundle(assignments: Sequence[Assignment], out: Path) -> list[str]:
         for assignment in assignments:
             _copy_assignment(assignment, folder)
         shutil.copytree(Path(coursekit.__file__).parent, folder / "coursekit", ignore=_LEFT_OUT)
-        start = _START.format(folders=", ".join(entry.id for entry in assignments), modules=", ".join(entry.manifest.module for entry in assignments))
+        start = _START.format(
+            folders=", ".join(entry.id for entry in assignments),
+            modules=", ".join(entry.manifest.module for entry in assignments),
+        )
         for name, text in (
             ("conftest.py", _CONFTEST),
             ("pytest.ini", _PYTEST_INI),

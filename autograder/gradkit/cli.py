@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -24,14 +31,24 @@ from gradkit.manifest import Assignment, find_root, load_all, load_assignment
 if TYPE_CHECKING:
     from gradkit.batch import Row
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Grade submissions in a process that never runs them.", pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Grade submissions in a process that never runs them.",
+    pretty_exceptions_enable=False,
+)
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Assignments; all of them when none is named.")]
-Root = Annotated[Path | None, typer.Option("--root", help="The kit's folder; by default the nearest one above the current folder.")]
+Ids = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID]...", help="Assignments; all of them when none is named.")
+]
+Root = Annotated[
+    Path | None,
+    typer.Option("--root", help="The kit's folder; by default the nearest one above the current folder."),
+]
 
 
 def main() -> None:
@@ -64,12 +81,26 @@ def list_(root: Root = None) -> None:
     """Assignments, their points and devices."""
     _, assignments = _chosen(root, None)
     table = Table(box=None, pad_edge=False)
-    for heading, side in (("id", "left"), ("title", "left"), ("tasks", "right"), ("points", "right"), ("minutes", "right"), ("devices", "left")):
+    for heading, side in (
+        ("id", "left"),
+        ("title", "left"),
+        ("tasks", "right"),
+        ("points", "right"),
+        ("minutes", "right"),
+        ("devices", "left"),
+    ):
         table.add_column(heading, justify=side, no_wrap=True)
     for assignment in assignments:
         manifest = assignment.manifest
         minutes = sum(task.minutes for task in manifest.tasks)
-        table.add_row(manifest.id, manifest.title, str(len(manifest.tasks)), str(manifest.points), str(minutes), " ".join(manifest.devices))
+        table.add_row(
+            manifest.id,
+            manifest.title,
+            str(len(manifest.tasks)),
+            str(manifest.points),
+            str(minutes),
+            " ".join(manifest.devices),
+        )
     out.print(table)
 
 
@@ -77,7 +108,9 @@ def list_(root: Root = None) -> None:
 def build(
     ids: Ids = None,
     root: Root = None,
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; fail when a generated file is stale.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; fail when a generated file is stale.")
+    ] = False,
 ) -> None:
     """Cut the stubs from the references."""
     from gradkit.stubs import build_stub, write_if_changed
@@ -89,9 +122,13 @@ def build(
         if check:
             fresh = assignment.stub.is_file() and assignment.stub.read_text(encoding="utf-8") == text
             stale = stale or not fresh
-            out.print(f"{assignment.stub}: {'fresh' if fresh else f'stale; run gradkit build {assignment.id}'}")
+            out.print(
+                f"{assignment.stub}: {'fresh' if fresh else f'stale; run gradkit build {assignment.id}'}"
+            )
         else:
-            out.print(f"{assignment.stub}: {'written' if write_if_changed(assignment.stub, text) else 'unchanged'}")
+            out.print(
+                f"{assignment.stub}: {'written' if write_if_changed(assignment.stub, text) else 'unchanged'}"
+            )
     if stale:
         raise typer.Exit(1)
 
@@ -100,9 +137,15 @@ def build(
 def verify(
     ids: Ids = None,
     root: Root = None,
-    seeds: Annotated[int, typer.Option(min=1, help="On how many seeds the reference must get full marks.")] = 20,
-    write: Annotated[bool, typer.Option("--write", help="Store the kill matrix as solutions/ID/kill_matrix.txt.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="A line for each variant as it is graded.")] = False,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="On how many seeds the reference must get full marks.")
+    ] = 20,
+    write: Annotated[
+        bool, typer.Option("--write", help="Store the kill matrix as solutions/ID/kill_matrix.txt.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="A line for each variant as it is graded.")
+    ] = False,
 ) -> None:
     """Hold assignments to their promises, and print which check fails on which mistake."""
     from gradkit.stubs import write_if_changed
@@ -112,7 +155,12 @@ def verify(
     base, assignments = _chosen(root, ids)
     failed = False
     for assignment in assignments:
-        report = run(base, assignment, seeds=seeds, tell=lambda line: err.print(line, markup=False) if verbose else None)
+        report = run(
+            base,
+            assignment,
+            seeds=seeds,
+            tell=lambda line: err.print(line, markup=False) if verbose else None,
+        )
         if report.rows:
             out.print(matrix(report), markup=False)
             if write:
@@ -128,28 +176,46 @@ def verify(
 @app.command()
 def grade(
     id: Annotated[str, typer.Argument(metavar="ID", help="The assignment.")],
-    submissions: Annotated[list[Path], typer.Argument(help="A .py, .ipynb, folder, .zip or .tar.gz, or a Gradescope export; any number.")],
-    out_dir: Annotated[Path, typer.Option("--out", help="Where results go: a folder per submission, and grades.csv.")],
+    submissions: Annotated[
+        list[Path],
+        typer.Argument(help="A .py, .ipynb, folder, .zip or .tar.gz, or a Gradescope export; any number."),
+    ],
+    out_dir: Annotated[
+        Path, typer.Option("--out", help="Where results go: a folder per submission, and grades.csv.")
+    ],
     root: Root = None,
     jobs: Annotated[int, typer.Option(min=1, help="Judge processes at a time.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    seed: Annotated[int | None, typer.Option(help="For the checks' inputs; drawn in secret when not given.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="For the checks' inputs; drawn in secret when not given.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
 ) -> None:
     """Grade submissions."""
     from gradkit.batch import Batch
 
     base, (assignment,) = _chosen(root, [id])
-    batch = Batch(base, assignment, submissions, out_dir, jobs=jobs, device=_device(device), seed=seed, resume=resume)
+    batch = Batch(
+        base, assignment, submissions, out_dir, jobs=jobs, device=_device(device), seed=seed, resume=resume
+    )
     for note in batch.found.notes:
         err.print(f"note: {note}", markup=False)
     total = len(batch.found.submissions) + len(batch.found.refused)
     with _progress(total, f"grading {id}") as tick:
         result = batch.run(tick)
     _print_rows(result.rows)
-    counts = {status: sum(row.status == status for row in result.rows) for status in ("graded", "refused", "not_graded")}
-    out.print(f"{counts['graded']} graded, {counts['refused']} refused, {counts['not_graded']} not graded; isolation: {_isolation_line(result.isolation)}", markup=False)
-    out.print(f"{out_dir}/grades.csv has a row for each; {out_dir}/SUBMISSION/results.json is what its student sees", markup=False)
+    counts = {
+        status: sum(row.status == status for row in result.rows)
+        for status in ("graded", "refused", "not_graded")
+    }
+    out.print(
+        f"{counts['graded']} graded, {counts['refused']} refused, {counts['not_graded']} not graded; isolation: {_isolation_line(result.isolation)}",
+        markup=False,
+    )
+    out.print(
+        f"{out_dir}/grades.csv has a row for each; {out_dir}/SUBMISSION/results.json is what its student sees",
+        markup=False,
+    )
     if not result.all_graded:
         raise typer.Exit(1)
 
@@ -160,7 +226,9 @@ def _device(wanted: str) -> str:
     if wanted not in ("auto", "cpu", "cuda"):
         raise InputError(f"--device is auto, cpu or cuda, got {wanted!r}")
     if wanted == "cuda" and not present:
-        raise InputError("--device cuda: no NVIDIA device is here; grade with --device cpu, and the GPU checks count as not run")
+        raise InputError(
+            "--device cuda: no NVIDIA device is here; grade with --device cpu, and the GPU checks count as not run"
+        )
     return "cuda" if wanted != "cpu" and present else "cpu"
 
 
@@ -171,7 +239,13 @@ def _progress(total: int, title: str) -> Iterator[Callable[[Row], None]]:
         done = itertools.count(1)
         yield lambda row: err.print(f"[{next(done)}/{total}] {row.submission}: {_score(row)}", markup=False)
         return
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn(title),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=err) as bar:
         task = bar.add_task(title, total=total)
         yield lambda row: bar.advance(task)
@@ -190,7 +264,16 @@ def _print_rows(rows: Sequence[Row]) -> None:
     table.add_column("what was found", overflow="fold")
     for row in sorted(rows, key=lambda row: row.submission):
         score = f"{row.score:g}/{row.max_score:g}" if row.status == "graded" else row.status.replace("_", " ")
-        found = row.reason or ", ".join([*row.mistakes, *(outcome.replace("_", " ") for outcome in row.outcomes if outcome not in ("failed", "partial"))])
+        found = row.reason or ", ".join(
+            [
+                *row.mistakes,
+                *(
+                    outcome.replace("_", " ")
+                    for outcome in row.outcomes
+                    if outcome not in ("failed", "partial")
+                ),
+            ]
+        )
         table.add_row(Text(row.submission), score, Text(found))
     out.print(table)
 

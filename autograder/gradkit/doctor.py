@@ -28,7 +28,12 @@ def examine(root: Path) -> list[Finding]:
     """Look at the system, the isolation it allows, the interpreter, the devices and the assignments."""
     capabilities = sandbox.probe()
     chosen = isolation.choose(capabilities)
-    findings = [Finding(f"{platform.system()} {platform.release()} on {platform.machine()}, {os.cpu_count()} processors", True)]
+    findings = [
+        Finding(
+            f"{platform.system()} {platform.release()} on {platform.machine()}, {os.cpu_count()} processors",
+            True,
+        )
+    ]
     findings.append(Finding(f"Python {platform.python_version()} at {sys.executable}", True))
     try:
         isolation.require(chosen, [root / "solutions"])
@@ -38,17 +43,33 @@ def examine(root: Path) -> list[Finding]:
     if capabilities.system == "Linux":
         findings += _linux(capabilities)
     cuda = Path("/dev/nvidiactl").exists()
-    findings.append(Finding("a CUDA device" if cuda else "no CUDA device", cuda, "" if cuda else "GPU checks are reported as not run; they count neither for nor against"))
+    findings.append(
+        Finding(
+            "a CUDA device" if cuda else "no CUDA device",
+            cuda,
+            "" if cuda else "GPU checks are reported as not run; they count neither for nor against",
+        )
+    )
     assignments = load_all(root)
-    findings.append(Finding(f"{len(assignments)} assignments at {root}", bool(assignments), "" if assignments else "gradkit new ID writes one to start from"))
+    findings.append(
+        Finding(
+            f"{len(assignments)} assignments at {root}",
+            bool(assignments),
+            "" if assignments else "gradkit new ID writes one to start from",
+        )
+    )
     return findings
 
 
 def _linux(capabilities: sandbox.Capabilities) -> list[Finding]:
     landlock = Finding(
-        f"Landlock ABI {capabilities.landlock_abi}" if capabilities.landlock_abi else f"no Landlock: {capabilities.landlock_reason}",
+        f"Landlock ABI {capabilities.landlock_abi}"
+        if capabilities.landlock_abi
+        else f"no Landlock: {capabilities.landlock_reason}",
         bool(capabilities.landlock_abi),
-        "" if capabilities.landlock_abi else "needs Linux 5.13 or newer with lsm=landlock; without it files are kept by user and mode alone",
+        ""
+        if capabilities.landlock_abi
+        else "needs Linux 5.13 or newer with lsm=landlock; without it files are kept by user and mode alone",
     )
     seccomp = Finding(
         "system-call filter" if capabilities.seccomp else "no system-call filter",
@@ -58,8 +79,14 @@ def _linux(capabilities: sandbox.Capabilities) -> list[Finding]:
     if capabilities.root:
         return [landlock, seccomp]
     bubblewrap = Finding(
-        "bubblewrap works" if capabilities.bubblewrap_works else "bubblewrap does not work" if capabilities.bubblewrap else "no bubblewrap",
+        "bubblewrap works"
+        if capabilities.bubblewrap_works
+        else "bubblewrap does not work"
+        if capabilities.bubblewrap
+        else "no bubblewrap",
         capabilities.bubblewrap_works,
-        "" if capabilities.bubblewrap_works else "install bubblewrap and allow user namespaces, for namespaces without network",
+        ""
+        if capabilities.bubblewrap_works
+        else "install bubblewrap and allow user namespaces, for namespaces without network",
     )
     return [landlock, seccomp, bubblewrap]

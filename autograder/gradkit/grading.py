@@ -57,7 +57,16 @@ class JudgeClient:
         InputError, GradkitError: From `__enter__`, with what the judge said.
     """
 
-    def __init__(self, root: Path, assignment: str, scratch: Path, *, device: str = "cpu", diagnose: bool = True, compare: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        assignment: str,
+        scratch: Path,
+        *,
+        device: str = "cpu",
+        diagnose: bool = True,
+        compare: bool = False,
+    ) -> None:
         self._start = Start(str(root), assignment, device, diagnose, compare)
         self._scratch = scratch
         self._decoder = msgspec.json.Decoder(Event)
@@ -93,7 +102,9 @@ class JudgeClient:
             self._process.kill()
             self._process.wait()
 
-    def grade(self, module: Path, seed: int, on_case: Callable[[CaseDone], None], *, checks: list[str] | None = None) -> UnitDone:
+    def grade(
+        self, module: Path, seed: int, on_case: Callable[[CaseDone], None], *, checks: list[str] | None = None
+    ) -> UnitDone:
         """Run the checks on the file `module`, telling each case as it ends.
 
         Args:
@@ -146,7 +157,13 @@ class Grade:
         place: Translates a line of the module into a place in what the student handed in.
     """
 
-    def __init__(self, start: Graded, checks: list[Check], tell: Callable[[Graded], None] = lambda graded: None, place: Callable[[CaseResult], CaseResult] = lambda case: case) -> None:
+    def __init__(
+        self,
+        start: Graded,
+        checks: list[Check],
+        tell: Callable[[Graded], None] = lambda graded: None,
+        place: Callable[[CaseResult], CaseResult] = lambda case: case,
+    ) -> None:
         self._begun = time.monotonic()
         self._place = place
         self._results = {check.id: CheckResult(check) for check in checks}
@@ -162,19 +179,30 @@ class Grade:
 
     def finish(self, done: UnitDone) -> Graded:
         """The whole grade; `not_graded` if any check ended in an error of ours."""
-        faults = [case.summary for result in self._results.values() for case in result.cases if case.outcome is Outcome.GRADER_ERROR]
+        faults = [
+            case.summary
+            for result in self._results.values()
+            for case in result.cases
+            if case.outcome is Outcome.GRADER_ERROR
+        ]
         status = {"status": "not_graded", "reason": faults[0]} if faults else {}
         flags = tuple(sorted({*self.graded.flags, *done.flags}))
-        self._update(complete=True, worker_cpu_s=done.worker_cpu_s, peak_mib=done.peak_mib, flags=flags, **status)
+        self._update(
+            complete=True, worker_cpu_s=done.worker_cpu_s, peak_mib=done.peak_mib, flags=flags, **status
+        )
         return self.graded
 
     def _update(self, **changes: object) -> None:
         elapsed = time.monotonic() - self._begun
-        self.graded = replace(self.graded, results=tuple(self._results.values()), elapsed_s=elapsed, **changes)
+        self.graded = replace(
+            self.graded, results=tuple(self._results.values()), elapsed_s=elapsed, **changes
+        )
         self._tell(self.graded)
 
 
-def grade_submission(judge: JudgeClient, submission: Submission, assignment: Assignment, folder: Path, scratch: Path, seed: int) -> Graded:
+def grade_submission(
+    judge: JudgeClient, submission: Submission, assignment: Assignment, folder: Path, scratch: Path, seed: int
+) -> Graded:
     """Grade one submission, keeping its results in `folder` from before the first check on.
 
     A submission that can't be read is `refused` with a line saying why; it scores 0 until a person looks.
@@ -199,7 +227,12 @@ def grade_submission(judge: JudgeClient, submission: Submission, assignment: Ass
             results.write(graded, folder)
             return graded
         start = _flag(start, prepared, manifest)
-        grade = Grade(start, judge.checks, lambda graded: results.write(graded, folder), lambda case: _in_their_file(case, prepared))
+        grade = Grade(
+            start,
+            judge.checks,
+            lambda graded: results.write(graded, folder),
+            lambda case: _in_their_file(case, prepared),
+        )
         return grade.finish(judge.grade(prepared.module, seed, grade.add))
     finally:
         remove_tree(place)
@@ -216,14 +249,20 @@ def public_names(assignment: Assignment) -> set[str]:
 
 def refused(start: Graded, checks: list[Check], reason: str) -> Graded:
     """A submission that could not be read."""
-    return replace(start, status="refused", reason=reason, results=tuple(CheckResult(check) for check in checks))
+    return replace(
+        start, status="refused", reason=reason, results=tuple(CheckResult(check) for check in checks)
+    )
 
 
 def digest(folder: Path) -> str:
     """A hash of the names and contents of a submission's files."""
     total = hashlib.blake2b(digest_size=16)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        total.update(str(path.relative_to(folder)).encode("utf-8", "surrogatepass") + b"\0" + path.stat().st_size.to_bytes(8, "big"))
+        total.update(
+            str(path.relative_to(folder)).encode("utf-8", "surrogatepass")
+            + b"\0"
+            + path.stat().st_size.to_bytes(8, "big")
+        )
         total.update(path.read_bytes())
     return total.hexdigest()
 
@@ -245,8 +284,15 @@ def _unreadable(start: Graded, checks: list[Check], prepared: Prepared) -> Grade
     """Every check failed for the same reason: the file is not valid Python."""
     problem = prepared.syntax_error
     summary = f"{problem.place}: not valid Python: {problem.message}"
-    cases = {check.id: tuple(CaseResult(case, Outcome.FAILED, summary=summary) for case in check.cases) for check in checks}
-    return replace(start, results=tuple(CheckResult(check, cases[check.id]) for check in checks), notes=(*start.notes, summary))
+    cases = {
+        check.id: tuple(CaseResult(case, Outcome.FAILED, summary=summary) for case in check.cases)
+        for check in checks
+    }
+    return replace(
+        start,
+        results=tuple(CheckResult(check, cases[check.id]) for check in checks),
+        notes=(*start.notes, summary),
+    )
 
 
 def _in_their_file(case: CaseResult, prepared: Prepared) -> CaseResult:

@@ -13,7 +13,21 @@ from dataclasses import dataclass
 from gradkit.manifest import Manifest
 
 # Names that reach a function without naming it. Rarely needed, so worth a person's look where calls are banned.
-EVASIONS = frozenset({"eval", "exec", "compile", "__import__", "getattr", "globals", "vars", "importlib", "ctypes", "torch.ops", "torch._C"})
+EVASIONS = frozenset(
+    {
+        "eval",
+        "exec",
+        "compile",
+        "__import__",
+        "getattr",
+        "globals",
+        "vars",
+        "importlib",
+        "ctypes",
+        "torch.ops",
+        "torch._C",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,11 @@ def _aliases(tree: ast.Module) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield (alias.asname, alias.name) if alias.asname else (alias.name.partition(".")[0], alias.name.partition(".")[0])
+                yield (
+                    (alias.asname, alias.name)
+                    if alias.asname
+                    else (alias.name.partition(".")[0], alias.name.partition(".")[0])
+                )
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 yield alias.asname or alias.name, f"{node.module}.{alias.name}"

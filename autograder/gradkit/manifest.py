@@ -46,7 +46,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 DEVICES = ("cpu", "cuda")
-LIBRARIES = ("numpy", "torch", "torch.optim")  # the last is part of torch; naming it has it loaded before the fork
+LIBRARIES = (
+    "numpy",
+    "torch",
+    "torch.optim",
+)  # the last is part of torch; naming it has it loaded before the fork
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,9 @@ def find_root(start: Path) -> Path:
     for folder in (start, *start.parents):
         if (folder / "assignments").is_dir() and (folder / "solutions").is_dir():
             return folder
-    raise InputError(f"no assignments/ and solutions/ at or above {start}: run inside the kit, or give --root")
+    raise InputError(
+        f"no assignments/ and solutions/ at or above {start}: run inside the kit, or give --root"
+    )
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -109,7 +115,9 @@ def load_manifest(path: Path) -> Manifest:
     try:
         manifest = msgspec.toml.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError:
-        raise AuthoringError(f"{path}: the manifest is missing; `gradkit new` writes one to start from") from None
+        raise AuthoringError(
+            f"{path}: the manifest is missing; `gradkit new` writes one to start from"
+        ) from None
     except msgspec.ValidationError as error:
         raise AuthoringError(f"{path}: {_allowed(str(error))}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -136,7 +144,11 @@ def _check(manifest: Manifest, path: Path) -> None:
             raise AuthoringError(f"{path}: {key}: {text}")
 
     rule(bool(manifest.tasks), "tasks", "at least one [[tasks]] is needed")
-    rule(manifest.module.endswith(".py") and "/" not in manifest.module, "module", f"a file name such as {manifest.id}.py, got {manifest.module!r}")
+    rule(
+        manifest.module.endswith(".py") and "/" not in manifest.module,
+        "module",
+        f"a file name such as {manifest.id}.py, got {manifest.module!r}",
+    )
     rule(manifest.timeout_s > 0, "timeout_s", f"must be above 0, got {manifest.timeout_s}")
     rule(manifest.memory_mib >= 256, "memory_mib", f"at least 256, got {manifest.memory_mib}")
     for device in manifest.devices:
@@ -145,7 +157,9 @@ def _check(manifest: Manifest, path: Path) -> None:
         rule(library in LIBRARIES, "libraries", f"allowed: {', '.join(LIBRARIES)}, got {library!r}")
     seen: set[str] = set()
     for task in manifest.tasks:
-        rule(task.id.isidentifier() and task.id == task.id.lower(), "tasks.id", f"snake_case, got {task.id!r}")
+        rule(
+            task.id.isidentifier() and task.id == task.id.lower(), "tasks.id", f"snake_case, got {task.id!r}"
+        )
         rule(task.id not in seen, "tasks.id", f"{task.id!r} stands twice")
         rule(task.points > 0, f"tasks.{task.id}.points", f"must be above 0, got {task.points}")
         rule(bool(task.functions), f"tasks.{task.id}.functions", "name at least one function or class")
@@ -164,9 +178,15 @@ def load_assignment(root: Path, id: str) -> Assignment:
         near = difflib.get_close_matches(id, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none yet'}"
         raise InputError(f"no assignment called {id!r}; {hint}")
-    assignment = Assignment(load_manifest(root / "assignments" / id / "assignment.toml"), root / "assignments" / id, root / "solutions" / id)
+    assignment = Assignment(
+        load_manifest(root / "assignments" / id / "assignment.toml"),
+        root / "assignments" / id,
+        root / "solutions" / id,
+    )
     if not assignment.hidden.is_dir():
-        raise AuthoringError(f"{assignment.hidden}: missing; an assignment is a folder in assignments/ and one in solutions/")
+        raise AuthoringError(
+            f"{assignment.hidden}: missing; an assignment is a folder in assignments/ and one in solutions/"
+        )
     return assignment
 
 

@@ -25,7 +25,9 @@ def read_checks(assignment: Assignment, items: Sequence) -> dict[Check, list]:
     numbers: dict[str, Check] = {}
     for check in found:
         if check.number in numbers:
-            raise AuthoringError(f"{assignment.id}: number {check.number} stands at both {numbers[check.number].id} and {check.id}")
+            raise AuthoringError(
+                f"{assignment.id}: number {check.number} stands at both {numbers[check.number].id} and {check.id}"
+            )
         numbers[check.number] = check
     return dict(sorted(found.items(), key=lambda pair: _sort_key(pair[0])))
 
@@ -36,7 +38,9 @@ def check_weights(assignment: Assignment, checks: Sequence[Check]) -> list[str]:
     for task in assignment.manifest.tasks:
         total = sum(check.points for check in checks if check.task == task.id)
         if total != task.points:
-            problems.append(f"{assignment.id}: task {task.id} has {task.points} points but its checks weigh {total:g}")
+            problems.append(
+                f"{assignment.id}: task {task.id} has {task.points} points but its checks weigh {total:g}"
+            )
     if assignment.manifest.points != 100:
         problems.append(f"{assignment.id}: the tasks' points add up to {assignment.manifest.points}, not 100")
     return problems
@@ -56,7 +60,9 @@ def _read(assignment: Assignment, items: list) -> Check:
     task = need("__tags__", 'tags("task")')[0]
     known = [known.id for known in assignment.manifest.tasks]
     if task not in known:
-        raise AuthoringError(f"{where}: the first tag of {function.__name__} must be a task, got {task!r}; tasks: {', '.join(known)}")
+        raise AuthoringError(
+            f"{where}: the first tag of {function.__name__} must be a task, got {task!r}; tasks: {', '.join(known)}"
+        )
     doc = inspect.getdoc(function)
     if not doc:
         raise AuthoringError(f"{where}: {function.__name__} needs a docstring that states its claim")
@@ -80,4 +86,11 @@ def case_id(item: object) -> str:
 def _sort_key(check: Check) -> tuple:
     """Numbers part by part: 2.p1 before 2.1 before 2.10 before 10.1."""
     parts = check.number.split(".")
-    return tuple((0, int(part[1:] or 0)) if part[:1] == "p" and part[1:].isdigit() else (1, int(part)) if part.isdigit() else (2, part) for part in parts)
+    return tuple(
+        (0, int(part[1:] or 0))
+        if part[:1] == "p" and part[1:].isdigit()
+        else (1, int(part))
+        if part.isdigit()
+        else (2, part)
+        for part in parts
+    )

@@ -132,7 +132,15 @@ def _encode(value: object, out: bytearray, refer: Callable | None, depth: int) -
     elif kind is CallbackRef:
         out += b"C" + _U64.pack(value.id)
     elif isinstance(value, (list, tuple, set, frozenset)) and not dataclasses.is_dataclass(value):
-        tag = b"L" if isinstance(value, list) else b"U" if isinstance(value, tuple) else b"Z" if isinstance(value, frozenset) else b"E"
+        tag = (
+            b"L"
+            if isinstance(value, list)
+            else b"U"
+            if isinstance(value, tuple)
+            else b"Z"
+            if isinstance(value, frozenset)
+            else b"E"
+        )
         out += tag + _U64.pack(len(value))
         for item in tuple(value):
             _encode(item, out, refer, depth + 1)
@@ -165,8 +173,16 @@ def _encode_bytes(tag: bytes, data: bytes, out: bytearray) -> None:
 def _encode_array(tag: bytes, array: np.ndarray, out: bytearray) -> None:
     code = array.dtype.str[1:]
     if code not in _NUMPY_DTYPES:
-        raise Unsendable(f"a NumPy array of dtype {array.dtype} is not read; use floats, integers or booleans")
-    _encode_buffer(tag, array.dtype.str[1:], array.shape, np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)), out)
+        raise Unsendable(
+            f"a NumPy array of dtype {array.dtype} is not read; use floats, integers or booleans"
+        )
+    _encode_buffer(
+        tag,
+        array.dtype.str[1:],
+        array.shape,
+        np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)),
+        out,
+    )
 
 
 def _encode_buffer(tag: bytes, code: str, shape: tuple[int, ...], array: np.ndarray, out: bytearray) -> None:
@@ -188,7 +204,9 @@ def _encode_torch(value: object, out: bytearray) -> bool:
         return False
     name = str(value.dtype).removeprefix("torch.")
     if value.layout is not torch.strided or value.is_quantized or value.is_meta or name not in _TORCH_DTYPES:
-        raise Unsendable(f"a tensor of dtype {value.dtype} and layout {value.layout} is not read; use a dense float, integer or boolean tensor")
+        raise Unsendable(
+            f"a tensor of dtype {value.dtype} and layout {value.layout} is not read; use a dense float, integer or boolean tensor"
+        )
     dense = value.detach().resolve_conj().resolve_neg().cpu().contiguous()
     if name in ("float16", "bfloat16"):
         dense = dense.view(torch.int16)  # NumPy has no bfloat16: the same bytes
@@ -219,7 +237,15 @@ def decode(data: bytes | bytearray | memoryview) -> object:
         value = reader.value(0)
     except ProtocolError:
         raise
-    except (struct.error, UnicodeDecodeError, OverflowError, ValueError, TypeError, MemoryError, RecursionError) as error:
+    except (
+        struct.error,
+        UnicodeDecodeError,
+        OverflowError,
+        ValueError,
+        TypeError,
+        MemoryError,
+        RecursionError,
+    ) as error:
         # TypeError: an unhashable dict key. Everything a malformed frame can cause ends here.
         raise ProtocolError(f"the answer is not well-formed: {type(error).__name__}") from None
     if reader.at != len(reader.data):
@@ -296,7 +322,11 @@ class _Reader:
         data = self.sized()
         if len(data) != size * dtype.itemsize or max(shape, default=0) > MAX_FRAME:
             raise ProtocolError("the answer holds an array whose bytes don't match its shape")
-        return name, shape, np.frombuffer(data, dtype).reshape(shape).copy()  # copy: aligned, writable, frame freed
+        return (
+            name,
+            shape,
+            np.frombuffer(data, dtype).reshape(shape).copy(),
+        )  # copy: aligned, writable, frame freed
 
     def array(self, depth: int) -> np.ndarray:
         return self.buffer(_NUMPY_CODES)[2]
@@ -399,7 +429,9 @@ class Deadline:
         watch: Called a few times a second while waiting; what it raises ends the wait.
     """
 
-    def __init__(self, seconds: float, outer: Deadline | None = None, watch: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, seconds: float, outer: Deadline | None = None, watch: Callable[[], None] | None = None
+    ) -> None:
         self.left_s = min(seconds, outer.left_s) if outer else seconds
         self._outer = outer
         self._watch = watch

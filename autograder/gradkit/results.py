@@ -92,14 +92,20 @@ def gradescope(graded: Graded) -> dict[str, object]:
 
 def _headline(graded: Graded) -> str:
     if graded.status != "graded":
-        kind = "Not graded: the fault is the grader's, no point is lost" if graded.status == "not_graded" else "Can't be graded"
+        kind = (
+            "Not graded: the fault is the grader's, no point is lost"
+            if graded.status == "not_graded"
+            else "Can't be graded"
+        )
         return f"{kind}. {graded.reason}"
     lines = [f"{_number(graded.score):g} of {_number(graded.max_score):g} points."]
     if not graded.complete:
         lines.append("Grading is not finished: checks without a result count 0 so far.")
     not_run = [result for result in graded.results if result.cases and not result.ran]
     if not_run:
-        lines.append(f"{len(not_run)} checks need a device that is not here; the score is out of those that ran.")
+        lines.append(
+            f"{len(not_run)} checks need a device that is not here; the score is out of those that ran."
+        )
     lines += graded.notes
     return "\n".join(lines)
 
@@ -116,7 +122,10 @@ def _test(result: CheckResult) -> dict[str, object]:
         "output": output,
         "tags": [check.task],
         "visibility": "visible",
-        "extra_data": {"outcome": outcome.value, "mistakes": sorted({case.mistake for case in result.cases if case.mistake})},
+        "extra_data": {
+            "outcome": outcome.value,
+            "mistakes": sorted({case.mistake for case in result.cases if case.mistake}),
+        },
     }
 
 
@@ -143,7 +152,9 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def write(graded: Graded, folder: Path, *, staff: bool = True) -> None:
     """Write results.json, and graded.json with what only staff may see, into a submission's folder."""
-    write_whole(folder / "results.json", msgspec.json.format(msgspec.json.encode(gradescope(graded)), indent=1))
+    write_whole(
+        folder / "results.json", msgspec.json.format(msgspec.json.encode(gradescope(graded)), indent=1)
+    )
     if staff:
         write_whole(folder / "graded.json", msgspec.json.encode(graded))
 

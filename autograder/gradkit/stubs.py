@@ -38,10 +38,14 @@ def cut_stub(source: str, *, path: Path, tasks: list[str], written: Collection[s
     for number, line in enumerate(source.splitlines(), start=1):
         if match := _BEGIN.match(line):
             if begin is not None:
-                raise AuthoringError(f"{path}:{number}: BEGIN SOLUTION inside the block begun on line {begin[0]}")
+                raise AuthoringError(
+                    f"{path}:{number}: BEGIN SOLUTION inside the block begun on line {begin[0]}"
+                )
             task = match["task"]
             if task not in tasks:
-                raise AuthoringError(f"{path}:{number}: BEGIN SOLUTION must name a task, got {task}; tasks: {', '.join(tasks)}")
+                raise AuthoringError(
+                    f"{path}:{number}: BEGIN SOLUTION must name a task, got {task}; tasks: {', '.join(tasks)}"
+                )
             begin = (number, match["indent"], task)
             cut.add(task)
             if match["indent"] and task not in written:
@@ -51,7 +55,9 @@ def cut_stub(source: str, *, path: Path, tasks: list[str], written: Collection[s
             if begin is None:
                 raise AuthoringError(f"{path}:{number}: END SOLUTION without a BEGIN SOLUTION")
             if match["task"] not in (None, begin[2]):
-                raise AuthoringError(f"{path}:{number}: END SOLUTION {match['task']} closes BEGIN SOLUTION {begin[2]} of line {begin[0]}")
+                raise AuthoringError(
+                    f"{path}:{number}: END SOLUTION {match['task']} closes BEGIN SOLUTION {begin[2]} of line {begin[0]}"
+                )
             begin = None
         elif begin is None or begin[2] in written:
             kept.append(line)
@@ -64,7 +70,9 @@ def cut_stub(source: str, *, path: Path, tasks: list[str], written: Collection[s
     try:
         ast.parse(text)
     except SyntaxError as error:
-        raise AuthoringError(f"{path}: the stub cut from it does not parse: line {error.lineno}: {error.msg}") from None
+        raise AuthoringError(
+            f"{path}: the stub cut from it does not parse: line {error.lineno}: {error.msg}"
+        ) from None
     return text
 
 

@@ -25,7 +25,7 @@ VANDALS = (
 )  # fmt: skip
 
 # Appended to the reference. Only the outermost call is changed, or two negations would cancel.
-_VANDALISE = '''
+_VANDALISE = """
 
 import functools as _functools
 
@@ -153,7 +153,7 @@ def _vandalise_attributes(thing, change):
 
     thing.__getattribute__ = changed
 
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,14 @@ def variants(assignment: Assignment) -> Iterator[Variant]:
         yield Variant(vandal, "vandal", f"{reference}{_VANDALISE}\n_vandalise_all({names!r}, {vandal!r})\n")
 
 
-def verify(root: Path, assignment: Assignment, *, seeds: int = 20, seed: int = 1, tell: Callable[[str], None] = lambda line: None) -> Report:
+def verify(
+    root: Path,
+    assignment: Assignment,
+    *,
+    seeds: int = 20,
+    seed: int = 1,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Report:
     """Grade every variant and say which promises do not hold.
 
     Args:
@@ -237,7 +244,9 @@ def verify(root: Path, assignment: Assignment, *, seeds: int = 20, seed: int = 1
             for number in range(seeds):
                 graded = runs.grade(judge, reference, seed + number)
                 if graded.score != graded.max_score or graded.status != "graded":
-                    report.problems.append(f"the reference gets {_points(graded)} on seed {seed + number}: {_failing(graded)}")
+                    report.problems.append(
+                        f"the reference gets {_points(graded)} on seed {seed + number}: {_failing(graded)}"
+                    )
             for variant in variants(assignment):
                 if variant.kind != "vandal":
                     report.rows[variant.name] = variant, runs.grade(judge, variant, seed)
@@ -270,12 +279,18 @@ class _Runs:
         module.write_text(variant.source, encoding="utf-8")
         module.chmod(0o644)
         checks = self._concerned(judge.checks, variant)
-        grade = Grade(Graded(variant.name, self._assignment.id, "graded", seed=seed, isolation=judge.isolation), checks)
+        grade = Grade(
+            Graded(variant.name, self._assignment.id, "graded", seed=seed, isolation=judge.isolation), checks
+        )
         graded = grade.finish(judge.grade(module, seed, grade.add, checks=[check.id for check in checks]))
         if len(checks) < len(judge.checks):
             ran = {result.check.id: result for result in graded.results}
-            graded = replace(graded, results=tuple(ran.get(result.check.id, result) for result in self._reference.results))
-        self._tell(f"{self._assignment.id}: {variant.kind} {variant.name}, seed {seed}: {_points(graded)}, {graded.elapsed_s:.2f} s")
+            graded = replace(
+                graded, results=tuple(ran.get(result.check.id, result) for result in self._reference.results)
+            )
+        self._tell(
+            f"{self._assignment.id}: {variant.kind} {variant.name}, seed {seed}: {_points(graded)}, {graded.elapsed_s:.2f} s"
+        )
         return graded
 
     def _concerned(self, checks: list[Check], variant: Variant) -> list[Check]:
@@ -287,13 +302,26 @@ class _Runs:
 def _check_sources(assignment: Assignment) -> list[str]:
     """What can be said without running anything."""
     problems = []
-    defined = {node.name for node in ast.parse(read_source(assignment.reference)).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    defined = {
+        node.name
+        for node in ast.parse(read_source(assignment.reference)).body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+    }
     for task in assignment.manifest.tasks:
-        problems += [f"{assignment.reference}: task {task.id} names {name}, which is not defined" for name in task.functions if name.partition(".")[0] not in defined]
+        problems += [
+            f"{assignment.reference}: task {task.id} names {name}, which is not defined"
+            for name in task.functions
+            if name.partition(".")[0] not in defined
+        ]
     for path in (assignment.reference, *assignment.alternatives()):
-        problems += [finding.text(f"{path}:{finding.line}") for finding in find_banned(read_source(path), assignment.manifest)]
+        problems += [
+            finding.text(f"{path}:{finding.line}")
+            for finding in find_banned(read_source(path), assignment.manifest)
+        ]
     if len(assignment.mistakes()) == 0:
-        problems.append(f"{assignment.hidden / 'mistakes'}: holds no mistake; each is a hint for students and a test of the checks")
+        problems.append(
+            f"{assignment.hidden / 'mistakes'}: holds no mistake; each is a hint for students and a test of the checks"
+        )
     stub = assignment.stub
     try:
         if not stub.is_file() or stub.read_text(encoding="utf-8") != build_stub(assignment):
@@ -309,7 +337,12 @@ def _judge_rows(report: Report) -> list[str]:
     reference = report.rows["reference"][1]
     killed_by_mistake: set[str] = set()
     for variant, graded in report.rows.values():
-        faults = [case.summary for result in graded.results for case in result.cases if case.outcome is Outcome.GRADER_ERROR]
+        faults = [
+            case.summary
+            for result in graded.results
+            for case in result.cases
+            if case.outcome is Outcome.GRADER_ERROR
+        ]
         if faults:
             problems.append(f"{variant.kind} {variant.name}: {faults[0]}")
         if variant.kind == "stub" and graded.score != 0:
@@ -323,7 +356,10 @@ def _judge_rows(report: Report) -> list[str]:
             if graded.score >= reference.max_score:
                 problems.append(f"mistake {variant.name} loses no points")
             if variant.name not in hinted:
-                problems.append(f"mistake {variant.name} does not get its own hint" + (f", but that of {', '.join(sorted(hinted))}" if hinted else ""))
+                problems.append(
+                    f"mistake {variant.name} does not get its own hint"
+                    + (f", but that of {', '.join(sorted(hinted))}" if hinted else "")
+                )
             elif others := hinted - {variant.name}:
                 problems.append(f"mistake {variant.name} gets the hint of {', '.join(sorted(others))} too")
     for result in reference.results:
@@ -331,7 +367,11 @@ def _judge_rows(report: Report) -> list[str]:
             problems.append(f"{result.check.id} fails on no mistake")
     for variant, graded in report.rows.values():
         if variant.kind == "vandal":
-            problems += [f"{result.check.id} passes on the vandal {variant.name}" for result in graded.results if _overlooks(result)]
+            problems += [
+                f"{result.check.id} passes on the vandal {variant.name}"
+                for result in graded.results
+                if _overlooks(result)
+            ]
     return problems
 
 
@@ -343,7 +383,9 @@ def _overlooks(result: CheckResult) -> bool:
 
 def killed(graded: Graded) -> set[str]:
     """Ids of the checks that a variant fails."""
-    return {result.check.id for result in graded.results if result.ran and result.outcome is not Outcome.PASSED}
+    return {
+        result.check.id for result in graded.results if result.ran and result.outcome is not Outcome.PASSED
+    }
 
 
 def _points(graded: Graded) -> str:
@@ -352,7 +394,10 @@ def _points(graded: Graded) -> str:
 
 def _failing(graded: Graded) -> str:
     failing = [result for result in graded.results if result.ran and result.outcome is not Outcome.PASSED]
-    return "; ".join(f"{result.check.id} ({next((case.summary for case in result.cases if case.summary), result.outcome.value)})" for result in failing[:3])
+    return "; ".join(
+        f"{result.check.id} ({next((case.summary for case in result.cases if case.summary), result.outcome.value)})"
+        for result in failing[:3]
+    )
 
 
 def matrix(report: Report) -> str:
@@ -362,18 +407,27 @@ def matrix(report: Report) -> str:
     """
     lines = [f"{report.assignment}: {report.summary()}", ""]
     lines += [f"{number:>3}  {check.number:<5} {check.id}" for number, check in enumerate(report.checks, 1)]
-    for kind, meaning in (("mistake", "known mistakes"), ("vandal", "vandals: what the reference answers, damaged")):
+    for kind, meaning in (
+        ("mistake", "known mistakes"),
+        ("vandal", "vandals: what the reference answers, damaged"),
+    ):
         rows = [(variant, graded) for variant, graded in report.rows.values() if variant.kind == kind]
         width = max((len(variant.name) for variant, _ in rows), default=0)
         lines += ["", f"{meaning}, and the points they get"]
         for place in (100, 10, 1):
-            digits = (f"{number // place % 10 if number >= place else ' '}" for number in range(1, len(report.checks) + 1))
+            digits = (
+                f"{number // place % 10 if number >= place else ' '}"
+                for number in range(1, len(report.checks) + 1)
+            )
             if place <= len(report.checks):
                 lines.append(" " * (width + 9) + "".join(digits))
         for variant, graded in rows:
             cells = "".join(_cell(result, variant) for result in graded.results)
             lines.append(f"{variant.name:<{width}} {graded.score:7.2f} {cells}")
-    lines += ["", "x: fails; H: fails and shows the mistake's own hint; .: passes; =: the vandal changes nothing there"]
+    lines += [
+        "",
+        "x: fails; H: fails and shows the mistake's own hint; .: passes; =: the vandal changes nothing there",
+    ]
     return "\n".join(lines) + "\n"
 
 

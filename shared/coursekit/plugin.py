@@ -72,7 +72,10 @@ def load_or_fail(path: Path) -> types.ModuleType:
     except SyntaxError as error:
         pytest.fail(f"{path.name}:{error.lineno}: not valid Python: {error.msg}", pytrace=False)
     except ModuleNotFoundError as error:
-        pytest.fail(f"{path.name} imports {error.name}, which is not installed here and won't be when graded", pytrace=False)
+        pytest.fail(
+            f"{path.name} imports {error.name}, which is not installed here and won't be when graded",
+            pytrace=False,
+        )
 
 
 # ---- fixtures -------------------------------------------------------------------------------------------------
@@ -144,7 +147,9 @@ def reference() -> types.ModuleType:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("course kit")
     group.addoption("--device", default="cpu", choices=["cpu", "cuda"], help="where checks put their tensors")
-    group.addoption("--task", help="run the checks of one task only, by the name in `task NAME is not written yet`")
+    group.addoption(
+        "--task", help="run the checks of one task only, by the name in `task NAME is not written yet`"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -205,10 +210,14 @@ def _explain(item: pytest.Item, excinfo: pytest.ExceptionInfo, claim: str) -> st
     module = item.path.with_name(item.path.name.removeprefix("test_"))
     where = [entry for entry in excinfo.traceback if Path(entry.path) == module]
     if where:
-        lines.append(f"in your file: {module.name}:{where[-1].lineno + 1}: {str(where[-1].statement).strip()}")
+        lines.append(
+            f"in your file: {module.name}:{where[-1].lineno + 1}: {str(where[-1].statement).strip()}"
+        )
     check = [entry for entry in excinfo.traceback if Path(entry.path) == item.path]
     if check:
-        lines.append(f"the check: {item.path.name}:{check[-1].lineno + 1}: {str(check[-1].statement).strip()}")
+        lines.append(
+            f"the check: {item.path.name}:{check[-1].lineno + 1}: {str(check[-1].statement).strip()}"
+        )
     return "\n".join(lines)
 
 
@@ -224,7 +233,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     manifests: dict[Path, dict] = {}
     reports: dict[Path, list] = {}
     for group in ("passed", "failed", _NOT_WRITTEN, "error", "skipped"):
-        for report in terminalreporter.getreports(group) if group != _NOT_WRITTEN else terminalreporter.stats.get(group, []):
+        for report in (
+            terminalreporter.getreports(group)
+            if group != _NOT_WRITTEN
+            else terminalreporter.stats.get(group, [])
+        ):
             if not hasattr(report, "task") or (report.when != "call" and report.outcome == "passed"):
                 continue
             path = config.rootpath / report.nodeid.split("::")[0]

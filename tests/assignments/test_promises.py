@@ -31,7 +31,12 @@ def test_the_assignment_is_whole(id):
     """Handout, stub, public checks, figures, notes, at least twelve mistakes and a second solution; 100 points."""
     assignment = load_assignment(ROOT, id)
 
-    for path in (assignment.public / "README.md", assignment.public / "figures.py", assignment.public_tests, assignment.hidden / "notes.md"):
+    for path in (
+        assignment.public / "README.md",
+        assignment.public / "figures.py",
+        assignment.public_tests,
+        assignment.hidden / "notes.md",
+    ):
         assert path.is_file(), path
     assert assignment.stub.read_text(encoding="utf-8") == build_stub(assignment)
     assert len(assignment.mistakes()) >= 12 and assignment.alternatives()

@@ -21,7 +21,11 @@ CANARY = "CANARY-c0ffee"
 
 def header(path: Path) -> dict:
     """The constants at the top of an attack's file, without running the attack."""
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith(("NUMBER", "OUTCOMES", "SPARES"))]
+    lines = [
+        line
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.startswith(("NUMBER", "OUTCOMES", "SPARES"))
+    ]
     namespace: dict = {"SPARES_OTHER_TASKS": True}
     exec("\n".join(lines), namespace)
     return namespace
@@ -69,7 +73,9 @@ def test_attack_gains_nothing(grade_source, reference_source, path):
     details = "\n".join(case.detail + case.summary for result in graded.results for case in result.cases)
     attacked = [case for result in graded.results if result.check.task == "centre" for case in result.cases]
     assert graded.status == "graded", graded.reason
-    assert {case.outcome.value for case in attacked} <= set(facts["OUTCOMES"]), [(case.outcome.value, case.summary) for case in attacked]
+    assert {case.outcome.value for case in attacked} <= set(facts["OUTCOMES"]), [
+        (case.outcome.value, case.summary) for case in attacked
+    ]
     assert "ESCAPED" not in told + details, told
     assert CANARY not in told + details
     hidden = "\n".join(results.explain(result) for result in graded.results if result.check.hidden)

@@ -10,7 +10,7 @@ from gradkit.grading import Grade, JudgeClient, scratch_folder
 from gradkit.model import Graded
 from gradkit.scaffold import new_assignment
 
-FUNCTIONS = '''
+FUNCTIONS = """
 
 def apply(f, n):
     # BEGIN SOLUTION centre
@@ -28,7 +28,7 @@ def successor(x):
     # BEGIN SOLUTION centre
     return x + 1
     # END SOLUTION centre
-'''
+"""
 
 CHECKS = '''
 
@@ -58,7 +58,7 @@ def test_bare_comparison(impl):
 '''
 
 # Writes frames ahead of the questions, from a function that runs in the worker; `kind` and `payload` are what they hold.
-WRITE_AHEAD = '''
+WRITE_AHEAD = """
 def _flood(kind, payload, *, count=True):
     import os, select, sys, threading
     from gradkit.protocol import MAGIC, _HEADER
@@ -90,7 +90,7 @@ def _flood(kind, payload, *, count=True):
             except BlockingIOError:
                 pass
 
-'''
+"""
 
 ATTACKS = {
     "callback flood": (WRITE_AHEAD + "def apply(f, n):\n    from gradkit.protocol import encode\n    _flood(18, bytes(encode((0, (0,), {}))), count=False)\n", "1.7", {"timeout", "rejected"}),
@@ -116,7 +116,9 @@ def talk(sandboxed, tmp_path_factory):
     checks = root / "solutions" / "scaling" / "test_hidden.py"
     checks.write_text(checks.read_text(encoding="utf-8") + CHECKS, encoding="utf-8")
     manifest = root / "assignments" / "scaling" / "assignment.toml"
-    manifest.write_text(manifest.read_text(encoding="utf-8").replace("\n\n[[", "\ntimeout_s = 2\n\n[[", 1), encoding="utf-8")
+    manifest.write_text(
+        manifest.read_text(encoding="utf-8").replace("\n\n[[", "\ntimeout_s = 2\n\n[[", 1), encoding="utf-8"
+    )
     with scratch_folder() as scratch, JudgeClient(root, "scaling", scratch) as judge:
 
         def grade(name: str, text: str) -> tuple[Graded, float]:
@@ -136,7 +138,9 @@ def test_the_reference_passes_the_conversation(talk):
     """Callbacks, streams and comparisons work as in one process."""
     graded, _ = talk("reference", "")
 
-    assert graded.score == graded.max_score, [case.summary for result in graded.results for case in result.cases]
+    assert graded.score == graded.max_score, [
+        case.summary for result in graded.results for case in result.cases
+    ]
 
 
 @pytest.mark.parametrize("name", ATTACKS)

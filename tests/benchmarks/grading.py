@@ -89,13 +89,19 @@ def cold(assignment: Assignment) -> float:
         "grading.own(load_assignment(Path(sys.argv[1]), sys.argv[2]), 1)"
     )
     begun = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code, str(ROOT), assignment.id, str(Path(__file__).parent)], check=True, cwd=tempfile.gettempdir())
+    subprocess.run(
+        [sys.executable, "-c", code, str(ROOT), assignment.id, str(Path(__file__).parent)],
+        check=True,
+        cwd=tempfile.gettempdir(),
+    )
     return time.perf_counter() - begun
 
 
 def main() -> None:
     ids = sys.argv[1:] or assignment_ids(ROOT)
-    print(f"{'assignment':<12} {'checks':>6} {'cases':>6} {'own cpu':>8} {'graded':>8} {'extra':>8} {'judge cpu':>10} {'worker cpu':>11} {'cold':>7} {'cold/graded':>12}")
+    print(
+        f"{'assignment':<12} {'checks':>6} {'cases':>6} {'own cpu':>8} {'graded':>8} {'extra':>8} {'judge cpu':>10} {'worker cpu':>11} {'cold':>7} {'cold/graded':>12}"
+    )
     for id in ids:
         assignment = load_assignment(ROOT, id)
         own_s = statistics.median(own(assignment, ROUNDS)[1:])

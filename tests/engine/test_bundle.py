@@ -31,7 +31,14 @@ def student(bundle: Path, *arguments: str) -> subprocess.CompletedProcess:
         code += f"import pytest; sys.exit(pytest.main({list(arguments[1:])!r}))"
     else:
         code += f"import runpy; sys.argv = {list(arguments)!r}; sys.path.insert(0, '.'); runpy.run_path({arguments[0]!r}, run_name='__main__')"
-    return subprocess.run([sys.executable, "-c", code], cwd=bundle / "scaling", env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=bundle / "scaling",
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 @pytest.fixture
@@ -46,7 +53,9 @@ def solved(bundle, reference_source):
 
 def test_nothing_of_the_solutions_is_in_it(bundle, small_kit):
     """No hidden check, mistake or solution block."""
-    text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in bundle.rglob("*") if path.is_file())
+    text = "\n".join(
+        path.read_text(encoding="utf-8", errors="replace") for path in bundle.rglob("*") if path.is_file()
+    )
 
     assert "BEGIN SOLUTION" not in text and "test_population_variance" not in text and "HINT =" not in text
     assert "x.mean(axis=0)) / np.sqrt" not in text
@@ -72,7 +81,10 @@ def test_a_solved_file_passes(bundle, solved):
 
 def test_a_wrong_answer_shows_the_claim_what_was_observed_and_the_values(bundle, solved):
     """On the student's machine everything is shown, the observation first."""
-    solved.write_text(solved.read_text(encoding="utf-8").replace("return x - x.mean(axis=0)", "return x.mean(axis=0) - x"), encoding="utf-8")
+    solved.write_text(
+        solved.read_text(encoding="utf-8").replace("return x - x.mean(axis=0)", "return x.mean(axis=0) - x"),
+        encoding="utf-8",
+    )
 
     said = student(bundle, "pytest", "--task", "centre").stdout
 
@@ -83,7 +95,10 @@ def test_a_wrong_answer_shows_the_claim_what_was_observed_and_the_values(bundle,
 
 def test_an_error_points_at_the_students_line(bundle, solved):
     """File, line and text of the student's own code."""
-    solved.write_text(solved.read_text(encoding="utf-8").replace("return x - x.mean(axis=0)", "return x - x.average()"), encoding="utf-8")
+    solved.write_text(
+        solved.read_text(encoding="utf-8").replace("return x - x.mean(axis=0)", "return x - x.average()"),
+        encoding="utf-8",
+    )
 
     assert "in your file: scaling.py:" in student(bundle, "pytest").stdout
 

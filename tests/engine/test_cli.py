@@ -68,7 +68,9 @@ def test_an_unknown_assignment_gets_the_nearest_name(gradkit, kit, write):
 
 
 @pytest.mark.usefixtures("sandboxed")
-def test_every_kind_of_bad_submission_is_a_row_and_the_rest_is_graded(gradkit, kit, write, reference_source, tmp_path):
+def test_every_kind_of_bad_submission_is_a_row_and_the_rest_is_graded(
+    gradkit, kit, write, reference_source, tmp_path
+):
     """Refusals stand in the table with their reason; a good submission beside them gets its marks."""
     good = write("good.py", reference_source)
     syntax = write("syntax.py", reference_source.replace("def centre", "def def centre"))
@@ -85,15 +87,49 @@ def test_every_kind_of_bad_submission_is_a_row_and_the_rest_is_graded(gradkit, k
     (link / "scaling.py").symlink_to(kit / "solutions" / "scaling" / "scaling.py")
     out = tmp_path / "out"
 
-    done = gradkit("grade", "scaling", good, syntax, missing.parent, misnamed.parent, corrupt, notebook, needs, slip, link, "--out", out, "--root", kit, "--jobs", 2)
+    done = gradkit(
+        "grade",
+        "scaling",
+        good,
+        syntax,
+        missing.parent,
+        misnamed.parent,
+        corrupt,
+        notebook,
+        needs,
+        slip,
+        link,
+        "--out",
+        out,
+        "--root",
+        kit,
+        "--jobs",
+        2,
+    )
 
     table = rows(out)
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert set(table) == {"good", "syntax", "missing", "misnamed", "corrupt", "broken", "needs", "slip", "scaling"}
+    assert set(table) == {
+        "good",
+        "syntax",
+        "missing",
+        "misnamed",
+        "corrupt",
+        "broken",
+        "needs",
+        "slip",
+        "scaling",
+    }
     assert (table["good"]["status"], table["good"]["score"]) == ("graded", "100")
     assert (table["syntax"]["status"], table["syntax"]["score"]) == ("graded", "0")
-    assert "syntax.py, line 6: not valid Python" in json.loads((out / "syntax" / "results.json").read_text())["tests"][0]["output"]
-    assert "ModuleNotFoundError at scaling.py:1: No module named 'pandas_that_is_not_there'" in json.loads((out / "needs" / "results.json").read_text())["tests"][0]["output"]
+    assert (
+        "syntax.py, line 6: not valid Python"
+        in json.loads((out / "syntax" / "results.json").read_text())["tests"][0]["output"]
+    )
+    assert (
+        "ModuleNotFoundError at scaling.py:1: No module named 'pandas_that_is_not_there'"
+        in json.loads((out / "needs" / "results.json").read_text())["tests"][0]["output"]
+    )
     for name, said in {
         "missing": "readme.txt",
         "misnamed": "scalign.py",
@@ -197,9 +233,16 @@ def test_a_check_without_a_number_is_named_with_its_line(gradkit, kit, write, re
 def test_a_wrong_check_is_the_graders_error_and_nobodys_zero(gradkit, kit, write, reference_source, tmp_path):
     """When the reference fails too, the submission is not graded, its score is empty, and the command fails."""
     tests = kit / "solutions" / "scaling" / "test_hidden.py"
-    tests.write_text(tests.read_text().replace('agree("centre", rng.normal(size=(n, 3)) + 5.0)', 'assert agree("centre", rng.normal(size=(n, 3))).sum() > 1e9'))
+    tests.write_text(
+        tests.read_text().replace(
+            'agree("centre", rng.normal(size=(n, 3)) + 5.0)',
+            'assert agree("centre", rng.normal(size=(n, 3))).sum() > 1e9',
+        )
+    )
 
-    done = gradkit("grade", "scaling", write("a.py", reference_source), "--out", tmp_path / "out", "--root", kit)
+    done = gradkit(
+        "grade", "scaling", write("a.py", reference_source), "--out", tmp_path / "out", "--root", kit
+    )
 
     row = rows(tmp_path / "out")["a"]
     assert done.returncode == 1
@@ -217,7 +260,9 @@ def test_an_output_folder_that_can_not_be_made_is_named(gradkit, kit, write):
 
 
 @pytest.mark.usefixtures("sandboxed")
-def test_a_finished_run_is_not_overwritten_and_is_resumed_without_grading_again(gradkit, kit, write, reference_source, tmp_path):
+def test_a_finished_run_is_not_overwritten_and_is_resumed_without_grading_again(
+    gradkit, kit, write, reference_source, tmp_path
+):
     """A second run into the same folder is refused; with --resume only what is new or changed is graded."""
     first, second = write("one.py", reference_source), write("two.py", build_stub_text(kit))
     out = tmp_path / "out"
@@ -246,8 +291,21 @@ def test_an_interrupted_run_keeps_what_is_graded_and_is_gone_on_with(kit, write,
     slow = reference_source + "\nimport time\ntime.sleep(0.3)\n"
     files = [write(f"s{number:02d}.py", slow + f"# {number}\n") for number in range(12)]
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "gradkit", "grade", "scaling", *map(str, files), "--out", str(out), "--root", str(kit)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
+    command = [
+        sys.executable,
+        "-m",
+        "gradkit",
+        "grade",
+        "scaling",
+        *map(str, files),
+        "--out",
+        str(out),
+        "--root",
+        str(kit),
+    ]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+    )
     for line in process.stderr:
         if line.startswith("[2/12]"):
             break
@@ -273,7 +331,18 @@ def test_a_killed_judge_costs_nothing(kit, write, reference_source, tmp_path):
     slow = reference_source + "\nimport time\ntime.sleep(0.2)\n"
     files = [write(f"k{number}.py", slow + f"# {number}\n") for number in range(4)]
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "gradkit", "grade", "scaling", *map(str, files), "--out", str(out), "--root", str(kit)]
+    command = [
+        sys.executable,
+        "-m",
+        "gradkit",
+        "grade",
+        "scaling",
+        *map(str, files),
+        "--out",
+        str(out),
+        "--root",
+        str(kit),
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     for line in process.stderr:
         if line.startswith("[1/4]"):
@@ -291,14 +360,29 @@ def test_a_hostile_submission_does_not_stop_the_class(gradkit, kit, write, refer
     """Those before and after it are graded, and every submission has its row."""
     files = [write(f"c{number}.py", reference_source) for number in range(3)]
     attacks = Path(__file__).parent.parent / "attacks" / "corpus"
-    for number, name in enumerate(("a122_surrogate_message", "a123_endless_line_number", "a125_deep_folders")):
-        files.insert(2 * number + 1, write(f"h{number}.py", f"{reference_source}\n\n{(attacks / f'{name}.py').read_text(encoding='utf-8')}"))
+    for number, name in enumerate(
+        ("a122_surrogate_message", "a123_endless_line_number", "a125_deep_folders")
+    ):
+        files.insert(
+            2 * number + 1,
+            write(
+                f"h{number}.py",
+                f"{reference_source}\n\n{(attacks / f'{name}.py').read_text(encoding='utf-8')}",
+            ),
+        )
 
     done = gradkit("grade", "scaling", *files, "--out", tmp_path / "out", "--root", kit)
 
     table = rows(tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert {name: row["score"] for name, row in table.items()} == {"c0": "100", "c1": "100", "c2": "100", "h0": "60", "h1": "60", "h2": "60"}
+    assert {name: row["score"] for name, row in table.items()} == {
+        "c0": "100",
+        "c1": "100",
+        "c2": "100",
+        "h0": "60",
+        "h1": "60",
+        "h2": "60",
+    }
 
 
 def judge_of(parent: int) -> int:

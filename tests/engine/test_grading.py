@@ -14,7 +14,9 @@ BROKEN_STANDARDISE = "\n\ndef standardise(x, *, eps=1e-5):\n"
 
 
 def outcomes(graded, task):
-    return {result.check.number: result.outcome.value for result in graded.results if result.check.task == task}
+    return {
+        result.check.number: result.outcome.value for result in graded.results if result.check.task == task
+    }
 
 
 def hints(graded):
@@ -48,7 +50,10 @@ def test_a_known_mistake_is_named(grade_source, reference_source, scaling):
 
 def test_the_same_mistake_in_other_words_is_named_too(grade_source, reference_source):
     """Mistakes are matched by what they answer, not by how they are written."""
-    own_words = BROKEN_STANDARDISE + "    n = len(x)\n    mu = sum(x) / n\n    spread = (sum((row - mu) ** 2 for row in x) / max(n - 1, 1) + eps) ** 0.5\n    return (x - mu) / spread\n"
+    own_words = (
+        BROKEN_STANDARDISE
+        + "    n = len(x)\n    mu = sum(x) / n\n    spread = (sum((row - mu) ** 2 for row in x) / max(n - 1, 1) + eps) ** 0.5\n    return (x - mu) / spread\n"
+    )
 
     assert hints(grade_source(reference_source + own_words)) == {"unbiased_variance"}
 
@@ -58,14 +63,22 @@ def test_an_unknown_mistake_gets_no_hint(grade_source, reference_source):
     graded = grade_source(reference_source + BROKEN_STANDARDISE + "    return x * 1.37 + 0.11\n")
 
     assert not hints(graded)
-    assert "Observed: standardise" in results.explain(next(result for result in graded.results if result.check.number == "2.1"))
+    assert "Observed: standardise" in results.explain(
+        next(result for result in graded.results if result.check.number == "2.1")
+    )
 
 
 def test_two_mistakes_in_two_functions_get_both_hints(grade_source, reference_source, scaling):
     """Each failed check is matched by itself."""
-    texts = [(scaling.hidden / "mistakes" / f"{name}.py").read_text(encoding="utf-8") for name in ("centre_over_examples", "eps_outside_the_root")]
+    texts = [
+        (scaling.hidden / "mistakes" / f"{name}.py").read_text(encoding="utf-8")
+        for name in ("centre_over_examples", "eps_outside_the_root")
+    ]
 
-    assert hints(grade_source("\n\n".join([reference_source, *texts]))) == {"centre_over_examples", "eps_outside_the_root"}
+    assert hints(grade_source("\n\n".join([reference_source, *texts]))) == {
+        "centre_over_examples",
+        "eps_outside_the_root",
+    }
 
 
 @pytest.mark.parametrize(
@@ -98,7 +111,9 @@ def test_outcomes(grade_source, reference_source, body, outcome, said):
     assert set(outcomes(graded, "centre").values()) == {"passed"}
 
 
-def test_an_endless_loop_costs_its_own_checks_and_no_more_than_the_total_limit(grade_source, reference_source):
+def test_an_endless_loop_costs_its_own_checks_and_no_more_than_the_total_limit(
+    grade_source, reference_source
+):
     """A loop in one task is a timeout there; the other task's points stay."""
     graded = grade_source(reference_source + BROKEN_STANDARDISE + "    while True: pass\n")
 
@@ -115,7 +130,11 @@ def test_a_missing_function_is_named(grade_source, reference_source):
 
 def test_another_signature_is_said_so(grade_source, reference_source):
     """A call that never reached the body points at the signature."""
-    graded = grade_source(reference_source.replace("def standardise(x: np.ndarray, *, eps: float = 1e-5)", "def standardise(x, y)"))
+    graded = grade_source(
+        reference_source.replace(
+            "def standardise(x: np.ndarray, *, eps: float = 1e-5)", "def standardise(x, y)"
+        )
+    )
 
     assert "compare the signature" in graded.results[-1].cases[0].summary
 
@@ -126,7 +145,11 @@ def test_hidden_checks_tell_no_inputs_prints_or_messages(grade_source, reference
 
     graded = grade_source(reference_source + leak)
 
-    told = {result.check.hidden: results.explain(result) for result in graded.results if result.check.task == "standardise"}
+    told = {
+        result.check.hidden: results.explain(result)
+        for result in graded.results
+        if result.check.task == "standardise"
+    }
     assert "LEAK" not in told[True]
     assert "LEAK" in told[False]
 
@@ -143,7 +166,11 @@ def test_a_submission_that_does_not_import_says_where(grade_source, reference_so
     graded = grade_source("import numpy as np\nx = 1 / 0\n" + reference_source)
 
     assert graded.score == 0
-    assert all("importing your file raised ZeroDivisionError at scaling.py:2: division by zero" in case.summary for result in graded.results for case in result.cases)
+    assert all(
+        "importing your file raised ZeroDivisionError at scaling.py:2: division by zero" in case.summary
+        for result in graded.results
+        for case in result.cases
+    )
 
 
 def test_every_run_gives_the_same_score(grade_source, reference_source, scaling):

@@ -50,7 +50,9 @@ def test_imports_point_up(path):
             assert LEVEL[part(module)] <= LEVEL[own], f"{relative} imports {module}"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "shared" / "coursekit").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "shared" / "coursekit").glob("*.py")), ids=lambda path: path.name
+)
 def test_coursekit_never_imports_the_engine(path):
     """Students have coursekit alone."""
     assert not any(module.split(".")[0] == "gradkit" for module in imported(path))
@@ -61,7 +63,9 @@ def test_only_the_command_line_prints(path):
     """Everything else returns or raises."""
     if path.name == "cli.py" or "templates" in path.parts:
         return
-    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    calls = [
+        node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
+    ]
     assert not any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls)
 
 

@@ -36,7 +36,15 @@ def test_the_students_own_function_of_the_same_name_is_not_banned():
     assert find_banned("def softmax(x):\n    return x\n\ny = softmax(3)\n", MANIFEST) == []
 
 
-@pytest.mark.parametrize("text", ["getattr(torch, 'soft' + 'max')", "exec('x')", "import importlib\nimportlib.x", "import torch\ntorch.ops.aten"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "getattr(torch, 'soft' + 'max')",
+        "exec('x')",
+        "import importlib\nimportlib.x",
+        "import torch\ntorch.ops.aten",
+    ],
+)
 def test_ways_around_are_flagged_but_not_called_banned(text):
     """They are for a person to look at."""
     found = find_banned(text, MANIFEST)

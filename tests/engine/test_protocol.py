@@ -21,7 +21,9 @@ from gradkit.protocol import CallbackRef, Connection, Deadline, Kind, Ref, Unsen
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
-    lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text() | st.integers(), inner),
+    lambda inner: (
+        st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text() | st.integers(), inner)
+    ),
     max_leaves=30,
 )
 
@@ -104,8 +106,16 @@ HOSTILE = {
     "unhashable key": b"M" + struct.pack("<Q", 1) + b"L" + struct.pack("<Q", 0) + b"N",
     "not UTF-8": b"S" + struct.pack("<Q", 1) + b"\xff",
     "scalar with a shape": b"G\x02f8\x01" + struct.pack("<QQ", 1, 8) + b"\0" * 8,
-    "record of another module": b"R" + struct.pack("<Q", 14) + b"os:stat_result" + b"M" + struct.pack("<Q", 0),
-    "record of a function": b"R" + struct.pack("<Q", 25) + b"coursekit.compare:compare" + b"M" + struct.pack("<Q", 0),
+    "record of another module": b"R"
+    + struct.pack("<Q", 14)
+    + b"os:stat_result"
+    + b"M"
+    + struct.pack("<Q", 0),
+    "record of a function": b"R"
+    + struct.pack("<Q", 25)
+    + b"coursekit.compare:compare"
+    + b"M"
+    + struct.pack("<Q", 0),
     "integer of a megabyte": b"I" + struct.pack("<I", 1 << 20) + b"\1" * (1 << 20),
     "pickle": pickle.dumps(ValueError("x")),
     "bytes after the end": b"NN",
@@ -239,4 +249,7 @@ def test_a_narrow_deadline_uses_up_the_wider_one(pair):
 
 def test_references_keep_their_number_and_kind():
     """Objects and callbacks cross as numbers."""
-    assert decode(encode((Ref(3, "Tokenizer", True), CallbackRef(9)))) == (Ref(3, "Tokenizer", True), CallbackRef(9))
+    assert decode(encode((Ref(3, "Tokenizer", True), CallbackRef(9)))) == (
+        Ref(3, "Tokenizer", True),
+        CallbackRef(9),
+    )

@@ -17,7 +17,7 @@ from _pytest.runner import runtestprotocol
 
 from coursekit.compare import Difference, Mismatch, compare
 from coursekit.plugin import check_seed, torch_generator
-from gradkit.errors import GradkitError, ProtocolError, WorkerCrashed, WorkerError, WorkerTimeout, ZygoteError
+from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTimeout, ZygoteError
 from gradkit.judge.staff import Mistake, Staff
 from gradkit.judge.subjects import (
     Diverged,
@@ -35,7 +35,9 @@ from gradkit.manifest import Assignment
 from gradkit.markers import case_id, read_checks
 from gradkit.model import CaseResult, Check, Outcome
 
-WRONG_KINDS = frozenset({"type", "refused", "dtype", "shape"})  # differences that make an answer `rejected` instead of `failed`
+WRONG_KINDS = frozenset(
+    {"type", "refused", "dtype", "shape"}
+)  # differences that make an answer `rejected` instead of `failed`
 MAX_DETAIL = 4000  # characters of a public check's detail that are kept
 REPEAT_LIMIT_S = 5.0  # for one repeated run of a check on staff's code
 
@@ -47,7 +49,9 @@ class Agree:
         self._impl = impl
         self._reference = reference
 
-    def __call__(self, target: str | Callable, *args: object, tol: tuple[float, float] | None = None, **kwargs: object) -> object:
+    def __call__(
+        self, target: str | Callable, *args: object, tol: tuple[float, float] | None = None, **kwargs: object
+    ) -> object:
         """Compare `impl.target(*args, **kwargs)`, or `target(impl, *args, **kwargs)`, with the reference's.
 
         Args:
@@ -61,12 +65,24 @@ class Agree:
             Mismatch: When the two differ.
         """
         name = target if isinstance(target, str) else "output"
-        scenario = (lambda impl, *args, **kwargs: getattr(impl, target)(*args, **kwargs)) if isinstance(target, str) else target
+        scenario = (
+            (lambda impl, *args, **kwargs: getattr(impl, target)(*args, **kwargs))
+            if isinstance(target, str)
+            else target
+        )
         got = scenario(self._impl, *args, **kwargs)
         want = scenario(self._reference, *args, **kwargs)
         return self._same(got, want, tol, name)
 
-    def vjp(self, name: str, *args: object, wrt: object = None, cotangent: object, tol: tuple[float, float] | None = None, **kwargs: object) -> tuple:
+    def vjp(
+        self,
+        name: str,
+        *args: object,
+        wrt: object = None,
+        cotangent: object,
+        tol: tuple[float, float] | None = None,
+        **kwargs: object,
+    ) -> tuple:
         """Compare the gradients of `sum(cotangent * impl.name(*args))` in the arguments `wrt` with the reference's."""
         got = getattr(self._impl, name)._vjp(args, kwargs, wrt, cotangent)
         want = getattr(self._reference, name)._vjp(args, kwargs, wrt, cotangent)
@@ -75,7 +91,10 @@ class Agree:
     @staticmethod
     def _same(got: object, want: object, tol: tuple[float, float] | None, name: str) -> object:
         if isinstance(got, Object) != isinstance(want, Object):
-            kinds = ["an object of your own" if isinstance(value, Object) else type(value).__name__ for value in (got, want)]
+            kinds = [
+                "an object of your own" if isinstance(value, Object) else type(value).__name__
+                for value in (got, want)
+            ]
             text = f"{name} is {kinds[0]} where {kinds[1]} is due"
             raise Mismatch(Difference("type", text, text))
         if not isinstance(got, Object):
@@ -114,7 +133,16 @@ class Judge:
         start: Called once the checks are collected; calls `grade_case` as often as it likes.
     """
 
-    def __init__(self, assignment: Assignment, staff: Staff, *, device: str, diagnose: bool, compare: bool, start: Callable[[Judge], None]) -> None:
+    def __init__(
+        self,
+        assignment: Assignment,
+        staff: Staff,
+        *,
+        device: str,
+        diagnose: bool,
+        compare: bool,
+        start: Callable[[Judge], None],
+    ) -> None:
         self.assignment = assignment
         self.staff = staff
         self._device = device
@@ -143,7 +171,9 @@ class Judge:
 
     @pytest.fixture
     def vjp(self) -> Callable[..., tuple]:
-        def vjp(function: Object, *args: object, wrt: object = None, cotangent: object, **kwargs: object) -> tuple:
+        def vjp(
+            function: Object, *args: object, wrt: object = None, cotangent: object, **kwargs: object
+        ) -> tuple:
             return function._vjp(args, kwargs, wrt, cotangent)
 
         return vjp
@@ -165,7 +195,9 @@ class Judge:
     # ---- pytest's hooks
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line("markers", "gpu: needs a CUDA device; reported as not run where there is none")
+        config.addinivalue_line(
+            "markers", "gpu: needs a CUDA device; reported as not run where there is none"
+        )
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -195,7 +227,9 @@ class Judge:
         self._run = run
         try:
             runtestprotocol(item, log=False, nextitem=None)
-        except LocalTimeout as late:  # it came in pytest's own code, which must not keep a half-torn-down item
+        except (
+            LocalTimeout
+        ) as late:  # it came in pytest's own code, which must not keep a half-torn-down item
             item.session._setupstate.teardown_exact(None)
             run.error = late
         return run.error
@@ -223,10 +257,19 @@ class Judge:
         result = self._describe(check, item, error)
         if result.outcome is Outcome.NOT_WRITTEN:
             return result
-        fault = None if isinstance(error, (WorkerError, LocalTimeout)) else self._reference_fault(item, run.seed)
+        fault = (
+            None if isinstance(error, (WorkerError, LocalTimeout)) else self._reference_fault(item, run.seed)
+        )
         if fault is not None:
-            return CaseResult("", Outcome.GRADER_ERROR, summary=f"the reference fails {check.id} too: {fault}")
-        if self.diagnose and run.session is not None and run.session.transcript and not isinstance(error, (WorkerError, LocalTimeout)):
+            return CaseResult(
+                "", Outcome.GRADER_ERROR, summary=f"the reference fails {check.id} too: {fault}"
+            )
+        if (
+            self.diagnose
+            and run.session is not None
+            and run.session.transcript
+            and not isinstance(error, (WorkerError, LocalTimeout))
+        ):
             mistake, elsewhere = self._match(check, item, run)
             if mistake is not None:
                 prefix = f"This comes from {mistake.replaces[0]}. " if elsewhere else ""
@@ -243,13 +286,31 @@ class Judge:
             if info.at_import:  # before any input was there to be told
                 summary = f"importing your file raised {info.type_name} at {where or 'an unknown line'}: {info.message[:200]}"
                 return CaseResult("", Outcome.FAILED, summary=summary, where=where)
-            at = f" at {where}" if where else " before reaching your code: compare the signature with the handout's"
-            return CaseResult("", Outcome.FAILED, summary=f"your code raised {info.type_name}{at}", detail=info.message[:MAX_DETAIL], where=where)
+            at = (
+                f" at {where}"
+                if where
+                else " before reaching your code: compare the signature with the handout's"
+            )
+            return CaseResult(
+                "",
+                Outcome.FAILED,
+                summary=f"your code raised {info.type_name}{at}",
+                detail=info.message[:MAX_DETAIL],
+                where=where,
+            )
         if isinstance(error, MissingName):
             name = error.name
-            return CaseResult("", Outcome.FAILED, summary=f"{self.assignment.manifest.module} defines no {name}: is it deleted, renamed or inside another function?")
+            return CaseResult(
+                "",
+                Outcome.FAILED,
+                summary=f"{self.assignment.manifest.module} defines no {name}: is it deleted, renamed or inside another function?",
+            )
         if isinstance(error, (WorkerTimeout, LocalTimeout)):
-            return CaseResult("", Outcome.TIMEOUT, summary=f"{error or 'the time limit passed'} (a check has {self.assignment.manifest.timeout_s:g} s)")
+            return CaseResult(
+                "",
+                Outcome.TIMEOUT,
+                summary=f"{error or 'the time limit passed'} (a check has {self.assignment.manifest.timeout_s:g} s)",
+            )
         if isinstance(error, WorkerCrashed):
             return CaseResult("", Outcome.CRASHED, summary=str(error))
         if isinstance(error, UnreadableAnswer):
@@ -262,7 +323,9 @@ class Judge:
             outcome = Outcome.REJECTED if difference.kind in WRONG_KINDS else Outcome.FAILED
             return CaseResult("", outcome, summary=difference.summary, detail=difference.detail[:MAX_DETAIL])
         if isinstance(error, (AssertionError, pytest.fail.Exception)):
-            return CaseResult("", Outcome.FAILED, summary="the claim does not hold", detail=str(error)[:MAX_DETAIL])
+            return CaseResult(
+                "", Outcome.FAILED, summary="the claim does not hold", detail=str(error)[:MAX_DETAIL]
+            )
         # Any other exception was raised by the check itself, on an answer it could not use; `_judge` makes sure
         # that the reference's answers don't cause it too.
         text = f"the check could not use what your code returned ({type(error).__name__})"
@@ -301,7 +364,11 @@ class Judge:
         for elsewhere in (False, True):
             group = [mistake for mistake in concerned if (mistake.task != check.task) == elsewhere]
             ends = [(mistake, self._follows(item, mistake.subject, run)) for mistake in group]
-            alike = [mistake for mistake, end in ends if end is not None and not isinstance(end, (Diverged, LocalTimeout))]
+            alike = [
+                mistake
+                for mistake, end in ends
+                if end is not None and not isinstance(end, (Diverged, LocalTimeout))
+            ]
             if alike:
                 return (alike[0], elsewhere) if len(alike) == 1 else (None, False)
         return None, False

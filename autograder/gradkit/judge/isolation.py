@@ -12,7 +12,6 @@ Levels, strongest first:
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import os
 import platform
@@ -64,13 +63,23 @@ def choose(capabilities: sandbox.Capabilities) -> Isolation:
         return Isolation("none", abi, False, "this kernel or container refuses system-call filters")
     if capabilities.root:
         if capabilities.can_change_uid:
-            return Isolation("separate-user", abi, True, "" if abi else f"files are kept by user and mode alone: {capabilities.landlock_reason}")
+            return Isolation(
+                "separate-user",
+                abi,
+                True,
+                "" if abi else f"files are kept by user and mode alone: {capabilities.landlock_reason}",
+            )
         return Isolation("none", abi, True, "root here may not change its user")
     if capabilities.bubblewrap_works and abi:  # Landlock keeps one submission from the next one's files
         return Isolation("bubblewrap", abi, True)
     if abi >= sandbox.SAME_UID_ABI:
         return Isolation("same-user", abi, True)
-    return Isolation("none", abi, True, f"an ordinary user needs Landlock, and bubblewrap where its ABI is below {sandbox.SAME_UID_ABI}; here it is {abi or 'missing'}")
+    return Isolation(
+        "none",
+        abi,
+        True,
+        f"an ordinary user needs Landlock, and bubblewrap where its ABI is below {sandbox.SAME_UID_ABI}; here it is {abi or 'missing'}",
+    )
 
 
 def require(isolation: Isolation, secrets: list[Path]) -> None:
@@ -85,8 +94,8 @@ def require(isolation: Isolation, secrets: list[Path]) -> None:
     """
     if isolation.level == "none":
         raise IsolationError(
-            f"hidden checks are not run here: {isolation.note}. Grade in the Docker image instead: "
-            "docker run --rm --network none -v SUBMISSIONS:/submissions -v OUT:/out IMAGE grade ID /submissions --out /out"
+            f"hidden checks are not run here: {isolation.note}. Grade on Linux as root, in a container if you like "
+            "(docker run --network none, with seccomp on): each submission then gets a user of its own"
         )
     if isolation.level == "separate-user":
         for needed in (Path(sys.prefix), Path(sys.base_prefix), Path(coursekit.__file__).parent):
@@ -98,7 +107,9 @@ def require(isolation: Isolation, secrets: list[Path]) -> None:
         if not isolation.landlock_abi:
             for secret in secrets:
                 if secret.exists() and unreadable_ancestor(secret) is None:
-                    raise IsolationError(f"{secret} is readable by every user and this kernel has no Landlock: run chmod 700 {secret}")
+                    raise IsolationError(
+                        f"{secret} is readable by every user and this kernel has no Landlock: run chmod 700 {secret}"
+                    )
 
 
 def unreadable_ancestor(path: Path) -> Path | None:
@@ -114,6 +125,7 @@ class UserSlot:
     """A user id that no other judge on this machine uses meanwhile: process limits are counted per user."""
 
     def __init__(self) -> None:
+        import fcntl  # POSIX only, as is pwd
         import pwd
 
         folder = Path(tempfile.gettempdir()) / f"gradkit-users-{os.getuid()}"
@@ -132,7 +144,9 @@ class UserSlot:
                 continue
             self.uid, self._lock = uid, lock
             return
-        raise IsolationError(f"all {UIDS} worker users are taken: other graders are running on this machine; use fewer --jobs")
+        raise IsolationError(
+            f"all {UIDS} worker users are taken: other graders are running on this machine; use fewer --jobs"
+        )
 
     def close(self) -> None:
         self._lock.close()
@@ -144,14 +158,26 @@ def readable_paths() -> tuple[str, ...]:
     return (*sandbox.system_readable(), str(Path(coursekit.__file__).parent))
 
 
-def zygote_command(isolation: Isolation, control_fd: int, libraries: tuple[str, ...], scratch: Path) -> list[str]:
+def zygote_command(
+    isolation: Isolation, control_fd: int, libraries: tuple[str, ...], scratch: Path
+) -> list[str]:
     """The command that starts the zygote, inside bubblewrap where that is the level."""
-    command = [sys.executable, "-I", "-B", "-m", "gradkit.worker.zygote", str(control_fd), ",".join(libraries)]
+    command = [
+        sys.executable,
+        "-I",
+        "-B",
+        "-m",
+        "gradkit.worker.zygote",
+        str(control_fd),
+        ",".join(libraries),
+    ]
     if isolation.level != "bubblewrap":
         return command
     package = str(Path(__file__).parent.parent)
     binds: list[str] = []
-    for path in dict.fromkeys(("/usr", "/bin", "/lib", "/lib64", sys.base_prefix, sys.prefix, package, *readable_paths())):
+    for path in dict.fromkeys(
+        ("/usr", "/bin", "/lib", "/lib64", sys.base_prefix, sys.prefix, package, *readable_paths())
+    ):
         if Path(path).exists() and not path.startswith(("/dev", "/proc", "/sys")):
             binds += ["--ro-bind", path, path]
     return [
@@ -177,4 +203,6 @@ def clean_environment(scratch: Path) -> dict[str, str]:
 
 def machine_line() -> str:
     """Operating system and processor, for reports."""
-    return f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}"
+    return (
+        f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}"
+    )

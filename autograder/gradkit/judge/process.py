@@ -16,10 +16,10 @@ from pathlib import Path
 
 import msgspec
 
-from gradkit.errors import AuthoringError, GradkitError, InputError
+from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
 from gradkit.judge import isolation as isolation_module
-from gradkit.judge.messages import CaseDone, Fatal, Ready, Request, Start, Unit, UnitDone
+from gradkit.judge.messages import Fatal, Request, Start, Unit
 from gradkit.manifest import load_assignment
 from gradkit.worker import sandbox
 
@@ -54,7 +54,9 @@ def main() -> None:
         lines.write(Fatal(str(error), usage=isinstance(error, InputError)))
         sys.exit(1)
     except Exception as error:
-        lines.write(Fatal(f"{type(error).__name__} in the judge: {error}".encode("utf-8", "replace").decode("utf-8")))
+        lines.write(
+            Fatal(f"{type(error).__name__} in the judge: {error}".encode("utf-8", "replace").decode("utf-8"))
+        )
         raise
     finally:
         remove_tree(scratch)

@@ -28,7 +28,13 @@ PYTEST_OPTIONS = [
 ]  # fmt: skip
 
 
-def collect_and_run(assignment: Assignment, zygote: Zygote, start: Start, requests: Iterator[Unit], write: Callable[[object], None]) -> None:
+def collect_and_run(
+    assignment: Assignment,
+    zygote: Zygote,
+    start: Start,
+    requests: Iterator[Unit],
+    write: Callable[[object], None],
+) -> None:
     """Tell the checks, then grade each unit that comes, telling each case as it ends."""
     staff = Staff(assignment, with_mistakes=start.diagnose)
 
@@ -38,7 +44,12 @@ def collect_and_run(assignment: Assignment, zygote: Zygote, start: Start, reques
         for unit in requests:
             run_unit(judge, zygote, unit, start.device, write)
 
-    run_pytest(assignment, Judge(assignment, staff, device=start.device, diagnose=start.diagnose, compare=start.compare, start=loop))
+    run_pytest(
+        assignment,
+        Judge(
+            assignment, staff, device=start.device, diagnose=start.diagnose, compare=start.compare, start=loop
+        ),
+    )
 
 
 def run_pytest(assignment: Assignment, judge: Judge) -> None:
@@ -50,7 +61,9 @@ def run_pytest(assignment: Assignment, judge: Judge) -> None:
     tests = [assignment.public_tests, assignment.hidden_tests]
     for path in tests:
         if not path.is_file():
-            raise AuthoringError(f"{path}: missing; it holds the {'public' if path == assignment.public_tests else 'graded'} checks")
+            raise AuthoringError(
+                f"{path}: missing; it holds the {'public' if path == assignment.public_tests else 'graded'} checks"
+            )
     status = pytest.main([*PYTEST_OPTIONS, *map(str, tests)], plugins=[judge])
     if judge.collect_errors:
         raise AuthoringError(f"{assignment.id}: the checks can't be collected: {judge.collect_errors[0]}")
@@ -71,7 +84,9 @@ def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Calla
         run_checks(judge, zygote, unit, module, device, write)
 
 
-def run_checks(judge: Judge, zygote: Zygote, unit: Unit, module: Path, device: str, write: Callable[[object], None]) -> None:
+def run_checks(
+    judge: Judge, zygote: Zygote, unit: Unit, module: Path, device: str, write: Callable[[object], None]
+) -> None:
     subject = SubmissionSubject(zygote, module, device=device)
     wanted = [pair for pair in judge.checks.items() if unit.checks is None or pair[0].id in unit.checks]
     checks = sorted(wanted, key=lambda pair: pair[0].hidden)
@@ -86,7 +101,11 @@ def run_checks(judge: Judge, zygote: Zygote, unit: Unit, module: Path, device: s
             except ZygoteError as error:
                 result = CaseResult(case_id(item), Outcome.GRADER_ERROR, summary=str(error))
             except Exception as error:  # a fault of the engine's costs this case, not the class
-                result = CaseResult(case_id(item), Outcome.GRADER_ERROR, summary=f"{type(error).__name__} in the judge: {error}")
+                result = CaseResult(
+                    case_id(item),
+                    Outcome.GRADER_ERROR,
+                    summary=f"{type(error).__name__} in the judge: {error}",
+                )
             printed = "" if check.hidden else subject.printed().strip()
             if printed and result.outcome not in (Outcome.PASSED, Outcome.NOT_RUN):
                 result = replace(result, detail=f"{result.detail}\nyour program printed:\n{printed}".strip())
@@ -101,7 +120,10 @@ def run_checks(judge: Judge, zygote: Zygote, unit: Unit, module: Path, device: s
 
 def writable(result: CaseResult) -> CaseResult:
     """The same with texts that JSON can hold: a submission's may have lone surrogates."""
-    texts = {name: getattr(result, name).encode("utf-8", "replace").decode("utf-8") for name in ("summary", "detail", "where")}
+    texts = {
+        name: getattr(result, name).encode("utf-8", "replace").decode("utf-8")
+        for name in ("summary", "detail", "where")
+    }
     return replace(result, **texts)
 
 
@@ -121,7 +143,9 @@ def compiled_once(module: Path) -> Iterator[None]:
     compile to gigabytes. Workers can't write there. What can't be compiled fails in the worker, with its message.
     """
     command = [sys.executable, "-I", "-S", "-c", _COMPILE, str(module)]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         yield
     finally:

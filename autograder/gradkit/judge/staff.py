@@ -70,7 +70,9 @@ class Staff:
                 exec(compile(text, str(path), "exec", dont_inherit=True), vars(module))
             except Exception as error:
                 line = getattr(error, "lineno", None) or _line_of(error, path)
-                raise AuthoringError(f"{path}:{line}: does not load: {type(error).__name__}: {error}") from error
+                raise AuthoringError(
+                    f"{path}:{line}: does not load: {type(error).__name__}: {error}"
+                ) from error
         return module
 
 
@@ -89,7 +91,11 @@ def mistake_header(path: Path, text: str, tasks: list[str]) -> tuple[str, str]:
     """
     values = {}
     for node in ast.parse(text).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.targets[0], ast.Name):
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.targets[0], ast.Name)
+        ):
             values[node.targets[0].id] = node.value.value
     task, hint = values.get("TASK"), values.get("HINT")
     if task not in tasks:
@@ -108,7 +114,11 @@ def uses(text: str) -> dict[str, set[str]]:
     """For each function, class and constant of a module, the others that its definition names."""
     definitions = _definitions(text)
     return {
-        name: {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and part.id in definitions and part.id != name}
+        name: {
+            part.id
+            for part in ast.walk(node)
+            if isinstance(part, ast.Name) and part.id in definitions and part.id != name
+        }
         for name, node in definitions.items()
     }
 

@@ -58,7 +58,10 @@ class LocalSubject:
     def reset(self) -> None:
         """Forget all objects of the previous check."""
         self._ask: Ask | None = None
-        self._runtime = Runtime(lambda: self._module, lambda id, args, kwargs: self._copy(self._ask(id, *self._copy((args, kwargs)))))
+        self._runtime = Runtime(
+            lambda: self._module,
+            lambda id, args, kwargs: self._copy(self._ask(id, *self._copy((args, kwargs)))),
+        )
         self._runtime.load()
 
     def request(self, kind: Kind, value: object, ask: Ask) -> object:
@@ -103,7 +106,11 @@ def submission_raised(info: Raised, *, iterating: bool = False) -> SubmissionRai
     """
     for name in info.bases:
         base = getattr(builtins, name, None)
-        if isinstance(base, type) and issubclass(base, Exception) and (iterating or base not in (StopIteration, StopAsyncIteration)):
+        if (
+            isinstance(base, type)
+            and issubclass(base, Exception)
+            and (iterating or base not in (StopIteration, StopAsyncIteration))
+        ):
             error_class = _raised_class(base)
             break
     else:
@@ -119,7 +126,14 @@ _RAISED_CLASSES: dict[type, type] = {}
 def _raised_class(base: type) -> type:
     if base not in _RAISED_CLASSES:
         try:
-            _RAISED_CLASSES[base] = type(base.__name__, (SubmissionRaised, base), {"__init__": lambda self, message: Exception.__init__(self, message), "__str__": lambda self: str(self.args[0])})
+            _RAISED_CLASSES[base] = type(
+                base.__name__,
+                (SubmissionRaised, base),
+                {
+                    "__init__": lambda self, message: Exception.__init__(self, message),
+                    "__str__": lambda self: str(self.args[0]),
+                },
+            )
         except TypeError:  # a built-in whose layout can't be combined
             _RAISED_CLASSES[base] = SubmissionRaised
     return _RAISED_CLASSES[base]
@@ -276,6 +290,8 @@ def _operator(name: str, *, swapped: bool = False) -> Callable:
 for _name in "add sub mul truediv floordiv mod pow matmul".split():
     setattr(Object, f"__{_name}__", _operator(_name))
     setattr(Object, f"__r{_name}__", _operator(_name, swapped=True))
+
+
 def _comparison(name: str) -> Callable:
     """Objects of the implementation may be compared with each other. A value that is due is never shown to them."""
 

@@ -99,13 +99,19 @@ class Zygote:
             gid=uid,
             readable=(*isolation_module.readable_paths(), str(module.parent)),
             writable=(str(work_dir),),
-            limits=sandbox.Limits(memory_mib=manifest.memory_mib, cpu_s=int(manifest.timeout_s * 4) + 10, address_space=device == "cpu"),
+            limits=sandbox.Limits(
+                memory_mib=manifest.memory_mib,
+                cpu_s=int(manifest.timeout_s * 4) + 10,
+                address_space=device == "cpu",
+            ),
             landlock="require" if enough else "if_available",
             cuda=device != "cpu",
         )
         ours, theirs = socket.socketpair()
         output = os.memfd_create("output")
-        self._send(SpawnRequest(number, str(module), str(work_dir), policy, device), [theirs.fileno(), output])
+        self._send(
+            SpawnRequest(number, str(module), str(work_dir), policy, device), [theirs.fileno(), output]
+        )
         theirs.close()
         return Worker(number, Connection(ours), output, work_dir, uid)
 
@@ -156,7 +162,9 @@ class Zygote:
 class Worker:
     """A forked process that serves one submission, or will."""
 
-    def __init__(self, number: int, connection: Connection, output: int, work_dir: Path, uid: int | None) -> None:
+    def __init__(
+        self, number: int, connection: Connection, output: int, work_dir: Path, uid: int | None
+    ) -> None:
         self.number, self.connection, self.work_dir, self.uid = number, connection, work_dir, uid
         self._output, self._told = output, 0
         self.requests = 0
@@ -299,13 +307,18 @@ class SubmissionSubject:
         begun = time.monotonic()
         folder = str(self._worker.work_dir)
         try:  # `du` goes down paths of any depth, which Python's walk does not
-            measured = [subprocess.run(["du", "-s", *options, folder], capture_output=True, timeout=5).stdout for options in (["--block-size=1"], ["--inodes"])]
+            measured = [
+                subprocess.run(["du", "-s", *options, folder], capture_output=True, timeout=5).stdout
+                for options in (["--block-size=1"], ["--inodes"])
+            ]
             used, files = (int(line.split()[0]) for line in measured)
         except (subprocess.TimeoutExpired, IndexError, ValueError):
             used, files = 0, DISK_FILES + 1  # too many to be counted
         self._deadline.spend(time.monotonic() - begun)
         if used > DISK_MIB * 2**20 or files > DISK_FILES:
-            raise ProtocolError(f"the program wrote more than {DISK_MIB} MiB or {DISK_FILES:,} files, and was stopped")
+            raise ProtocolError(
+                f"the program wrote more than {DISK_MIB} MiB or {DISK_FILES:,} files, and was stopped"
+            )
 
     def _load(self, ask: Ask) -> None:
         """Wait for the import, which was asked for when the worker was forked."""
@@ -317,7 +330,9 @@ class SubmissionSubject:
             self._worker.import_error = raised  # for the check's other cases
         if self._worker.import_error is not None:
             raise self._worker.import_error
-        if not isinstance(functions, dict) or not all(type(name) is str and type(ref) is Ref for name, ref in functions.items()):
+        if not isinstance(functions, dict) or not all(
+            type(name) is str and type(ref) is Ref for name, ref in functions.items()
+        ):
             raise ProtocolError("something that is not an answer was written to the grader's channel")
         self._worker.functions = functions
         self._worker.pinned = frozenset(ref.id for ref in functions.values())
@@ -341,11 +356,15 @@ class SubmissionSubject:
             self._frames += 1
             self._received += len(payload)
             if self._frames > MAX_FRAMES or self._received > MAX_RECEIVED:
-                raise ProtocolError(f"more than {MAX_FRAMES:,} answers, or {MAX_RECEIVED // 2**20} MiB of them, came in one check")
+                raise ProtocolError(
+                    f"more than {MAX_FRAMES:,} answers, or {MAX_RECEIVED // 2**20} MiB of them, came in one check"
+                )
             if request != number:
                 raise ProtocolError("an answer came to a question that was not asked")
             if reply == Kind.CALLBACK and len(payload) > MAX_CALLBACK:
-                raise ProtocolError(f"a function that was handed in was called with more than {MAX_CALLBACK // 2**20} MiB")
+                raise ProtocolError(
+                    f"a function that was handed in was called with more than {MAX_CALLBACK // 2**20} MiB"
+                )
             answer = decode(payload)
             self._deadline.spend(time.monotonic() - begun)
             if self._deadline.left_s <= 0:
@@ -390,9 +409,13 @@ def _raised(value: object, files: set[str]) -> Raised:
     if isinstance(value, tuple) and len(value) == 5:
         _, bases, message, file, line = value
         if type(line) is int and 0 <= line < 10_000_000 and isinstance(bases, tuple) and len(bases) <= 50:
-            known = tuple(base for base in map(_text, bases) if isinstance(getattr(builtins, base, None), type))
+            known = tuple(
+                base for base in map(_text, bases) if isinstance(getattr(builtins, base, None), type)
+            )
             file = _text(file) if _text(file) in files else ""
-            return Raised(known[0] if known else "an exception", known, _text(message)[:2000], file, line if file else 0)
+            return Raised(
+                known[0] if known else "an exception", known, _text(message)[:2000], file, line if file else 0
+            )
     raise ProtocolError("a malformed exception")
 
 
@@ -406,7 +429,11 @@ def _text(value: object) -> str:
 def _obituary(ended: Ended) -> str:
     """How a worker ended, for a student."""
     if ended.signal is None:
-        return f"the program ended before answering (exit code {ended.exit})" if ended.exit is not None else "the program closed the grader's channel before answering"
+        return (
+            f"the program ended before answering (exit code {ended.exit})"
+            if ended.exit is not None
+            else "the program closed the grader's channel before answering"
+        )
     if ended.signal == signal.SIGSYS:
         return "the program made a system call that is not allowed here, and was stopped"
     if ended.signal == signal.SIGXCPU:

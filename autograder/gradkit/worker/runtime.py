@@ -26,7 +26,16 @@ OPERATORS: dict[str, Callable] = {
     for name in (
         "add sub mul truediv floordiv mod pow matmul neg pos abs eq ne lt le gt ge getitem setitem delitem contains".split()
     )
-} | {"len": len, "iter": iter, "next": next, "bool": bool, "float": float, "int": int, "str": str, "repr": repr}
+} | {
+    "len": len,
+    "iter": iter,
+    "next": next,
+    "bool": bool,
+    "float": float,
+    "int": int,
+    "str": str,
+    "repr": repr,
+}
 
 
 class Raised(Exception):
@@ -51,7 +60,9 @@ class Raised(Exception):
 def describe_exception(error: BaseException, folder: str | None) -> Raised:
     """An exception as plain data, with the last line of the submission's own code that it passed through."""
     bases = tuple(
-        cls.__name__ for cls in type(error).__mro__ if getattr(builtins, cls.__name__, None) is cls and cls is not object
+        cls.__name__
+        for cls in type(error).__mro__
+        if getattr(builtins, cls.__name__, None) is cls and cls is not object
     )
     try:
         message = str(error)[:2000]
@@ -64,7 +75,9 @@ def describe_exception(error: BaseException, folder: str | None) -> Raised:
         for frame in traceback.extract_tb(error.__traceback__):
             if folder and frame.filename.startswith(folder):
                 file, line = frame.filename, frame.lineno or 0
-    return Raised(type(error).__name__[:200], bases, message, file.removeprefix(folder or "").lstrip("/"), line)
+    return Raised(
+        type(error).__name__[:200], bases, message, file.removeprefix(folder or "").lstrip("/"), line
+    )
 
 
 class Runtime:
@@ -77,7 +90,14 @@ class Runtime:
         device: Where tensor arguments are put before a call.
     """
 
-    def __init__(self, load: Callable[[], types.ModuleType], ask: Callable[[int, tuple, dict], object], *, folder: str | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        load: Callable[[], types.ModuleType],
+        ask: Callable[[int, tuple, dict], object],
+        *,
+        folder: str | None = None,
+        device: str = "cpu",
+    ) -> None:
         self._load = load
         self._ask = ask
         self._folder = folder
@@ -100,7 +120,11 @@ class Runtime:
         try:
             if kind is Kind.LOAD:
                 self.load()
-                return {name: self.lower(value) for name, value in vars(self._module).items() if callable(value) and not name.startswith("_")}
+                return {
+                    name: self.lower(value)
+                    for name, value in vars(self._module).items()
+                    if callable(value) and not name.startswith("_")
+                }
             if kind is Kind.GET:
                 target, name = value
                 return self.lower(getattr(self._objects[target.id], name))
@@ -118,12 +142,25 @@ class Runtime:
 
                 target, args, kwargs, wrt, cotangent = value
                 function = self._objects[target.id]
-                return self.lower(torch_vjp(function, *self.lift(args), wrt=wrt, cotangent=self.lift(cotangent), **self.lift(kwargs)))
+                return self.lower(
+                    torch_vjp(
+                        function,
+                        *self.lift(args),
+                        wrt=wrt,
+                        cotangent=self.lift(cotangent),
+                        **self.lift(kwargs),
+                    )
+                )
             if kind is Kind.FORGET:
                 for id in value:
                     self._objects.pop(id, None)
                 return None
-        except (KeyboardInterrupt, GeneratorExit, SystemExit, Exception) as error:  # whatever a submission raises is an answer
+        except (
+            KeyboardInterrupt,
+            GeneratorExit,
+            SystemExit,
+            Exception,
+        ) as error:  # whatever a submission raises is an answer
             raise describe_exception(error, self._folder) from error
         raise ValueError(f"no request of kind {kind}")
 
@@ -184,12 +221,18 @@ def map_leaves(value: object, leaf: Callable[[object], object], depth: int = 0) 
     if isinstance(value, tuple):
         return tuple(map_leaves(item, leaf, depth + 1) for item in value)
     if isinstance(value, dict):
-        return {map_leaves(key, leaf, depth + 1): map_leaves(item, leaf, depth + 1) for key, item in value.items()}
+        return {
+            map_leaves(key, leaf, depth + 1): map_leaves(item, leaf, depth + 1) for key, item in value.items()
+        }
     if isinstance(value, frozenset):
         return frozenset(map_leaves(item, leaf, depth + 1) for item in value)
     if isinstance(value, set):
         return {map_leaves(item, leaf, depth + 1) for item in value}
-    if type(value).__module__.partition(".")[0] == "coursekit" and dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if (
+        type(value).__module__.partition(".")[0] == "coursekit"
+        and dataclasses.is_dataclass(value)
+        and not isinstance(value, type)
+    ):
         copy = object.__new__(type(value))  # such as a simulated device: a record of functions
         for field in dataclasses.fields(value):
             object.__setattr__(copy, field.name, map_leaves(getattr(value, field.name), leaf, depth + 1))
@@ -256,4 +299,3 @@ def serve(connection: Connection, path: Path, *, device: str = "cpu") -> None:
 
     for kind, request, value in requests():
         answer(kind, request, value)
-

@@ -95,7 +95,16 @@ _CLONE_NEW = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x
 _TIOCSTI, _TIOCLINUX, _FIOSETOWN, _SIOCSPGRP = 0x5412, 0x541C, 0x8901, 0x8902
 _F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
 # two workers of a submission may read the same file, and a lock on it would be a word between them
-_LOCKS = [5, 6, 7, 36, 37, 38, 1024, 1026]  # F_GETLK, F_SETLK, F_SETLKW, the three of open files, F_SETLEASE, F_NOTIFY
+_LOCKS = [
+    5,
+    6,
+    7,
+    36,
+    37,
+    38,
+    1024,
+    1026,
+]  # F_GETLK, F_SETLK, F_SETLKW, the three of open files, F_SETLEASE, F_NOTIFY
 
 
 def program(machine: str, *, pid: int, memfd: bool = False) -> list[str | Instruction]:

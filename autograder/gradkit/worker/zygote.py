@@ -34,7 +34,10 @@ from gradkit.worker import sandbox
 from gradkit.worker.kernel import use_large_pages
 from gradkit.worker.runtime import serve
 
-NOT_PRELOADED = ("coursekit.plugin", "coursekit.plots")  # pytest and matplotlib: slow, and no check needs them
+NOT_PRELOADED = (
+    "coursekit.plugin",
+    "coursekit.plots",
+)  # pytest and matplotlib: slow, and no check needs them
 MAX_REQUEST = 1 << 16
 REAP_TIMEOUT_S = 5.0
 
@@ -87,7 +90,9 @@ def main() -> None:
             break
         request = decoder.decode(data)
         if isinstance(request, SpawnRequest):
-            with contextlib.suppress(OSError):  # no process to be had: the judge finds the worker's channel closed
+            with contextlib.suppress(
+                OSError
+            ):  # no process to be had: the judge finds the worker's channel closed
                 workers[request.worker] = spawn(request, descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -105,7 +110,18 @@ def preload(libraries: list[str]) -> None:
     if "torch.optim" in libraries:
         libraries = [*libraries, "torch._dynamo"]  # the first optimizer made imports it, which takes 0.8 s
     shared = [f"coursekit.{module.name}" for module in pkgutil.iter_modules(coursekit.__path__)]
-    late = ["regex", "dataclasses", "json", "math", "heapq", "collections", "itertools", "functools", "typing", "random"]
+    late = [
+        "regex",
+        "dataclasses",
+        "json",
+        "math",
+        "heapq",
+        "collections",
+        "itertools",
+        "functools",
+        "typing",
+        "random",
+    ]
     for name in (*libraries, *shared, *late):
         if name not in NOT_PRELOADED:
             importlib.import_module(name)
@@ -124,7 +140,9 @@ def spawn(request: SpawnRequest, descriptors: list[int]) -> int:
             status = 0
         except sandbox.SandboxError as error:
             os.write(1, f"sandbox: {error}".encode())
-        except BaseException:  # whatever a submission did to this process: the judge sees that the worker is gone
+        except (
+            BaseException
+        ):  # whatever a submission did to this process: the judge sees that the worker is gone
             status = 71
         finally:
             os._exit(status)
