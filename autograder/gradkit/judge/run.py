@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -40,6 +41,8 @@ def collect_and_run(
 
     def loop(judge: Judge) -> None:
         zygote.wait_ready()
+        gc.collect()
+        gc.freeze()  # what was loaded so far stays: the collector need not look at it again
         write(Ready(list(judge.checks), zygote.isolation.describe()))
         for unit in requests:
             run_unit(judge, zygote, unit, start.device, write)

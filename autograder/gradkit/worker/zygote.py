@@ -32,7 +32,7 @@ from gradkit.errors import WorkerError
 from gradkit.protocol import Connection, Deadline, Kind, encode
 from gradkit.worker import sandbox
 from gradkit.worker.kernel import use_large_pages
-from gradkit.worker.runtime import serve
+from gradkit.worker.runtime import serve, warm
 
 NOT_PRELOADED = (
     "coursekit.plugin",
@@ -171,6 +171,7 @@ def become_worker(request: SpawnRequest, channel: int, output: int, parent: int)
     connection = Connection(sock)
     # From here on what goes wrong is the submission's doing; the judge takes anything before for its own fault.
     connection.send(Kind.ENTERED, 0, encode(None), Deadline(5.0))
+    warm()
     with contextlib.suppress(WorkerError):  # the judge hung up
         serve(connection, Path(request.module), device=request.device)
 
