@@ -71,13 +71,6 @@ class CallbackRef:
     id: int
 
 
-@dataclass(frozen=True)
-class Frame:
-    kind: Kind
-    request: int
-    value: object
-
-
 # ---- encoding ---------------------------------------------------------------------------------------------------
 
 _U32, _U64, _F64 = struct.Struct("<I"), struct.Struct("<Q"), struct.Struct("<d")

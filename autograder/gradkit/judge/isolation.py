@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import platform
 import stat
 import sys
 import tempfile
@@ -199,10 +198,3 @@ def clean_environment(scratch: Path) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "MPLBACKEND": "Agg",
     }
-
-
-def machine_line() -> str:
-    """Operating system and processor, for reports."""
-    return (
-        f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}"
-    )
