@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import io
 import queue
@@ -188,7 +189,12 @@ class Batch:
                 continue
             try:
                 graded = grade_submission(
-                    judge, submission, self.assignment, folder, scratch, self.record.seed
+                    judge,
+                    submission,
+                    self.assignment,
+                    functools.partial(results.write, folder=folder),
+                    scratch,
+                    self.record.seed,
                 )
             except JudgeDied as error:
                 if tried + 1 < TRIES:

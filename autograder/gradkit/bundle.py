@@ -1,15 +1,23 @@
-"""Makes what leaves the kit: the student's folder. Nothing of `solutions/` is read here but what the stub was cut from."""
+"""Makes what leaves the kit: the student's folder, and the zip that Gradescope builds its image from.
+
+The student's folder holds nothing of `solutions/` but what the stub was cut from.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import msgspec
 
 import coursekit
 from gradkit.errors import InputError
+from gradkit.gradescope import SETTINGS, Settings
 from gradkit.manifest import Assignment
 
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "figures", "*.egg-info")
@@ -48,6 +56,18 @@ Where a handout says "the notes", it means the course's lecture notes; it says s
 """
 
 
+_GRADER_REQUIREMENTS = """numpy
+torch
+pytest
+gradescope-utils
+msgspec
+typer
+rich
+pyyaml
+regex
+"""
+
+
 def student_bundle(assignments: Sequence[Assignment], out: Path) -> list[str]:
     """Write the students' folder or zip.
 
@@ -57,42 +77,125 @@ def student_bundle(assignments: Sequence[Assignment], out: Path) -> list[str]:
     Raises:
         InputError: When `out` is there already or can't be written, or a generated file is missing.
     """
-    if out.exists():
-        raise InputError(f"{out} is there already: remove it, or choose another --out")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        folder = beside / out.stem
-        folder.mkdir()
+    with _fresh(out) as folder:
         for assignment in assignments:
             _copy_assignment(assignment, folder)
-        shutil.copytree(Path(coursekit.__file__).parent, folder / "coursekit", ignore=_LEFT_OUT)
+        _copy_package(Path(coursekit.__file__).parent, folder / "coursekit")
         start = _START.format(
             folders=", ".join(entry.id for entry in assignments),
             modules=", ".join(entry.manifest.module for entry in assignments),
         )
-        for name, text in (
-            ("conftest.py", _CONFTEST),
-            ("pytest.ini", _PYTEST_INI),
-            ("requirements.txt", _REQUIREMENTS),
-            ("START.txt", start),
-        ):
-            (folder / name).write_text(text, encoding="utf-8", newline="\n")
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        if out.suffix == ".zip":
-            packed = beside / out.name
-            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-                for path in files:
-                    archive.write(path, path.relative_to(beside))
-            packed.replace(out)
-        else:
-            folder.chmod(0o755)
-            folder.replace(out)
+        _write_files(
+            folder,
+            {
+                "conftest.py": _CONFTEST,
+                "pytest.ini": _PYTEST_INI,
+                "requirements.txt": _REQUIREMENTS,
+                "START.txt": start,
+            },
+        )
+        files = _pack(folder, out)
+    return [f"{out}: {len(files)} files for {', '.join(assignment.id for assignment in assignments)}"]
+
+
+def gradescope_bundle(
+    root: Path, assignment: Assignment, out: Path, settings: Settings, *, torch_index: str = ""
+) -> list[str]:
+    """Write the zip to upload as Gradescope's autograder: the engine and both sides of one assignment, nothing else.
+
+    Args:
+        root: The kit.
+        assignment: Whose submissions it grades.
+        out: A `.zip`.
+        settings: Its limits; the assignment is filled in.
+        torch_index: Where `setup.sh` gets the CPU build of torch: an index's address, or a folder in the image.
+
+    Returns:
+        Lines saying what was written and what is left to do.
+
+    Raises:
+        InputError: When `out` is there already or can't be written, or a generated file is missing.
+    """
+    import gradkit
+
+    if out.suffix != ".zip":
+        raise InputError(f"{out}: Gradescope takes a .zip")
+    chosen = msgspec.structs.replace(settings, assignment=assignment.id)
+    templates = Path(__file__).parent / "templates" / "gradescope"
+    constraints = root / "constraints.txt"
+    with _fresh(out) as folder:
+        kit = folder / "kit"
+        _copy_package(Path(gradkit.__file__).parent, kit / "autograder" / "gradkit", but="templates")
+        _copy_package(Path(coursekit.__file__).parent, kit / "shared" / "coursekit")
+        _copy_assignment(assignment, kit / "assignments")
+        shutil.copytree(assignment.hidden, kit / "solutions" / assignment.id, ignore=_LEFT_OUT)
+        setup = (templates / "setup.sh").read_text(encoding="utf-8")
+        _write_files(
+            folder,
+            {
+                "setup.sh": setup.replace("@TORCH_INDEX@", shlex.quote(torch_index)),
+                "run_autograder": (templates / "run_autograder").read_text(encoding="utf-8"),
+                "requirements.txt": _GRADER_REQUIREMENTS,
+                "constraints.txt": constraints.read_text(encoding="utf-8") if constraints.exists() else "",
+                SETTINGS: msgspec.json.format(msgspec.json.encode(chosen)).decode() + "\n",
+            },
+        )
+        for name in ("setup.sh", "run_autograder"):
+            (folder / name).chmod(0o755)
+        files = _pack(folder, out, inside=False)
+    lines = [f"{out}: {len(files)} files, {out.stat().st_size / 2**10:.0f} KiB; upload it as the autograder"]
+    if not torch_index:
+        lines.append(
+            "note: without --torch-index pip installs the default build of torch, which may bring several GB of CUDA libraries"
+        )
+    return lines
+
+
+@contextlib.contextmanager
+def _fresh(out: Path) -> Iterator[Path]:
+    """A new folder beside `out` to fill; it is gone afterwards, whatever `_pack` did not move."""
+    if out.exists():
+        raise InputError(f"{out} is there already: remove it, or choose another --out")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise InputError(f"{out}: can't be written: {error.strerror}") from None
+    try:
+        folder = beside / out.stem
+        folder.mkdir()
+        yield folder
     except OSError as error:
         raise InputError(f"{out}: can't be written: {error.strerror}") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return [f"{out}: {len(files)} files for {', '.join(assignment.id for assignment in assignments)}"]
+
+
+def _pack(folder: Path, out: Path, *, inside: bool = True) -> list[Path]:
+    """Make `out` of a filled folder: a zip, its files inside a folder of its name or not, or the folder itself."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    if out.suffix == ".zip":
+        packed = folder.parent / out.name
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in files:
+                archive.write(path, path.relative_to(folder.parent if inside else folder))
+        packed.replace(out)
+    else:
+        folder.chmod(0o755)
+        folder.replace(out)
+    return files
+
+
+def _write_files(folder: Path, texts: dict[str, str]) -> None:
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _copy_package(package: Path, target: Path, *, but: str = "") -> None:
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        return _LEFT_OUT(folder, names) | ({but} & set(names))
+
+    shutil.copytree(package, target, ignore=left_out)
 
 
 def _copy_assignment(assignment: Assignment, folder: Path) -> None:

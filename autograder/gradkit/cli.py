@@ -45,6 +45,13 @@ INTERRUPTED = 130  # what typer makes of Ctrl-C
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="Assignments; all of them when none is named.")
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Grade the reference, the stub and every known mistake here instead, and say whether all is ready.",
+    ),
+]
 Root = Annotated[
     Path | None,
     typer.Option("--root", help="The kit's folder; by default the nearest one above the current folder."),
@@ -177,12 +184,12 @@ def verify(
 def grade(
     id: Annotated[str, typer.Argument(metavar="ID", help="The assignment.")],
     submissions: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(help="A .py, .ipynb, folder, .zip or .tar.gz, or a Gradescope export; any number."),
-    ],
+    ] = None,
     out_dir: Annotated[
-        Path, typer.Option("--out", help="Where results go: a folder per submission, and grades.csv.")
-    ],
+        Path | None, typer.Option("--out", help="Where results go: a folder per submission, and grades.csv.")
+    ] = None,
     root: Root = None,
     jobs: Annotated[int, typer.Option(min=1, help="Judge processes at a time.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -190,13 +197,26 @@ def grade(
         int | None, typer.Option(help="For the checks' inputs; drawn in secret when not given.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Grade submissions."""
     from gradkit.batch import Batch
 
     base, (assignment,) = _chosen(root, [id])
+    if dry_run:
+        _rehearse(base, assignment)
+        return
+    if out_dir is None:
+        raise InputError("--out is missing: name a folder for the results")
     batch = Batch(
-        base, assignment, submissions, out_dir, jobs=jobs, device=_device(device), seed=seed, resume=resume
+        base,
+        assignment,
+        submissions or [],
+        out_dir,
+        jobs=jobs,
+        device=_device(device),
+        seed=seed,
+        resume=resume,
     )
     for note in batch.found.notes:
         err.print(f"note: {note}", markup=False)
@@ -310,6 +330,49 @@ def doctor(root: Root = None) -> None:
         raise typer.Exit(1)
 
 
+def _rehearse(root: Path, assignment: Assignment) -> None:
+    """`--dry-run`: what a release would give, in this very place."""
+    from gradkit.verify import verify as run
+
+    report = run(root, assignment, seeds=1, tell=lambda line: err.print(line, markup=False))
+    for problem in report.problems:
+        out.print(f"problem: {problem}", markup=False)
+    if report.rows:
+        graded = report.rows["reference"][1]
+        out.print(
+            f"{assignment.id}: the reference takes {graded.elapsed_s:.1f} s, its workers {graded.peak_mib:.0f} MiB at most; "
+            f"isolation: {_isolation_line(graded.isolation)}",
+            markup=False,
+        )
+    out.print(f"{assignment.id}: {report.summary()}", markup=False)
+    out.print(f"{'ready' if report.holds else 'not ready'} for release here", markup=False)
+    if not report.holds:
+        raise typer.Exit(1)
+
+
+@app.command()
+def gradescope(
+    base: Annotated[Path, typer.Option("--base", help="Gradescope's folder in the container.")] = Path(
+        "/autograder"
+    ),
+    root: Root = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Grade the submission in Gradescope's container; run_autograder calls this."""
+    from gradkit.gradescope import assignment_here, grade_container
+
+    kit = root or find_root(Path.cwd())
+    if dry_run:
+        _rehearse(kit, assignment_here(kit, base))
+        return
+    graded = grade_container(kit, base)
+    out.print(
+        f"{graded.status.replace('_', ' ')}: {graded.score:g} of {graded.max_score:g} in {graded.elapsed_s:.1f} s; "
+        f"isolation: {_isolation_line(graded.isolation)}",
+        markup=False,
+    )
+
+
 bundle = typer.Typer(no_args_is_help=True, help="Make what students or other systems receive.")
 app.add_typer(bundle, name="bundle")
 
@@ -325,4 +388,33 @@ def student(
 
     _, assignments = _chosen(root, ids)
     for line in student_bundle(assignments, out_path):
+        out.print(line, markup=False)
+
+
+@bundle.command(name="gradescope")
+def bundle_gradescope(
+    id: Annotated[str, typer.Argument(metavar="ID")],
+    out_path: Annotated[Path, typer.Option("--out", help="A .zip.")],
+    root: Root = None,
+    torch_index: Annotated[
+        str,
+        typer.Option(help="Index, or folder of wheels in the image, that holds the CPU build of torch."),
+    ] = "",
+    deadline: Annotated[
+        float, typer.Option(help="Seconds of grading; keep it below the time limit set on Gradescope.")
+    ] = 540.0,
+    attempts: Annotated[
+        int | None,
+        typer.Option(help="Graded attempts in a window; the best score counts. No limit if not given."),
+    ] = None,
+    window_hours: Annotated[float, typer.Option(help="Length of that window.")] = 24.0,
+) -> None:
+    """Write the zip to upload as Gradescope's autograder: the engine and one assignment, hidden side included."""
+    from gradkit.bundle import gradescope_bundle
+    from gradkit.gradescope import Attempts, Settings, check_settings
+
+    base, (assignment,) = _chosen(root, [id])
+    limit = None if attempts is None else Attempts(attempts, window_hours)
+    settings = check_settings(Settings(id, deadline, limit), "the command line")
+    for line in gradescope_bundle(base, assignment, out_path, settings, torch_index=torch_index):
         out.print(line, markup=False)

@@ -62,16 +62,21 @@ def explain(result: CheckResult) -> str:
     return clean("\n".join(lines))
 
 
-def gradescope(graded: Graded) -> dict[str, object]:
-    """The content of results.json."""
+def gradescope(graded: Graded, best: float | None = None) -> dict[str, object]:
+    """The content of results.json.
+
+    Args:
+        graded: One submission's grade.
+        best: The best score of the same student's earlier submissions, where the best one counts.
+    """
     counts: dict[str, int] = {}
     for result in graded.results:
         if result.cases:
             counts[result.outcome.value] = counts.get(result.outcome.value, 0) + 1
     return {
-        "score": _number(graded.score),
+        "score": _number(max(graded.score, best or 0.0)),
         "execution_time": round(graded.elapsed_s, 3),
-        "output": clean(_headline(graded)),
+        "output": clean(_headline(graded, best)),
         "output_format": "text",
         "test_output_format": "text",
         "test_name_format": "text",
@@ -90,15 +95,17 @@ def gradescope(graded: Graded) -> dict[str, object]:
     }
 
 
-def _headline(graded: Graded) -> str:
+def _headline(graded: Graded, best: float | None) -> str:
     if graded.status != "graded":
         kind = (
             "Not graded: the fault is the grader's, no point is lost"
             if graded.status == "not_graded"
             else "Can't be graded"
         )
-        return f"{kind}. {graded.reason}"
+        return "\n".join([f"{kind}. {graded.reason}", *graded.notes])
     lines = [f"{_number(graded.score):g} of {_number(graded.max_score):g} points."]
+    if best is not None and best > graded.score:
+        lines.append(f"Your best submission so far has {_number(best):g}, and the best one counts.")
     if not graded.complete:
         lines.append("Grading is not finished: checks without a result count 0 so far.")
     not_run = [result for result in graded.results if result.cases and not result.ran]
@@ -150,10 +157,10 @@ def write_whole(path: Path, data: bytes) -> None:
         raise InputError(f"{path}: can't be written: {error.strerror}") from None
 
 
-def write(graded: Graded, folder: Path, *, staff: bool = True) -> None:
+def write(graded: Graded, folder: Path, *, best: float | None = None, staff: bool = True) -> None:
     """Write results.json, and graded.json with what only staff may see, into a submission's folder."""
     write_whole(
-        folder / "results.json", msgspec.json.format(msgspec.json.encode(gradescope(graded)), indent=1)
+        folder / "results.json", msgspec.json.format(msgspec.json.encode(gradescope(graded, best)), indent=1)
     )
     if staff:
         write_whole(folder / "graded.json", msgspec.json.encode(graded))
