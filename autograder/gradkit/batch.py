@@ -81,6 +81,7 @@ class Batch:
         device: `cpu` or `cuda`.
         seed: For the checks' inputs; drawn in secret when None.
         resume: Keep what an earlier run into `out` graded.
+        at_least: The weakest level of isolation to grade at.
 
     Raises:
         InputError: When nothing is to be graded, or `out` can't be written or holds another run.
@@ -97,13 +98,14 @@ class Batch:
         device: str = "cpu",
         seed: int | None = None,
         resume: bool = False,
+        at_least: str = "",
     ) -> None:
         self.root, self.assignment, self.out, self.jobs, self.device = root, assignment, out, jobs, device
         self.found: Discovery = discover(paths, assignment.manifest)
         if not self.found.submissions and not self.found.refused:
             raise InputError("there is nothing to grade in what was named")
         self.record = self._open_out(seed, resume)
-        self.resume = resume
+        self.resume, self.at_least = resume, at_least
         self._queue: queue.SimpleQueue[Submission] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -156,7 +158,9 @@ class Batch:
         again: list[tuple[Submission, int]] = []
         try:
             while not self._stop.is_set():
-                with JudgeClient(self.root, self.assignment.id, scratch, device=self.device) as judge:
+                with JudgeClient(
+                    self.root, self.assignment.id, scratch, device=self.device, at_least=self.at_least
+                ) as judge:
                     self._isolation = judge.isolation
                     if first:
                         self._refuse(judge, on_row)

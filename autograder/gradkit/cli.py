@@ -197,11 +197,22 @@ def grade(
         int | None, typer.Option(help="For the checks' inputs; drawn in secret when not given.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    at_least: Annotated[
+        str,
+        typer.Option(
+            "--require-isolation",
+            metavar="LEVEL",
+            help="Refuse to grade with less: separate-user, bubblewrap or same-user.",
+        ),
+    ] = "",
     dry_run: DryRun = False,
 ) -> None:
     """Grade submissions."""
     from gradkit.batch import Batch
+    from gradkit.judge.isolation import LEVELS
 
+    if at_least and at_least not in LEVELS[:-1]:
+        raise InputError(f"--require-isolation is {', '.join(LEVELS[:-1])}, got {at_least!r}")
     base, (assignment,) = _chosen(root, [id])
     if dry_run:
         _rehearse(base, assignment)
@@ -217,6 +228,7 @@ def grade(
         device=_device(device),
         seed=seed,
         resume=resume,
+        at_least=at_least,
     )
     for note in batch.found.notes:
         err.print(f"note: {note}", markup=False)

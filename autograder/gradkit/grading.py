@@ -51,6 +51,7 @@ class JudgeClient:
         device: `cpu` or `cuda`.
         diagnose: Look for the mistake behind a wrong answer.
         compare: Tell of each passed case whether its answers were the reference's.
+        at_least: The weakest level of isolation to grade at; see `gradkit.judge.isolation.LEVELS`.
 
     Raises:
         InputError, GradkitError: From `__enter__`, with what the judge said.
@@ -65,8 +66,9 @@ class JudgeClient:
         device: str = "cpu",
         diagnose: bool = True,
         compare: bool = False,
+        at_least: str = "",
     ) -> None:
-        self._start = Start(str(root), assignment, device, diagnose, compare)
+        self._start = Start(str(root), assignment, device, diagnose, compare, at_least)
         self._scratch = scratch
         self._decoder = msgspec.json.Decoder(Event)
         self.checks: list[Check] = []
