@@ -368,16 +368,23 @@ def gradescope(
         "/autograder"
     ),
     root: Root = None,
+    id: Annotated[
+        str,
+        typer.Option(
+            "--assignment", envvar="GRADKIT_ASSIGNMENT", help="Where the settings of the bundle name none."
+        ),
+    ] = "",
     dry_run: DryRun = False,
 ) -> None:
     """Grade the submission in Gradescope's container; run_autograder calls this."""
     from gradkit.gradescope import assignment_here, grade_container
 
     kit = root or find_root(Path.cwd())
+    assignment = assignment_here(kit, base, id)
     if dry_run:
-        _rehearse(kit, assignment_here(kit, base))
+        _rehearse(kit, assignment)
         return
-    graded = grade_container(kit, base)
+    graded = grade_container(kit, base, assignment)
     out.print(
         f"{graded.status.replace('_', ' ')}: {graded.score:g} of {graded.max_score:g} in {graded.elapsed_s:.1f} s; "
         f"isolation: {_isolation_line(graded.isolation)}",

@@ -184,7 +184,7 @@ def _late_s(metadata: Metadata) -> float:
     return max(0.0, late.total_seconds())
 
 
-def grade_container(root: Path, base: Path) -> Graded:
+def grade_container(root: Path, base: Path, assignment: Assignment) -> Graded:
     """Grade `base/submission` and leave `base/results/results.json`.
 
     A `grader_error` leaves no results.json: Gradescope then reports a failed autograder, and no score at all, where a
@@ -193,12 +193,13 @@ def grade_container(root: Path, base: Path) -> Graded:
     Args:
         root: The kit.
         base: `/autograder`.
+        assignment: From `assignment_here`.
 
     Raises:
         InputError: When the folders are not as Gradescope makes them, or the settings are wrong.
         GradkitError: When nothing could be graded, through no fault of the student's.
     """
-    settings, assignment = load_settings(base / "source" / SETTINGS), assignment_here(root, base)
+    settings = load_settings(base / "source" / SETTINGS)
     submission, out = base / "submission", base / "results"
     if not submission.is_dir():
         raise InputError(f"{submission} is missing: put the student's files there (Gradescope does)")
@@ -235,9 +236,9 @@ def grade_container(root: Path, base: Path) -> Graded:
     return graded
 
 
-def assignment_here(root: Path, base: Path) -> Assignment:
-    """The assignment that the settings in `base/source` name, or the only one that the kit at `root` holds."""
-    named = load_settings(base / "source" / SETTINGS).assignment
+def assignment_here(root: Path, base: Path, id: str = "") -> Assignment:
+    """The assignment that the settings in `base/source` name, else `id`, else the only one of the kit at `root`."""
+    named = load_settings(base / "source" / SETTINGS).assignment or id
     ids = [named] if named else assignment_ids(root)
     if len(ids) != 1:
         raise InputError(
