@@ -26,7 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gradkit.errors import GradkitError, InputError
-from gradkit.manifest import Assignment, find_root, load_all, load_assignment
+from gradkit.manifest import Assignment, Manifest, find_root, load_all, load_assignment
 
 if TYPE_CHECKING:
     from gradkit.batch import Row
@@ -293,6 +293,36 @@ def new(id: Annotated[str, typer.Argument(metavar="ID")], root: Root = None) -> 
     for path in new_assignment(base, id):
         out.print(str(path.relative_to(base)), markup=False)
     out.print(f"Next: gradkit verify {id}; then change it to what you teach, a file at a time.", markup=False)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What gradkit grade --out wrote.")],
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Where the report goes; DIR/report by default.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Make the class's report, pages to look at in a browser, from the results of a run."""
+    from gradkit.report.pages import INDEX, STUDENTS, write_report
+
+    target = out_dir or folder / "report"
+    summary = write_report(folder, target, lambda id: _manifest_if_here(root, id))
+    counted, rest = summary.n, len(summary.troubles)
+    out.print(
+        f"{target / INDEX}: {counted} in the figures, {rest} not; a page for each student in {target / STUDENTS}",
+        markup=False,
+    )
+
+
+def _manifest_if_here(root: Path | None, id: str) -> Manifest | None:
+    """The assignment's manifest: a report can be made away from the kit too, and has ids for titles there."""
+    try:
+        return load_assignment(root or find_root(Path.cwd()), id).manifest
+    except InputError:
+        if root is not None:
+            raise
+        return None
 
 
 @app.command()

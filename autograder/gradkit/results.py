@@ -14,11 +14,11 @@ from pathlib import Path
 import msgspec
 
 from gradkit.errors import InputError
-from gradkit.model import CaseResult, CheckResult, Graded, Outcome
+from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
-_WORDS = {
+WORDS = {
     Outcome.PASSED: "passed",
     Outcome.PARTIAL: "some cases pass",
     Outcome.FAILED: "wrong",
@@ -54,7 +54,7 @@ def explain(result: CheckResult) -> str:
             names = ", ".join(case.case for case in cases[:6]) + (", ..." if len(cases) > 6 else "")
             which = f" in {len(cases)} of {len(result.check.cases)} cases ({names})"
         place = f" ({where})" if where and where not in summary else ""
-        lines.append(f"Observed{which}: {summary or _WORDS[outcome]}{place}")
+        lines.append(f"Observed{which}: {summary or WORDS[outcome]}{place}")
         if not result.check.hidden and cases[0].detail:
             lines.append(cases[0].detail)
     hints = dict.fromkeys(case.hint for case in failed if case.hint)
@@ -71,7 +71,7 @@ def gradescope(graded: Graded) -> dict[str, object]:
     return {
         "score": _number(graded.score),
         "execution_time": round(graded.elapsed_s, 3),
-        "output": clean(_headline(graded)),
+        "output": clean(headline(graded)),
         "output_format": "text",
         "test_output_format": "text",
         "test_name_format": "text",
@@ -90,7 +90,8 @@ def gradescope(graded: Graded) -> dict[str, object]:
     }
 
 
-def _headline(graded: Graded) -> str:
+def headline(graded: Graded) -> str:
+    """What a student reads first: the score and the notes, or why there is none."""
     if graded.status != "graded":
         kind = (
             "Not graded: the fault is the grader's, no point is lost"
@@ -110,16 +111,30 @@ def _headline(graded: Graded) -> str:
     return "\n".join(lines)
 
 
+def heading(check: Check) -> str:
+    """What a student sees a check called."""
+    return f"{check.title} ({'hidden' if check.hidden else 'public'})"
+
+
+def shown(result: CheckResult) -> str:
+    """What a student reads under a check's heading; empty where it passed."""
+    return explain(result) if result.cases else "No result yet."
+
+
+def looks_passed(result: CheckResult) -> bool:
+    """Whether a student sees it ticked off: one that could not run here is not held against them."""
+    return bool(result.cases) and result.outcome in (Outcome.PASSED, Outcome.NOT_RUN)
+
+
 def _test(result: CheckResult) -> dict[str, object]:
     check, outcome = result.check, result.outcome
-    output = explain(result) if result.cases else "No result yet."
     return {
-        "name": f"{check.title} ({'hidden' if check.hidden else 'public'})",
+        "name": heading(check),
         "number": check.number,
         "score": _number(result.score),
         "max_score": _number(check.points if result.ran else 0),
-        "status": "passed" if outcome in (Outcome.PASSED, Outcome.NOT_RUN) and result.cases else "failed",
-        "output": output,
+        "status": "passed" if looks_passed(result) else "failed",
+        "output": shown(result),
         "tags": [check.task],
         "visibility": "visible",
         "extra_data": {
