@@ -150,7 +150,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update(
         points=lambda value: f"{round(value, 2):g}",
-        percent=lambda value: f"{100 * value:.0f} %",
+        percent=lambda value: f"{100 * value:.0f}\N{NO-BREAK SPACE}%",
         two=lambda value: f"{value:.2f}",
         signed=lambda value: f"{value:+.2f}".replace("-", "\N{MINUS SIGN}"),
         seconds=lambda value: f"{value:.2f}" if value < 10 else f"{value:.0f}",
@@ -212,7 +212,7 @@ class Chart:
     ticks: tuple[Tick, ...]
 
 
-def chart(bins: tuple[Bin, ...], *, width: int = 560, height: int = 240) -> Chart:
+def chart(bins: tuple[Bin, ...], *, width: int = 440, height: int = 220) -> Chart:
     """Bars as high as their counts, with room above for the count and below for the axis."""
     left, right, top, base = 16.0, width - 16.0, 24.0, height - 46.0
     step = (right - left) / len(bins)
