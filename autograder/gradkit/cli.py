@@ -349,10 +349,17 @@ def student(
     ids: Annotated[list[str], typer.Argument(metavar="ID...")],
     out_path: Annotated[Path, typer.Option("--out", help="A folder, or a .zip.")],
     root: Root = None,
+    agents_file: Annotated[
+        bool,
+        typer.Option(
+            "--agents-file/--no-agents-file",
+            help="Add AGENTS.md, which asks coding assistants to tutor and not to solve.",
+        ),
+    ] = True,
 ) -> None:
     """What students unpack and work in: handouts, stubs, public checks, coursekit. Nothing of solutions/."""
     from gradkit.bundle import student_bundle
 
     _, assignments = _chosen(root, ids)
-    for line in student_bundle(assignments, out_path):
+    for line in student_bundle(assignments, out_path, agents_file=agents_file):
         out.print(line, markup=False)
