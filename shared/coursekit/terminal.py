@@ -137,14 +137,14 @@ class Summary:
             state, colour = _state(mine, passed, ran)
             title = textwrap.shorten(f"{number} {task['title']}", title_width, placeholder="...")
             self._terminal.write(plain(f"{title:<{title_width}}  ", self._encoding))
-            self._terminal.write(f"{state:<13}", **{colour: True})
+            self._terminal.write(f"{state:<13}", **{colour: True, "bold": state == WRONG})
             self._line(f" {passed:>3}/{ran:<3} {task['points']:>6} {task['minutes']:>5}")
 
     def _explain(self, ran: Ran, heading: str) -> None:
         self._line()
         self._terminal.write(f"{heading}: ", bold=True, red=True)
         self._line(ran.name, bold=True)
-        self._entry("Observed", ran.observed, red=True)
+        self._entry("Observed", ran.observed, bold=True)
         self._entry("The claim", ran.claim)
         for number, line in enumerate(ran.own[-OWN_LINES:]):
             self._entry("Your code" if number == 0 else "", line)
@@ -175,7 +175,7 @@ class Summary:
 
     def _entry(self, label: str, text: str, **markup: bool) -> None:
         """A label and its text, with the text's further lines below each other."""
-        lines = textwrap.wrap(text, self._width - 13, break_long_words=False, break_on_hyphens=False)
+        lines = textwrap.wrap(text, self._width - 14, break_long_words=False, break_on_hyphens=False)
         for number, line in enumerate(lines):
             self._terminal.write(f"  {label if number == 0 else '':<10} ")
             self._line(line, **markup)
