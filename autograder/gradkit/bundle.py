@@ -66,9 +66,7 @@ If the student asks for the solution, say that the course asks you not to give i
 """
 
 
-def student_bundle(
-    assignments: Sequence[Assignment], out: Path, *, agents_file: bool = True
-) -> list[str]:
+def student_bundle(assignments: Sequence[Assignment], out: Path, *, agents_file: bool = True) -> list[str]:
     """Write the students' folder or zip.
 
     Args:

@@ -18,7 +18,11 @@ def find(folder: Path) -> list[Path]:
     """The assignments' scripts in a folder, or in its `assignments/`, by name; its own where it is an assignment's."""
     if (folder / "assignment.toml").is_file():
         return [folder / "figures.py"]
-    scripts = {path.with_name("figures.py") for inner in (folder, folder / "assignments") for path in inner.glob("*/assignment.toml")}
+    scripts = {
+        path.with_name("figures.py")
+        for inner in (folder, folder / "assignments")
+        for path in inner.glob("*/assignment.toml")
+    }
     return sorted(script for script in scripts if script.is_file())
 
 
@@ -32,11 +36,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m coursekit.figures", description="Draw the assignments' figures from your own code."
     )
     parser.add_argument("names", nargs="*", metavar="ASSIGNMENT", help="only these; all when none is named")
-    parser.add_argument("--folder", type=Path, default=Path(), help="where the assignments lie; by default here")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(), help="where the assignments lie; by default here"
+    )
     options = parser.parse_args(argv)
     scripts = {script.resolve().parent.name: script for script in find(options.folder)}
     if not scripts:
-        parser.error(f"no assignment with a figures.py in {options.folder.resolve()}: go to the folder that holds them")
+        parser.error(
+            f"no assignment with a figures.py in {options.folder.resolve()}: go to the folder that holds them"
+        )
     for name in options.names:
         if name not in scripts:
             parser.error(f"no assignment is called {name}; there are {', '.join(scripts)}")

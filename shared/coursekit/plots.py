@@ -332,12 +332,16 @@ def _write_below(fig: Any, caption: str) -> None:
         engine.set(rect=(0, share, 1, 1))
     else:
         place = fig.subplotpars
-        fig.subplots_adjust(
-            bottom=share + (1 - share) * place.bottom, top=share + (1 - share) * place.top
-        )
+        fig.subplots_adjust(bottom=share + (1 - share) * place.bottom, top=share + (1 - share) * place.top)
     fig.set_size_inches(width, height + strip)
     fig.text(
-        0.15 / width, 0.1 / (height + strip), "\n".join(lines), size=10, color="#444444", ha="left", va="bottom"
+        0.15 / width,
+        0.1 / (height + strip),
+        "\n".join(lines),
+        size=10,
+        color="#444444",
+        ha="left",
+        va="bottom",
     )
 
 

@@ -27,7 +27,6 @@ from coursekit.terminal import NOT_WRITTEN, WRONG, Ran, Summary, last_line
 LOCAL_SEED = 0  # your checks draw the same inputs on every run; the graded ones draw others
 
 
-
 def check_seed(seed: int, check: str) -> int:
     """A 64-bit seed of its own for each check, the same on every machine.
 
@@ -198,7 +197,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> objec
         _explain(ran, item, call.excinfo)
         ran.printed = report.capstdout
         report.longrepr = "\n".join(filter(None, (ran.observed, ran.claim, *ran.own, ran.check, ran.details)))
-    report.coursekit = {"path": str(item.path), "ran": dataclasses.asdict(ran)}  # plain data, which xdist can send
+    report.coursekit = {
+        "path": str(item.path),
+        "ran": dataclasses.asdict(ran),
+    }  # plain data, which xdist can send
     return report
 
 

@@ -124,7 +124,9 @@ class Summary:
         if following:
             names = ", ".join(following["functions"])
             self._line()
-            self._line(f"Next: write {names} in {module}, then run: pytest --task {following['id']}", bold=True)
+            self._line(
+                f"Next: write {names} in {module}, then run: pytest --task {following['id']}", bold=True
+            )
 
     def _table(self, manifest: dict, checks: Sequence[Ran]) -> None:
         title_width = max(20, self._width - 42)
@@ -169,7 +171,9 @@ class Summary:
         self._line()
         self._line(f"Also wrong ({len(others)}; pytest --all explains each):")
         for ran in others[:OTHERS]:
-            self._line("  " + textwrap.shorten(f"{ran.name}: {ran.observed}", self._width - 2, placeholder=" ..."))
+            self._line(
+                "  " + textwrap.shorten(f"{ran.name}: {ran.observed}", self._width - 2, placeholder=" ...")
+            )
         if len(others) > OTHERS:
             self._line(f"  ... and {len(others) - OTHERS} more")
 

@@ -14,7 +14,7 @@ import torch
 
 from coursekit import plots
 
-STUDENT = '''
+STUDENT = """
 def curve(x):
     return x ** 2
 
@@ -24,9 +24,9 @@ def later(x):
 def broken(x):
     y = x
     return y / 0
-'''
+"""
 
-SCRIPT = '''
+SCRIPT = """
 from coursekit.plots import figure, main, subplots
 
 @figure("curve", caption="It bends upwards, by x².")
@@ -44,13 +44,13 @@ def _(student):
 
 if __name__ == "__main__":
     main("student")
-'''
+"""
 
-BROKEN = '''
+BROKEN = """
 @figure("broken", caption="Never.")
 def _(student):
     student.broken(1)
-'''
+"""
 
 
 @pytest.fixture

@@ -28,7 +28,12 @@ def student(
 ) -> subprocess.CompletedProcess:
     """Run Python in the assignment's folder, without the kit's own packages on the path, on a console with this encoding."""
     code = "import sys; sys.path = [p for p in sys.path if 'autograder' not in p and 'shared' not in p]; sys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]; "
-    environment = {**os.environ, "COLUMNS": "80", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": encoding}
+    environment = {
+        **os.environ,
+        "COLUMNS": "80",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONIOENCODING": encoding,
+    }
     environment.pop("PYTEST_ADDOPTS", None)
     if arguments[0] == "pytest":
         code += f"import pytest; sys.exit(pytest.main({list(arguments[1:])!r}))"
@@ -97,7 +102,8 @@ def test_the_table_comes_first_then_one_thing_to_mend(bundle, solved):
     """The first failing check in full, the observation on top and the values below; the others by a line."""
     swap(solved, "return x.mean(axis=0) - x")
     solved.write_text(
-        solved.read_text(encoding="utf-8") + "\n\ndef standardise(x, *, eps=1e-5):\n    return 2 * x\n", encoding="utf-8"
+        solved.read_text(encoding="utf-8") + "\n\ndef standardise(x, *, eps=1e-5):\n    return 2 * x\n",
+        encoding="utf-8",
     )
 
     done = student(bundle, "pytest")
@@ -126,10 +132,13 @@ def test_of_an_error_only_the_students_own_lines_are_shown(bundle, solved):
     """Where they were, outermost first; four at most, however deep; nothing of ours or of NumPy's."""
     swap(solved, "return helper(x)")
     solved.write_text(
-        solved.read_text(encoding="utf-8") + "\n\ndef helper(x):\n    return np.reshape(x, 7)\n", encoding="utf-8"
+        solved.read_text(encoding="utf-8") + "\n\ndef helper(x):\n    return np.reshape(x, 7)\n",
+        encoding="utf-8",
     )
     shallow = student(bundle, "pytest").stdout
-    solved.write_text(solved.read_text(encoding="utf-8").replace("np.reshape(x, 7)", "helper(x)"), encoding="utf-8")
+    solved.write_text(
+        solved.read_text(encoding="utf-8").replace("np.reshape(x, 7)", "helper(x)"), encoding="utf-8"
+    )
     deep = student(bundle, "pytest").stdout
 
     assert "Observed   ValueError: cannot reshape array" in shallow
@@ -248,7 +257,9 @@ def test_one_assignment_that_fails_stops_no_other(bundle, solved, tmp_path):
 def test_assistants_are_asked_to_tutor(gradkit, bundle, small_kit, tmp_path):
     """AGENTS.md names the file that the student writes; an instructor can leave it out."""
     text = (bundle / "AGENTS.md").read_text(encoding="utf-8")
-    done = gradkit("bundle", "student", "scaling", "--out", tmp_path / "course", "--no-agents-file", "--root", small_kit)
+    done = gradkit(
+        "bundle", "student", "scaling", "--out", tmp_path / "course", "--no-agents-file", "--root", small_kit
+    )
 
     assert "scaling.py: be their tutor, not their author" in text
     assert done.returncode == 0 and not (tmp_path / "course" / "AGENTS.md").exists()

@@ -50,7 +50,17 @@ class Browser:
         self._from, to_write = os.pipe()
         command = 'exec 3<&"$0" 4>&"$1"; shift; exec "$@"'
         self._process = subprocess.Popen(
-            ["bash", "-c", command, str(to_read), str(to_write), find_chromium(), *FLAGS, f"--user-data-dir={self._folder}", "about:blank"],
+            [
+                "bash",
+                "-c",
+                command,
+                str(to_read),
+                str(to_write),
+                find_chromium(),
+                *FLAGS,
+                f"--user-data-dir={self._folder}",
+                "about:blank",
+            ],
             pass_fds=(to_read, to_write),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -103,7 +113,11 @@ class Browser:
     def open(self, page: Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
         """Load a file, as seen in a window of this size, and wait until it is there."""
         self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", media="screen", features=[scheme])
@@ -116,7 +130,9 @@ class Browser:
         """The value of an expression in the page."""
         result = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in result:
-            raise RuntimeError(result["exceptionDetails"]["exception"].get("description", "an exception in the page"))
+            raise RuntimeError(
+                result["exceptionDetails"]["exception"].get("description", "an exception in the page")
+            )
         return result["result"].get("value")
 
     def press(self, key: str) -> None:
@@ -124,7 +140,14 @@ class Browser:
         text = {"Enter": "\r", "Tab": "", "Space": " "}[key]
         code = {"Enter": 13, "Tab": 9, "Space": 32}[key]
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=" " if key == "Space" else key, code=key, text=text if kind == "keyDown" else "", windowsVirtualKeyCode=code)
+            self.call(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=" " if key == "Space" else key,
+                code=key,
+                text=text if kind == "keyDown" else "",
+                windowsVirtualKeyCode=code,
+            )
 
     def screenshot(self) -> bytes:
         return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"])
@@ -145,7 +168,11 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """Errors on the page's console, and what its policy refused."""
-        said = [event["params"]["entry"]["text"] for event in self.events if event.get("method") == "Log.entryAdded"]
+        said = [
+            event["params"]["entry"]["text"]
+            for event in self.events
+            if event.get("method") == "Log.entryAdded"
+        ]
         return said + [
             event["params"]["exceptionDetails"]["text"]
             for event in self.events

@@ -28,7 +28,9 @@ def case(outcome: Outcome = Outcome.PASSED, summary: str = "", **more: str) -> C
     return CaseResult("", outcome, summary=summary, elapsed_s=0.25, **more)
 
 
-def graded(name: str, cases: list[tuple[str, CaseResult]], *, status: str = "graded", **more: object) -> Graded:
+def graded(
+    name: str, cases: list[tuple[str, CaseResult]], *, status: str = "graded", **more: object
+) -> Graded:
     """A record with one or more cases for the named checks, in order; no result for the others."""
     found: dict[str, list[CaseResult]] = {number: [] for number in _CHECKS}
     for number, one in cases:
@@ -57,12 +59,21 @@ def student(number: int, wrong: dict[str, list[CaseResult]], **more: object) -> 
 
 def zoo() -> list[Graded]:
     """Eight graded to the end, and one each refused, not graded and interrupted."""
-    doubled = case(Outcome.FAILED, "all of it is twice as large", mistake="doubled", hint="Your output is twice as large.")
+    doubled = case(
+        Outcome.FAILED,
+        "all of it is twice as large",
+        mistake="doubled",
+        hint="Your output is twice as large.",
+    )
     crashed = case(Outcome.CRASHED, "the program crashed (SIGSEGV)")
     unwritten = case(Outcome.NOT_WRITTEN, "not written yet")
     return [
         student(1, {}),
-        student(2, {"2.1": [case(Outcome.FAILED, "wrong in part")]}, flags=("centre.py:4 uses torch.softmax, which this assignment asks you to write yourself",)),
+        student(
+            2,
+            {"2.1": [case(Outcome.FAILED, "wrong in part")]},
+            flags=("centre.py:4 uses torch.softmax, which this assignment asks you to write yourself",),
+        ),
         student(3, {"1.1": [doubled, doubled]}),
         student(4, {"1.1": [doubled, doubled], "2.1": [case(Outcome.FAILED, "wrong")]}),
         student(5, {"1.1": [case(), case(Outcome.FAILED, "b is wrong", where="centre.py:7")]}),
@@ -86,4 +97,6 @@ def write_run(folder: Path, class_: list[Graded], *, submitters: str = "") -> No
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["submission", "submitters"])
         for one in class_:
-            writer.writerow([csv_cell(one.submission), csv_cell(submitters or f"{one.submission}@example.edu")])
+            writer.writerow(
+                [csv_cell(one.submission), csv_cell(submitters or f"{one.submission}@example.edu")]
+            )

@@ -153,7 +153,9 @@ def test_tables_are_sorted_from_the_keyboard(browser, run, key):
 def test_names_are_sorted_as_people_count(browser, run):
     """student2 before student10: words by letters, the numbers in them by value."""
     browser.open(run / "index.html")
-    browser.run("for (const [i, a] of [...document.querySelectorAll('#all-submissions tbody th')].entries()) a.textContent = 'student' + (12 - i)")
+    browser.run(
+        "for (const [i, a] of [...document.querySelectorAll('#all-submissions tbody th')].entries()) a.textContent = 'student' + (12 - i)"
+    )
     focus_heading(browser, "Submission")
 
     browser.press("Enter")
@@ -176,7 +178,9 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_content(browser, page):
     browser.open(page)
 
     browser.press("Tab")
-    text, left = browser.run("(({textContent, offsetLeft}) => [textContent, offsetLeft])(document.activeElement)")
+    text, left = browser.run(
+        "(({textContent, offsetLeft}) => [textContent, offsetLeft])(document.activeElement)"
+    )
     browser.press("Enter")
 
     assert text == "To the content" and left >= 0

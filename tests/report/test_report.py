@@ -28,7 +28,7 @@ class Text(HTMLParser):
         self.elements: list[tuple[str, dict]] = []
         self.parts: list[str] = []
         self._inside: list[str] = []
-        self.feed(page)
+        self.feed(page.replace("<wbr>", ""))  # where a long name may break
 
     def handle_starttag(self, tag: str, attributes: list) -> None:
         self.elements.append((tag, dict(attributes)))
@@ -79,7 +79,10 @@ def test_rates_and_difficulties_are_those_of_the_points(zoo):
     assert rows["1.1"].item.pass_rate == 3 / 8
     assert rows["1.1"].item.difficulty == pytest.approx(1 - 3.5 / 8)
     assert [count for _, count in rows["1.1"].marked.parts] == [3, 1, 3, 1]
-    assert (rows["2.2"].item.ran, rows["2.2"].item.undefined) == (0, "fewer than 3 submissions with other checks beside")
+    assert (rows["2.2"].item.ran, rows["2.2"].item.undefined) == (
+        0,
+        "fewer than 3 submissions with other checks beside",
+    )
 
 
 def test_a_students_page_is_what_the_student_sees(zoo):
@@ -90,12 +93,18 @@ def test_a_students_page_is_what_the_student_sees(zoo):
         page = student_page(zoo, name)
         seen = json.loads((zoo / name / "results.json").read_text(encoding="utf-8"))
         position = 0
-        for text in [seen["output"], *(part for test in seen["tests"] for part in (test["name"], test["output"]))]:
+        for text in [
+            seen["output"],
+            *(part for test in seen["tests"] for part in (test["name"], test["output"])),
+        ]:
             text = " ".join(text.split())
             assert text in page.words[position:], (name, text)
             position = page.words.index(text, position)
         assert "doubled" not in page.words and "softmax" not in page.words and "example.edu" not in page.words
-        assert not any(tag in ("script", "a") and attributes.get("href") != "#content" for tag, attributes in page.elements)
+        assert not any(
+            tag in ("script", "a") and attributes.get("href") != "#content"
+            for tag, attributes in page.elements
+        )
 
 
 def test_hostile_names_and_texts_are_text(tmp_path):
@@ -103,24 +112,49 @@ def test_hostile_names_and_texts_are_text(tmp_path):
     name = "<b onclick=alert(1)>'\"&lt;{{7*7}} #é"
     ours = graded(
         name,
-        [("1.1", case(Outcome.FAILED, HOSTILE, hint=HOSTILE, mistake=HOSTILE, detail=HOSTILE)), ("2.1", case(Outcome.CRASHED, HOSTILE))],
+        [
+            ("1.1", case(Outcome.FAILED, HOSTILE, hint=HOSTILE, mistake=HOSTILE, detail=HOSTILE)),
+            ("2.1", case(Outcome.CRASHED, HOSTILE)),
+        ],
         flags=(HOSTILE,),
         notes=(HOSTILE,),
     )
     refused = graded("<script>alert(2)<!--", [], status="refused", reason=HOSTILE)
     write_run(tmp_path, [ours, refused], submitters=HOSTILE)
     plain = tmp_path / "plain"
-    write_run(plain, [graded("a", [("1.1", case(Outcome.FAILED, "b", hint="c", mistake="d", detail="e")), ("2.1", case(Outcome.CRASHED, "f"))], flags=("g",), notes=("h",)), graded("i", [], status="refused", reason="j")], submitters="k")
+    write_run(
+        plain,
+        [
+            graded(
+                "a",
+                [
+                    ("1.1", case(Outcome.FAILED, "b", hint="c", mistake="d", detail="e")),
+                    ("2.1", case(Outcome.CRASHED, "f")),
+                ],
+                flags=("g",),
+                notes=("h",),
+            ),
+            graded("i", [], status="refused", reason="j"),
+        ],
+        submitters="k",
+    )
 
     index = report(tmp_path)
     page = student_page(tmp_path, name)
 
     # The same elements as for tame texts, with the same attributes.
     tame = report(plain)
-    assert [(tag, sorted(attributes)) for tag, attributes in index.elements] == [(tag, sorted(attributes)) for tag, attributes in tame.elements]
+    assert [(tag, sorted(attributes)) for tag, attributes in index.elements] == [
+        (tag, sorted(attributes)) for tag, attributes in tame.elements
+    ]
     tame = student_page(plain, "a")
-    assert [(tag, sorted(attributes)) for tag, attributes in page.elements] == [(tag, sorted(attributes)) for tag, attributes in tame.elements]
-    assert "<script>window.hacked = 1</script>" in index.words and "<script>window.hacked = 1</script>" in page.words
+    assert [(tag, sorted(attributes)) for tag, attributes in page.elements] == [
+        (tag, sorted(attributes)) for tag, attributes in tame.elements
+    ]
+    assert (
+        "<script>window.hacked = 1</script>" in index.words
+        and "<script>window.hacked = 1</script>" in page.words
+    )
     for text in (index.words, page.words):
         assert not re.search(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
     links = [attributes["href"] for tag, attributes in index.elements if tag == "a"]
@@ -130,12 +164,14 @@ def test_hostile_names_and_texts_are_text(tmp_path):
 
 
 def test_pages_are_whole_html_with_a_policy(zoo):
-    """Nothing is loaded; every style and script is one that the policy knows by its hash; no style or handler attribute."""
+    """Nothing is loaded; every style and script is one that the policy knows by its hash; no handlers."""
     report(zoo)
 
     for path in (zoo / "report").rglob("*.html"):
         page = Text(path.read_text(encoding="utf-8"))
-        policies = [a["content"] for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"]
+        policies = [
+            a["content"] for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"
+        ]
         assert len(policies) == 1 and policies[0].startswith("default-src 'none'; style-src 'sha256-")
         assert "unsafe" not in policies[0]
         for tag, attributes in page.elements:
@@ -253,7 +289,9 @@ def test_a_graded_class_is_reported_from_the_command_line(gradkit, small_kit, re
     right = tmp_path / "student01.py"
     wrong = tmp_path / "student02.py"
     right.write_text(reference_source, encoding="utf-8")
-    wrong.write_text(reference_source.replace("x.mean(axis=0)", "x.mean(axis=1, keepdims=True)"), encoding="utf-8")
+    wrong.write_text(
+        reference_source.replace("x.mean(axis=0)", "x.mean(axis=1, keepdims=True)"), encoding="utf-8"
+    )
     run = tmp_path / "run"
     assert gradkit("grade", "scaling", right, wrong, "--out", run, "--root", small_kit).returncode == 0
 
@@ -264,9 +302,13 @@ def test_a_graded_class_is_reported_from_the_command_line(gradkit, small_kit, re
     assert done.returncode == 0, done.stderr
     assert "2 in the figures, 0 not" in done.stdout
     words = Text((run / "report" / "index.html").read_text(encoding="utf-8")).words
-    assert "Class report: Centre and scale features" in words and "Scale each feature to unit variance" in words
+    assert (
+        "Class report: Centre and scale features" in words and "Scale each feature to unit variance" in words
+    )
     assert "centre_over_examples" in words
-    assert nothing.returncode == 2 and "no such folder" in nothing.stderr and "Traceback" not in nothing.stderr
+    assert (
+        nothing.returncode == 2 and "no such folder" in nothing.stderr and "Traceback" not in nothing.stderr
+    )
     assert away.returncode == 0 and (tmp_path / "away" / "students" / "student02.html").is_file()
 
 

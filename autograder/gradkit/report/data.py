@@ -40,7 +40,12 @@ class Entry:
     @property
     def counts(self) -> bool:
         """Whether it stands in the statistics: all its checks were run and judged."""
-        return self.listed and self.graded is not None and self.graded.status == "graded" and self.graded.complete
+        return (
+            self.listed
+            and self.graded is not None
+            and self.graded.status == "graded"
+            and self.graded.complete
+        )
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,14 @@ def read_run(folder: Path) -> Run:
         for name in sorted(names | set(listed))
     ]
     if not entries:
-        raise InputError(f"{folder}: no graded submissions here; give the folder that gradkit grade --out wrote")
+        raise InputError(
+            f"{folder}: no graded submissions here; give the folder that gradkit grade --out wrote"
+        )
     assignments = sorted({entry.graded.assignment for entry in entries if entry.graded})
     if len(assignments) > 1:
-        raise InputError(f"{folder}: results of several assignments ({', '.join(assignments)}); a report is about one")
+        raise InputError(
+            f"{folder}: results of several assignments ({', '.join(assignments)}); a report is about one"
+        )
     return Run(assignments[0] if assignments else "", tuple(entries), _checks(entries), tuple(notes))
 
 
@@ -93,7 +102,9 @@ def _read_table(path: Path) -> tuple[dict[str, str], list[str]]:
     except OSError as error:
         raise InputError(f"{path}: can't be read: {error.strerror}") from None
     except (KeyError, csv.Error, UnicodeDecodeError):
-        raise InputError(f"{path}: not a table that gradkit grade wrote; remove it, and submissions are taken from their folders") from None
+        raise InputError(
+            f"{path}: not a table that gradkit grade wrote; remove it, and submissions are taken from their folders"
+        ) from None
 
 
 def _checks(entries: Sequence[Entry]) -> tuple[Check, ...]:

@@ -181,7 +181,9 @@ def summarise(run: Run, manifest: Manifest | None = None) -> Summary:
         run=run,
         scores=_scores(counted),
         tasks=tuple(tasks),
-        checks=tuple(_check(check, task_ids.index(check.task) + 1, counted, analysis) for check in run.checks),
+        checks=tuple(
+            _check(check, task_ids.index(check.task) + 1, counted, analysis) for check in run.checks
+        ),
         misconceptions=tuple(misconceptions),
         incidents=tuple(_incidents(run.entries)),
         flagged=tuple(entry for entry in run.entries if entry.graded and entry.graded.flags),
@@ -317,9 +319,7 @@ def _incidents(entries: Iterable[Entry]) -> list[Incident]:
 
 
 def _troubles(entries: Iterable[Entry]) -> list[Trouble]:
-    return [
-        Trouble(entry, _status(entry), _reason(entry)) for entry in entries if not entry.counts
-    ]
+    return [Trouble(entry, _status(entry), _reason(entry)) for entry in entries if not entry.counts]
 
 
 def _status(entry: Entry) -> str:

@@ -26,10 +26,12 @@ function value(cell) {
   return given === "" ? null : Number(given);
 }
 
+const words = new Intl.Collator("en", { numeric: true });
+
 function compare(a, b, direction) {
   if (a === null || b === null) return (a === null) - (b === null);
   if (typeof a === "number") return direction * (a - b);
-  return direction * a.localeCompare(b, "en", { numeric: true });
+  return direction * words.compare(a, b);
 }
 
 for (const place of document.querySelectorAll("[data-find]")) {
