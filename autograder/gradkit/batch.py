@@ -388,12 +388,12 @@ def table(rows: Sequence[Row], assignment: Assignment) -> str:
         ]
         cells += [f"{scores.get(task, 0):g}" if known else "" for task in tasks]
         writer.writerow(
-            [_cell(cell) for cell in [*cells, " ".join(row.mistakes), row.reason, row.submitters]]
+            [csv_cell(cell) for cell in [*cells, " ".join(row.mistakes), row.reason, row.submitters]]
         )
     return out.getvalue()
 
 
-def _cell(text: str) -> str:
+def csv_cell(text: str) -> str:
     """Text that a spreadsheet does not take for a formula."""
     text = results.clean(text).replace("\n", " ")
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text

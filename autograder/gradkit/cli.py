@@ -26,7 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gradkit.errors import GradkitError, InputError
-from gradkit.manifest import Assignment, find_root, load_all, load_assignment
+from gradkit.manifest import Assignment, Manifest, find_root, load_all, load_assignment
 
 if TYPE_CHECKING:
     from gradkit.batch import Row
@@ -328,6 +328,36 @@ def new(id: Annotated[str, typer.Argument(metavar="ID")], root: Root = None) -> 
 
 
 @app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What gradkit grade --out wrote.")],
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Where the report goes; DIR/report by default.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Make the class's report, pages to look at in a browser, from the results of a run."""
+    from gradkit.report.pages import INDEX, STUDENTS, write_report
+
+    target = out_dir or folder / "report"
+    summary = write_report(folder, target, lambda id: _manifest_if_here(root, id))
+    counted, rest = summary.n, len(summary.troubles)
+    out.print(
+        f"{target / INDEX}: {counted} in the figures, {rest} not; a page for each student in {target / STUDENTS}",
+        markup=False,
+    )
+
+
+def _manifest_if_here(root: Path | None, id: str) -> Manifest | None:
+    """The assignment's manifest: a report can be made away from the kit too, and has ids for titles there."""
+    try:
+        return load_assignment(root or find_root(Path.cwd()), id).manifest
+    except InputError:
+        if root is not None:
+            raise
+        return None
+
+
+@app.command()
 def doctor(root: Root = None) -> None:
     """What isolation and devices this machine gives, and what to do about what is missing."""
     from gradkit.doctor import examine
@@ -401,12 +431,19 @@ def student(
     ids: Annotated[list[str], typer.Argument(metavar="ID...")],
     out_path: Annotated[Path, typer.Option("--out", help="A folder, or a .zip.")],
     root: Root = None,
+    agents_file: Annotated[
+        bool,
+        typer.Option(
+            "--agents-file/--no-agents-file",
+            help="Add AGENTS.md, which asks coding assistants to tutor and not to solve.",
+        ),
+    ] = True,
 ) -> None:
     """What students unpack and work in: handouts, stubs, public checks, coursekit. Nothing of solutions/."""
     from gradkit.bundle import student_bundle
 
     _, assignments = _chosen(root, ids)
-    for line in student_bundle(assignments, out_path):
+    for line in student_bundle(assignments, out_path, agents_file=agents_file):
         out.print(line, markup=False)
 
 
