@@ -189,6 +189,7 @@ def sampled_with_inputs(impl, costs, kernels, inputs, n_samples):
         launched.append(list(args))
         return device.launch(kernel, *args, stream=stream)
 
+    copy_to_device.unrecorded = launch.unrecorded = True
     api = type(api)(**{**vars(api), "copy_to_device": copy_to_device, "launch": launch})
     return impl.sample_times(api, named("ab"), n_samples, inputs=inputs), copied, launched
 
@@ -644,6 +645,7 @@ def fused_run(impl, arrays, rows_per_block, eps):
         crossed[1] += np.size(values)
         y[start:stop] = values
 
+    load.unrecorded = store.unrecorded = True  # their order is free
     n_rows, n_columns = arrays["x"].shape
     impl.fused_add_layer_norm(load, store, n_rows, n_columns, rows_per_block=rows_per_block, eps=eps)
     tallest = max((stop - start for _, start, stop in traffic if start is not None), default=0)

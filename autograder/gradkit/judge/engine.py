@@ -74,6 +74,8 @@ class Agree:
             else target
         )
         got = scenario(self._impl, *args, **kwargs)
+        if scenario is target and not isinstance(got, Object):
+            object.__getattribute__(self._impl, "_session").note(got)
         want = scenario(self._reference, *args, **kwargs)
         return self._same(got, want, tol, name)
 
