@@ -27,9 +27,11 @@ from rich.text import Text
 
 from gradkit.errors import GradkitError, InputError
 from gradkit.manifest import Assignment, find_root, load_all, load_assignment
+from gradkit.uploads import CANVAS, GRADESCOPE
 
 if TYPE_CHECKING:
-    from gradkit.batch import Row
+    from gradkit.batch import BatchResult, Row
+    from gradkit.grading import Judges
 
 app = typer.Typer(
     add_completion=False,
@@ -190,20 +192,48 @@ def grade(
         int | None, typer.Option(help="For the checks' inputs; drawn in secret when not given.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Grade on the workers of a Dask cluster: tcp://host:8786."),
+    ] = None,
 ) -> None:
     """Grade submissions."""
     from gradkit.batch import Batch
 
     base, (assignment,) = _chosen(root, [id])
-    batch = Batch(
-        base, assignment, submissions, out_dir, jobs=jobs, device=_device(device), seed=seed, resume=resume
-    )
-    for note in batch.found.notes:
-        err.print(f"note: {note}", markup=False)
-    total = len(batch.found.submissions) + len(batch.found.refused)
-    with _progress(total, f"grading {id}") as tick:
-        result = batch.run(tick)
+    with _judges(base, assignment, scheduler, device, jobs) as judges:
+        batch = Batch(assignment, submissions, out_dir, judges, seed=seed, resume=resume)
+        for note in batch.found.notes:
+            err.print(f"note: {note}", markup=False)
+        total = len(batch.found.submissions) + len(batch.found.refused)
+        try:
+            with _progress(total, f"grading {id}") as tick:
+                result = batch.run(tick)
+        finally:
+            for note in judges.notes:
+                err.print(f"note: {note}", markup=False)
     _print_rows(result.rows)
+    _print_counts(result, out_dir)
+    if not result.all_graded:
+        raise typer.Exit(1)
+
+
+def _judges(base: Path, assignment: Assignment, scheduler: str | None, device: str, jobs: int) -> Judges:
+    """Judges on this machine, or on a cluster."""
+    from gradkit.grading import LocalJudges
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise InputError(f"--device is auto, cpu or cuda, got {device!r}")
+    if scheduler is None:
+        return LocalJudges(base, assignment.id, device=_device(device, assignment), jobs=jobs)
+    if jobs > 1:
+        raise InputError("--jobs is for this machine; with --scheduler every worker of the cluster grades")
+    from gradkit.cluster import ClusterJudges
+
+    return ClusterJudges(scheduler, base, assignment.id, device=device)
+
+
+def _print_counts(result: BatchResult, out_dir: Path) -> None:
     counts = {
         status: sum(row.status == status for row in result.rows)
         for status in ("graded", "refused", "not_graded")
@@ -216,15 +246,18 @@ def grade(
         f"{out_dir}/grades.csv has a row for each; {out_dir}/SUBMISSION/results.json is what its student sees",
         markup=False,
     )
-    if not result.all_graded:
-        raise typer.Exit(1)
+    if (out_dir / CANVAS).exists():
+        out.print(f"for gradebooks: {out_dir}/{CANVAS} and {out_dir}/{GRADESCOPE}", markup=False)
 
 
-def _device(wanted: str) -> str:
-    """`auto` is `cuda` where the driver's devices are there. Not asked of torch: this process makes no CUDA call."""
+def _device(wanted: str, assignment: Assignment) -> str:
+    """`auto` is `cuda` where the driver's devices are there and a check needs one.
+
+    Not asked of torch: this process makes no CUDA call.
+    """
     present = Path("/dev/nvidiactl").exists()
-    if wanted not in ("auto", "cpu", "cuda"):
-        raise InputError(f"--device is auto, cpu or cuda, got {wanted!r}")
+    if wanted == "auto" and "cuda" not in assignment.manifest.devices:
+        return "cpu"
     if wanted == "cuda" and not present:
         raise InputError(
             "--device cuda: no NVIDIA device is here; grade with --device cpu, and the GPU checks count as not run"
