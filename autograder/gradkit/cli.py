@@ -30,7 +30,7 @@ from gradkit.manifest import Assignment, find_root, load_all, load_assignment
 from gradkit.uploads import CANVAS, GRADESCOPE
 
 if TYPE_CHECKING:
-    from gradkit.batch import BatchResult, Row
+    from gradkit.batch import Row
     from gradkit.grading import Judges
 
 app = typer.Typer(
@@ -213,7 +213,7 @@ def grade(
             for note in judges.notes:
                 err.print(f"note: {note}", markup=False)
     _print_rows(result.rows)
-    _print_counts(result, out_dir)
+    _print_counts(result.rows, f"; isolation: {_isolation_line(result.isolation)}", out_dir)
     if not result.all_graded:
         raise typer.Exit(1)
 
@@ -233,15 +233,11 @@ def _judges(base: Path, assignment: Assignment, scheduler: str | None, device: s
     return ClusterJudges(scheduler, base, assignment.id, device=device)
 
 
-def _print_counts(result: BatchResult, out_dir: Path) -> None:
-    counts = {
-        status: sum(row.status == status for row in result.rows)
-        for status in ("graded", "refused", "not_graded")
-    }
-    out.print(
-        f"{counts['graded']} graded, {counts['refused']} refused, {counts['not_graded']} not graded; isolation: {_isolation_line(result.isolation)}",
-        markup=False,
+def _print_counts(rows: Sequence[Row], more: str, out_dir: Path) -> None:
+    graded, refused, not_graded = (
+        sum(row.status == status for row in rows) for status in ("graded", "refused", "not_graded")
     )
+    out.print(f"{graded} graded, {refused} refused, {not_graded} not graded{more}", markup=False)
     out.print(
         f"{out_dir}/grades.csv has a row for each; {out_dir}/SUBMISSION/results.json is what its student sees",
         markup=False,
@@ -309,6 +305,25 @@ def _print_rows(rows: Sequence[Row]) -> None:
         )
         table.add_row(Text(row.submission), score, Text(found))
     out.print(table)
+
+
+@app.command()
+def merge(
+    cpu: Annotated[Path, typer.Argument(metavar="CPU_DIR", help="What grade --device cpu wrote.")],
+    gpu: Annotated[Path, typer.Argument(metavar="GPU_DIR", help="What grade --device cuda wrote.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="A new folder; gets what grade writes.")],
+    root: Root = None,
+) -> None:
+    """Make one grade of a run without a device and one with it."""
+    from gradkit.merge import merge as run
+
+    merged = run(root or find_root(Path.cwd()), cpu, gpu, out_dir)
+    _print_rows(merged.rows)
+    for problem in merged.problems:
+        err.print(f"gradkit: {problem}", markup=False)
+    _print_counts(merged.rows, "", out_dir)
+    if any(row.status == "not_graded" for row in merged.rows):
+        raise typer.Exit(1)
 
 
 def _isolation_line(isolation: dict) -> str:

@@ -489,7 +489,7 @@ class ClusterJudges:
 
     def _look(self) -> dict[str, dict]:
         # Asked afresh: what `scheduler_info` returns is replaced by a periodic callback that leaves the workers out.
-        return dict(self._client.sync(self._client.scheduler.identity, n_workers=-1)["workers"])
+        return dict(self._client.sync(self._client.scheduler.identity, n_workers=-1, callback_timeout=CONNECT_S)["workers"])
 
     def _watch(self) -> None:
         """Keep up with who is there, until the end."""
@@ -497,13 +497,11 @@ class ClusterJudges:
         while not self._closed.wait(LOOK_S):
             try:
                 seen = self._look()
-                if self._client.status != "running":
-                    raise OSError("the connection is closed")
                 failures = 0
-            except Exception as error:  # whatever a lost connection is raised as
+            except Exception:  # whatever a lost connection is raised as
                 failures += 1
-                if failures >= 3:
-                    self._lose(f"{self.address} went away ({_line(error)}); what was graded is kept, and --resume goes on")
+                if failures >= 3 or self._client.status in ("closing", "closed"):
+                    self._lose(f"{self.address} went away; what was graded is kept, and --resume goes on")
                     return
                 continue
             self._meet({worker for worker, info in seen.items() if self.device != "cuda" or _has_gpu(info)})
