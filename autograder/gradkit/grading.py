@@ -188,7 +188,7 @@ class JudgeClient:
         if not line:
             raise JudgeDied(f"the judge process ended (status {self._process.wait()})")
         event = self._decoder.decode(line)
-        if isinstance(event, Fatal) and self.checks:  # it was ready, so the cause is in what it graded
+        if isinstance(event, Fatal) and (event.died or self.checks):  # once it was ready, the cause is in what it graded
             raise JudgeDied(event.message)
         if isinstance(event, Fatal):
             raise InputError(event.message) if event.usage else GradkitError(event.message)

@@ -206,12 +206,17 @@ def play(kit: Path, files: list[Path], out: Path, rng: random.Random, expected: 
     try:
         dies_at = rng.randrange(len(files) // 6, len(files) * 5 // 6)
         first = grade(kit, files, out)
-        drained(first)
+        said = drained(first)
         under_fire(first, out, rng, kills, lambda: len(list(out.glob("*/graded.json"))) >= dies_at)
         tree = below(first.pid)
         if first.poll() is None:
             first.kill()
             kills["grading process"] += 1
+        elif first.returncode not in (0, 1):
+            raise Broken(f"the run ended with {first.returncode}: {''.join(said)[-500:]}")
+        else:
+            kills["gave up"] += 1
+            print("gave up:", said[-1].strip(), flush=True)
         first.wait()
         done = finished(out)
         kills["kept"] = len(done)
