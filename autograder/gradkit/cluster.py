@@ -18,7 +18,7 @@ import os
 import re
 import threading
 import time
-import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ import msgspec
 
 import coursekit
 import gradkit
-from gradkit.batch import checks_digest
+from gradkit.batch import TRIES, checks_digest
 from gradkit.devices import VideoMemory
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
@@ -47,6 +47,7 @@ ARRIVE_S = 30.0  # for a first worker, or for one after all are gone
 START_S = 180.0  # for a worker to start a judge: on a slow disk torch takes a minute
 LOOK_S = 1.0  # between looks at which workers there are
 UNIT_S = 3600.0  # for a unit, far above what the engine's own limits allow
+LEAVE_S = 10.0  # for the workers to end their judges, when the run is over
 IDLE_S = 300.0  # after which a worker ends a judge that nobody asks for
 GPU = "GPU"  # the resource that workers with a device are started with
 
@@ -312,6 +313,7 @@ class ClusterJudges:
         self._busy: set[str] = set()
         self._present: set[str] = set()
         self._passed_over: set[str] = set()
+        self._failed_starts: Counter[str] = Counter()
         self._last_reason = ""
         self._lost = ""
         self._asked: dict[str, Future] = {}  # workers that have not yet said whether they can grade
@@ -334,11 +336,11 @@ class ClusterJudges:
         self._closed.set()
         self._watcher.join(5)
         with contextlib.suppress(Exception):  # a cluster that is gone has no judges left to end
-            futures = [
-                self._submit(close_judge, worker, f"close-{worker}") for worker in self._present - self._passed_over
-            ]
+            used = self._present - self._passed_over
+            futures = [self._submit(close_judge, worker, "close") for worker in used]
+            deadline = time.monotonic() + LEAVE_S
             for future in futures:
-                _wait(future, time.monotonic() + 10, lambda: False)
+                _wait(future, deadline, lambda: bool(self._lost))
         with contextlib.suppress(Exception):
             self._client.close(timeout=5)
 
@@ -418,18 +420,16 @@ class ClusterJudges:
         return reply
 
     def _submit(self, function: Callable, worker: str, name: str, *arguments: object) -> Future:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a submission of some MiB is a large graph
-            return self._client.submit(
-                function,
-                self._job,
-                *arguments,
-                key=f"gradkit-{name}-{os.urandom(6).hex()}",
-                workers=[worker],
-                allow_other_workers=False,
-                resources={GPU: 1} if self._job.device == "cuda" else None,
-                pure=False,
-            )
+        return self._client.submit(
+            function,
+            self._job,
+            *arguments,
+            key=f"gradkit-{name}-{os.urandom(6).hex()}",
+            workers=[worker],
+            allow_other_workers=False,
+            resources={GPU: 1} if self._job.device == "cuda" else None,
+            pure=False,
+        )
 
     def _settle(self) -> None:
         """Wait for workers, decide on the device, and make sure that all who are there have the same kit."""
@@ -534,6 +534,9 @@ class ClusterJudges:
                 return worker, self._ask(worker, open_judge, name="open", within_s=START_S)
             except JudgeDied as error:
                 self._last_reason = str(error)
+                self._failed_starts[worker] += 1
+                if self._failed_starts[worker] == TRIES:
+                    self._pass_over(worker, str(error))
             except (GradkitError, RemoteError) as error:
                 if self._lost:
                     raise
@@ -614,6 +617,7 @@ def _connect(address: str) -> Client:
     if not re.fullmatch(r"(tcp|tls|ws|wss|ucx)://[^/\s]+:\d+", address):
         raise InputError(f"--scheduler {address}: not an address such as tcp://host:8786")
     try:
+        import dask
         import distributed
     except ImportError:
         raise InputError(
@@ -622,12 +626,12 @@ def _connect(address: str) -> Client:
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in ("distributed", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is said in one line here
+    # A submission of some MiB is what it warns of as a large graph.
+    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"})
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return distributed.Client(
-                address, timeout=CONNECT_S, set_as_default=False, name="gradkit", direct_to_workers=False
-            )
+        return distributed.Client(
+            address, timeout=CONNECT_S, set_as_default=False, name="gradkit", direct_to_workers=False
+        )
     except Exception as error:  # a closed port, an unknown host, a certificate that is missing
         raise InputError(
             f"--scheduler {address}: nobody answers ({_line(error)}); is it running, and is the port open?"

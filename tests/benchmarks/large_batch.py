@@ -88,7 +88,7 @@ def memory_mib(pid: int) -> tuple[float, float]:
     """What a process has in memory now, and had at most."""
     text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     fields = dict(line.split(":", 1) for line in text.splitlines() if line.startswith("Vm"))
-    return tuple(int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+    return tuple(int(fields.get(name, "0").split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))  # a zombie has none
 
 
 def children(pid: int) -> list[int]:
@@ -106,8 +106,9 @@ def run(command: list[str], stop_at: int | None = None) -> float:
             done = int(line[1:].partition("/")[0]) if line.startswith("[") else 0
             if done in MARKS:
                 now, highest = memory_mib(process.pid)
-                judge = max(memory_mib(pid)[0] for pid in children(process.pid))
-                print(f"  {done:>5} behind: grading process {now:.0f} MiB, at most {highest:.0f}; judge {judge:.0f}", flush=True)
+                judge = max((memory_mib(pid)[0] for pid in children(process.pid)), default=0)
+                of_judge = f"; judge {judge:.0f}" if judge else ""  # it may have ended with the last
+                print(f"  {done:>5} behind: grading process {now:.0f} MiB, at most {highest:.0f}{of_judge}", flush=True)
             if done and done == stop_at:
                 process.kill()
     return time.perf_counter() - begun

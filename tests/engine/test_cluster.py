@@ -20,10 +20,12 @@ from gradkit.errors import GradkitError, InputError
 from gradkit.grading import LocalJudges
 
 distributed = pytest.importorskip("distributed", reason="not run: Dask is not installed (gradkit[cluster])")
+psutil = pytest.importorskip("psutil")  # comes with it
 
 pytestmark = pytest.mark.usefixtures("sandboxed")
 
 SLOW = "\nimport time\ntime.sleep(0.1)\n"
+SLOWER = "\nimport time\ntime.sleep(0.6)\n"  # long enough for it to be seen at work, and its worker killed
 
 
 def local_cluster(workers: int):
@@ -79,6 +81,16 @@ def worker_at_work(client, sign: str) -> int | None:
     return None
 
 
+def judge_of_a_worker() -> int:
+    """Pid of a judge that a worker process of these tests has started."""
+    ours = {process.pid for process in psutil.Process().children(recursive=True)}
+    return next(
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if "gradkit.judge.process" in (process.info["cmdline"] or []) and process.pid in ours
+    )
+
+
 @pytest.fixture
 def killer(two_workers):
     """Kill, in the background, each worker process that is seen at work on a submission with a name, up to some times.
@@ -112,19 +124,25 @@ def killer(two_workers):
 def test_a_killed_worker_costs_nothing_and_the_grades_are_the_local_ones(
     two_workers, killer, write, small_kit, scaling, tmp_path
 ):
-    """Same seed, same table, same texts, with one of the worker processes killed in the middle of a submission."""
+    """Same seed, same table, same texts, with a worker process killed in the middle of a submission, and a judge too."""
     wrong = (scaling.hidden / "mistakes" / "unbiased_variance.py").read_text(encoding="utf-8")
     files = [write(f"s{number}") for number in range(6)]
+    files[3] = write("s3", f"{files[3].read_text()}{SLOWER}")
     files += [write("wrong", f"{files[0].read_text()}\n\n{wrong}"), write("broken", "def def")]
     files += [write("empty", " ")]
     with LocalJudges(small_kit, "scaling", jobs=2) as judges:
         Batch(scaling, files, tmp_path / "here", judges, seed=3).run()
-    killed = killer("s3", 1)
+    killed, judges_killed = killer("s3", 1), []
+
+    def kill_a_judge(row) -> None:
+        if not judges_killed:
+            judges_killed.append(judge_of_a_worker())
+            os.kill(judges_killed[0], signal.SIGKILL)
 
     with cluster.ClusterJudges(two_workers.scheduler_address, small_kit, "scaling") as judges:
-        result = Batch(scaling, files, tmp_path / "there", judges, seed=3).run()
+        result = Batch(scaling, files, tmp_path / "there", judges, seed=3).run(kill_a_judge)
 
-    assert len(killed) == 1 and result.all_graded
+    assert len(killed) == len(judges_killed) == 1 and result.all_graded
     assert (tmp_path / "there" / "grades.csv").read_bytes() == (tmp_path / "here" / "grades.csv").read_bytes()
     assert told(tmp_path / "there") == told(tmp_path / "here")
 
@@ -134,6 +152,7 @@ def test_a_submission_on_which_workers_die_is_not_graded_and_its_neighbours_are(
 ):
     """After three workers it is given up, by name and with the reason; nobody else is suspected."""
     files = [write(name) for name in ("a", "b", "culprit", "c", "d", "e")]
+    write("culprit", f"{files[2].read_text()}{SLOWER}")
     killed = killer("culprit", 10)
 
     with cluster.ClusterJudges(two_workers.scheduler_address, small_kit, "scaling") as judges:

@@ -55,6 +55,8 @@ def main() -> None:
             Fatal(str(error), usage=isinstance(error, InputError), died=isinstance(error, ZygoteError))
         )
         sys.exit(1)
+    except BrokenPipeError:  # whoever asked is gone, and nobody is left to tell
+        sys.exit(1)
     except Exception as error:
         lines.write(
             Fatal(f"{type(error).__name__} in the judge: {error}".encode("utf-8", "replace").decode("utf-8"))
