@@ -139,9 +139,7 @@ class Batch:
             self._stop.is_set(),
         )
 
-    def _attend(
-        self, scratch: Path, on_row: Callable[[Row], None], ended: list[threading.Event]
-    ) -> None:
+    def _attend(self, scratch: Path, on_row: Callable[[Row], None], ended: list[threading.Event]) -> None:
         """A thread for each judge, and more as there are places for more, until all have ended.
 
         Waited for by events: in Python 3.11 a thread whose `join` was interrupted passes for ended.
@@ -299,7 +297,9 @@ class Batch:
         folder = self.out / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for begun in folder.glob(".*.json.*") if self.resume else ():  # left by a run that was killed in writing
+            for begun in (
+                folder.glob(".*.json.*") if self.resume else ()
+            ):  # left by a run that was killed in writing
                 begun.unlink()
         except OSError as error:
             raise InputError(f"{folder}: can't be made: {error.strerror}; choose another --out") from None

@@ -201,7 +201,9 @@ def _root(job: Job) -> Path:
         if (root / "assignments" / job.assignment / "assignment.toml").is_file():
             return root
     where = f"{named} (GRADKIT_ROOT)" if named else f"{job.root} or {checkout}"
-    raise GradkitError(f"{job.assignment} is not at {where}; copy the kit there, or set GRADKIT_ROOT for the worker")
+    raise GradkitError(
+        f"{job.assignment} is not at {where}; copy the kit there, or set GRADKIT_ROOT for the worker"
+    )
 
 
 def _judge(job: Job) -> _Kept:
@@ -373,7 +375,9 @@ class ClusterJudges:
     def grade(self, worker: str, module: Path, seed: int, name: str) -> Done:
         """See `RemoteJudge.grade`."""
         try:
-            return self._ask(worker, grade, module.name, pack(module.parent), seed, name=name, within_s=UNIT_S)
+            return self._ask(
+                worker, grade, module.name, pack(module.parent), seed, name=name, within_s=UNIT_S
+            )
         except JudgeDied:
             raise
         except GradkitError as error:  # such as video memory that is not given back
@@ -433,16 +437,16 @@ class ClusterJudges:
 
     def _settle(self) -> None:
         """Wait for workers, decide on the device, and make sure that all who are there have the same kit."""
-        manifest_of = load_assignment(self._root, self._assignment)
+        assignment = load_assignment(self._root, self._assignment)
         everyone, fitting = self._arrived(self._wanted == "cuda")
         device = self._wanted
         if device == "auto":
             with_gpu = {worker for worker, info in everyone.items() if _has_gpu(info)}
-            device = "cuda" if with_gpu and "cuda" in manifest_of.manifest.devices else "cpu"
+            device = "cuda" if with_gpu and "cuda" in assignment.manifest.devices else "cpu"
             fitting = with_gpu if device == "cuda" else set(everyone)
         self.device = device
         self._job = Job(
-            str(self._root.resolve()), self._assignment, device, checks_digest(manifest_of), engine_digest()
+            str(self._root.resolve()), self._assignment, device, checks_digest(assignment), engine_digest()
         )
         self._present = fitting
         self._asked = {worker: self._submit(examine, worker, "examine") for worker in sorted(fitting)}
@@ -462,6 +466,8 @@ class ClusterJudges:
         """Why a worker that has answered can't grade, or empty."""
         try:
             self._answer(future, worker)
+        except JudgeDied:
+            return ""  # it is gone, which the next look tells
         except GradkitError as error:
             return str(error)
         except RemoteError as error:
@@ -489,7 +495,8 @@ class ClusterJudges:
 
     def _look(self) -> dict[str, dict]:
         # Asked afresh: what `scheduler_info` returns is replaced by a periodic callback that leaves the workers out.
-        return dict(self._client.sync(self._client.scheduler.identity, n_workers=-1, callback_timeout=CONNECT_S)["workers"])
+        ask = self._client.scheduler.identity
+        return dict(self._client.sync(ask, n_workers=-1, callback_timeout=CONNECT_S)["workers"])
 
     def _watch(self) -> None:
         """Keep up with who is there, until the end."""

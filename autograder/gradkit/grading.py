@@ -188,7 +188,9 @@ class JudgeClient:
         if not line:
             raise JudgeDied(f"the judge process ended (status {self._process.wait()})")
         event = self._decoder.decode(line)
-        if isinstance(event, Fatal) and (event.died or self.checks):  # once it was ready, the cause is in what it graded
+        if isinstance(event, Fatal) and (
+            event.died or self.checks
+        ):  # once it was ready, the cause is in what it graded
             raise JudgeDied(event.message)
         if isinstance(event, Fatal):
             raise InputError(event.message) if event.usage else GradkitError(event.message)
@@ -372,7 +374,9 @@ def grade_submission(
         start = _flag(start, prepared, manifest)
 
         def keep(graded: Graded) -> None:
-            if judge.live or graded.complete or not graded.elapsed_s:  # else all come at once, and the last is kept
+            if (
+                judge.live or graded.complete or not graded.elapsed_s
+            ):  # else all come at once, and the last is kept
                 results.write(graded, folder)
 
         grade = Grade(start, judge.checks, keep, lambda case: _in_their_file(case, prepared))

@@ -52,7 +52,10 @@ def files(entries: Sequence[Entry], manifest: Manifest) -> dict[str, str]:
 
 def canvas(entries: Sequence[Entry], manifest: Manifest) -> str:
     """A row per student for Canvas's gradebook import (Gradebook, Import)."""
-    rows = [[*CANVAS_COLUMNS, manifest.title], ["    Points Possible", "", "", "", "", f"{manifest.points:g}"]]
+    rows = [
+        [*CANVAS_COLUMNS, manifest.title],
+        ["    Points Possible", "", "", "", "", f"{manifest.points:g}"],
+    ]
     rows += [
         [student.name, "", student.sid, student.email, "", _number(score)]
         for student, _, score in _students(entries)
@@ -68,9 +71,7 @@ def gradescope(entries: Sequence[Entry], manifest: Manifest) -> str:
         status = "Ungraded" if score is None else "Graded"
         number = submission.removeprefix("submission_")
         points = f"{manifest.points:g}"
-        rows.append(
-            [first, last, student.sid, student.email, "", _number(score), points, status, number]
-        )
+        rows.append([first, last, student.sid, student.email, "", _number(score), points, status, number])
     return _csv(rows)
 
 

@@ -63,7 +63,12 @@ def export(assignment: Assignment, path: Path, count: int) -> None:
         for number, text in zip(range(1, count + 1), itertools.cycle(mix(assignment)), strict=False):
             id, student = f"submission_{number:05d}", f"student{number:04d}"
             archive.writestr(f"class/{id}/{assignment.manifest.module}", f"{text}\n# {number}\n")
-            metadata += [f"{id}:", "  :submitters:", f"  - :name: {student}", f"    :email: {student}@example.edu"]
+            metadata += [
+                f"{id}:",
+                "  :submitters:",
+                f"  - :name: {student}",
+                f"    :email: {student}@example.edu",
+            ]
         archive.writestr("class/submission_metadata.yml", "\n".join([*metadata, ""]))
 
 
@@ -88,7 +93,9 @@ def memory_mib(pid: int) -> tuple[float, float]:
     """What a process has in memory now, and had at most."""
     text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     fields = dict(line.split(":", 1) for line in text.splitlines() if line.startswith("Vm"))
-    return tuple(int(fields.get(name, "0").split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))  # a zombie has none
+    return tuple(
+        int(fields.get(name, "0").split()[0]) / 1024 for name in ("VmRSS", "VmHWM")
+    )  # a zombie has none
 
 
 def children(pid: int) -> list[int]:
@@ -108,7 +115,10 @@ def run(command: list[str], stop_at: int | None = None) -> float:
                 now, highest = memory_mib(process.pid)
                 judge = max((memory_mib(pid)[0] for pid in children(process.pid)), default=0)
                 of_judge = f"; judge {judge:.0f}" if judge else ""  # it may have ended with the last
-                print(f"  {done:>5} behind: grading process {now:.0f} MiB, at most {highest:.0f}{of_judge}", flush=True)
+                print(
+                    f"  {done:>5} behind: grading process {now:.0f} MiB, at most {highest:.0f}{of_judge}",
+                    flush=True,
+                )
             if done and done == stop_at:
                 process.kill()
     return time.perf_counter() - begun
@@ -152,7 +162,9 @@ def main() -> None:
         graded = sum(row["status"] == "graded" for row in rows)
     rate = count / (first_s + second_s)
     print(f"{graded} of {count} graded, {count - len(rows)} lost, {again} given twice")
-    print(f"{rate:.2f} submissions a second, start and kill included; one warm judge alone does {alone:.2f}: {rate / alone:.2f} times")
+    print(
+        f"{rate:.2f} submissions a second, start and kill included; one warm judge alone does {alone:.2f}: {rate / alone:.2f} times"
+    )
     print(f"resuming with nothing to do: {nothing_s:.1f} s, {1000 * nothing_s / count:.1f} ms a submission")
     if graded != count or again or len(rows) != count:
         sys.exit("something was lost or given twice")

@@ -45,7 +45,11 @@ def test_the_first_visible_device_is_asked_for(nvidia_smi, monkeypatch):
 
 @pytest.mark.parametrize(
     ("text", "status", "said"),
-    [("[N/A]\n", 0, r"says \[N/A\]"), ("No devices were found\n", 6, "No devices were found"), ("", 0, "failed")],
+    [
+        ("[N/A]\n", 0, r"says \[N/A\]"),
+        ("No devices were found\n", 6, "No devices were found"),
+        ("", 0, "failed"),
+    ],
 )
 def test_what_is_no_number_is_said(nvidia_smi, text, status, said):
     """A slice of a device has no such figure; nobody takes that for 0."""
@@ -64,7 +68,9 @@ def test_memory_that_is_not_given_back_ends_the_run(nvidia_smi):
     memory.wait_until_free()
     nvidia_smi("1500\n")
 
-    with pytest.raises(GradkitError, match="1000 MiB more video memory than at the start .* nvidia-smi shows by what"):
+    with pytest.raises(
+        GradkitError, match="1000 MiB more video memory than at the start .* nvidia-smi shows by what"
+    ):
         memory.wait_until_free()
 
 

@@ -15,7 +15,11 @@ import pytest
 from gradkit import results, uploads
 from gradkit.model import CaseResult, Outcome, Submitter
 
-STUDENTS = {"submission_1": ["student01"], "submission_2": ["student02", "student03"], "submission_3": ["student04"]}
+STUDENTS = {
+    "submission_1": ["student01"],
+    "submission_2": ["student02", "student03"],
+    "submission_3": ["student04"],
+}
 
 
 def table(path: Path, key: str) -> dict[str, dict[str, str]]:
@@ -58,7 +62,9 @@ def graded_here(sandboxed, gradkit, kit, reference_source, tmp_path_factory):
     wrong = reference_source + "\n\ndef centre(x):\n    return x\n"
     classes = {"submission_1": {"scaling.py": reference_source}, "submission_2": {"scaling.py": wrong}}
     (folder / "export.zip").write_bytes(export({**classes, "submission_3": {"notes.txt": "later"}}))
-    done = gradkit("grade", "scaling", folder / "export.zip", "--out", folder / "out", "--root", kit, "--seed", 3)
+    done = gradkit(
+        "grade", "scaling", folder / "export.zip", "--out", folder / "out", "--root", kit, "--seed", 3
+    )
     assert done.returncode == 1 and "canvas.csv" in done.stdout, done.stderr
     return folder / "out"
 
@@ -110,7 +116,10 @@ def test_two_runs_make_one_grade(gradkit, kit, runs, tmp_path):
         "submission_3": ("refused", "0", "100"),
     }
     told = json.loads((tmp_path / "out" / "submission_2" / "results.json").read_text())
-    assert told["score"] == 60 and {test["extra_data"]["outcome"] for test in told["tests"]} == {"passed", "failed"}
+    assert told["score"] == 60 and {test["extra_data"]["outcome"] for test in told["tests"]} == {
+        "passed",
+        "failed",
+    }
     assert results.read(tmp_path / "out" / "submission_1").complete
 
 

@@ -67,7 +67,9 @@ def make_class(kit: Path, folder: Path, count: int) -> list[Path]:
     for number in range(count):
         paths.append(folder / f"s{number:03d}.py")
         # slow enough to be hit in the middle of something
-        paths[-1].write_text(f"{kinds[number % len(kinds)]}\nimport time\ntime.sleep(0.02)\n# {number}\n", encoding="utf-8")
+        paths[-1].write_text(
+            f"{kinds[number % len(kinds)]}\nimport time\ntime.sleep(0.02)\n# {number}\n", encoding="utf-8"
+        )
     return paths
 
 
@@ -80,7 +82,12 @@ def processes() -> Iterator[tuple[int, int, str]]:
         if entry.isdigit():
             try:
                 stat = Path(f"/proc/{entry}/stat").read_text(encoding="utf-8", errors="replace")
-                command = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                command = (
+                    Path(f"/proc/{entry}/cmdline")
+                    .read_bytes()
+                    .replace(b"\0", b" ")
+                    .decode("utf-8", "replace")
+                )
             except OSError:
                 continue
             state, parent = stat.rpartition(")")[2].split()[:2]
@@ -104,7 +111,9 @@ def below(top: int) -> dict[str, list[int]]:
         if "gradkit.judge.process" in command:
             found["judge"].append(pid)
         elif "gradkit.worker.zygote" in command and "bwrap" not in command.split(" ")[0]:
-            forked = "gradkit.worker.zygote" in table.get(parent, (0, ""))[1] and "bwrap" not in table[parent][1]
+            forked = (
+                "gradkit.worker.zygote" in table.get(parent, (0, ""))[1] and "bwrap" not in table[parent][1]
+            )
             found["worker" if forked else "zygote"].append(pid)
     return found
 
@@ -282,7 +291,10 @@ def main() -> None:
             sys.exit(f"round {number}: {error}\nkept for looking: {folder}")
         total += kills
         counts = ", ".join(f"{kills[kind]} {kind}" for kind in (*KINDS, "grading process"))
-        print(f"round {number}: killed {counts}; {kills['kept']} kept; {time.monotonic() - begun:.0f} s", flush=True)
+        print(
+            f"round {number}: killed {counts}; {kills['kept']} kept; {time.monotonic() - begun:.0f} s",
+            flush=True,
+        )
         shutil.rmtree(out)
     shutil.rmtree(folder)
     counts = ", ".join(f"{total[kind]} times a {kind}" for kind in (*KINDS, "grading process"))
