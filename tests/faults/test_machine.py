@@ -124,4 +124,6 @@ def test_no_deadline_is_kept_by_a_clock_that_can_be_set(path):
         if isinstance(call, ast.Attribute) and isinstance(call.value, ast.Name)
     }
 
-    assert not names & {"time.time", "datetime.now", "datetime.utcnow"}
+    # A file's age is told by the clock that stamped it; see `sweep_scratch`.
+    allowed = {"time.time"} if path.name == "grading.py" else set()
+    assert not names & {"time.time", "datetime.now", "datetime.utcnow"} - allowed
