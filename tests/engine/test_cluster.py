@@ -212,8 +212,11 @@ def test_workers_that_come_later_are_used(small_kit):
             assert judges.places() == 2
 
 
-def test_a_scheduler_that_goes_away_ends_the_run_with_one_line(write, small_kit, scaling, tmp_path):
+def test_a_scheduler_that_goes_away_ends_the_run_with_one_line(
+    write, small_kit, scaling, tmp_path, monkeypatch
+):
     """What is graded stays; the rest can be gone on with."""
+    monkeypatch.setattr(cluster, "CONNECT_S", 3)  # Dask looks for it anew for as long
     files = [write(f"s{number}") for number in range(6)]
     gone = local_cluster(1)
     with (
