@@ -13,18 +13,39 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.data import X_RANGE, regression, regression_mean, regression_std
-from coursekit.plots import COLORS, band, figure, main, subplots
+from coursekit.plots import COLORS, figure, main, subplots
 
 F64 = torch.float64
 NOISE_STD, PRIOR_STD = 0.5, 2.0
 GRID = torch.linspace(X_RANGE[0] - 0.5, X_RANGE[1] + 0.5, 120, dtype=F64)
 SIZES = (1, 8, 2)
 MASS = 0.9
+GAP = (1.4, 2.4)  # a strip of inputs without data
+PARTS = {  # of the uncertainty: the same lines in every figure
+    "aleatoric": {"color": COLORS["orange"], "linestyle": "-", "label": "aleatoric"},
+    "epistemic": {"color": COLORS["blue"], "linestyle": (0, (5, 2)), "label": "epistemic"},
+}
 
 
 def tensors(*arrays):
     """NumPy arrays as tensors."""
     return [torch.from_numpy(np.asarray(array)) for array in arrays]
+
+
+def outside_the_gap(x, y):
+    """The points that do not lie in the strip."""
+    kept = (x < GAP[0]) | (x > GAP[1])
+    return x[kept], y[kept]
+
+
+def shade(ax, interval, tint, **options):
+    """An interval over the grid in an opaque tint, so that it looks as in the legend over another."""
+    ax.fill_between(GRID, *interval, color=tint, linewidth=0, **options)
+
+
+def mark_gap(ax, *, label=None):
+    """A grey strip where there are no data, over the bands and under the lines."""
+    ax.axvspan(*GAP, color=COLORS["grey"], alpha=0.2, linewidth=0, zorder=1.5, label=label)
 
 
 def ellipse(ax, mean, covariance, **options):
@@ -38,7 +59,8 @@ def ellipse(ax, mean, covariance, **options):
 
 @figure(
     "mean_field",
-    caption="The best q is as wide as a slice of the posterior, not as its shadow; the ELBO lacks the KL.",
+    caption="The best q is as wide as a slice of the posterior, not as its shadow. "
+    "Its ELBO stays below log p(D) by the KL.",
 )
 def mean_field(student):
     rng = np.random.default_rng(0)
@@ -108,9 +130,7 @@ def train(student, x, y):
 )
 def network(student):
     rng, generator = np.random.default_rng(2), torch.Generator().manual_seed(3)
-    x, y = tensors(*regression(rng, 1000))
-    kept = (x < 1.4) | (x > 2.4)
-    x, y = x[kept], y[kept]
+    x, y = outside_the_gap(*tensors(*regression(rng, 1000)))
     fig, axes = subplots(2, 2, size=(11, 7), sharex=True, sharey="row", gridspec_kw={"height_ratios": (3, 2)})
     for n, (top, bottom) in zip((60, 600), axes.T, strict=True):
         mu, rho = train(student, x[:n], y[:n])
@@ -118,28 +138,32 @@ def network(student):
         means, stds = student.noisy_network(student.sample_weights(mu, rho, eps), rescaled(GRID), SIZES)
         noise = torch.randn(means.shape, generator=generator, dtype=F64)
         y_interval = student.credible_interval(student.predictive_samples(means, stds, noise), MASS)
-        for ax in (top, bottom):
-            ax.axvspan(1.4, 2.4, color=COLORS["grey"], alpha=0.12, linewidth=0)
-        band(top, GRID, *y_interval, color="sky", label="90 % for y")
-        band(top, GRID, *student.credible_interval(means, MASS), label="90 % for f")
+        shade(top, y_interval, "#D9EDF9", label="90 % for y")
+        shade(top, student.credible_interval(means, MASS), "#A6CBE3", label="90 % for f")
+        mark_gap(top, label="no data")
+        mark_gap(bottom)
         top.plot(GRID, means.mean(0), label="mean")
         top.plot(GRID, regression_mean(GRID.numpy()), color=COLORS["black"], linewidth=1, label="true f")
         top.plot(x[:n], y[:n], ".", color=COLORS["black"], markersize=3, alpha=0.5)
         top.set(title=f"{n} points", ylim=(-2.2, 5.2))
         aleatoric, epistemic = student.decompose_variance(means, stds)
-        bottom.plot(GRID, aleatoric.sqrt(), color=COLORS["orange"], label="aleatoric")
-        bottom.plot(GRID, epistemic.sqrt(), color=COLORS["blue"], label="epistemic")
-        truth = regression_std(GRID.numpy())
-        bottom.plot(GRID, truth, color=COLORS["black"], linewidth=1, label="true noise")
+        bottom.plot(GRID, aleatoric.sqrt(), **PARTS["aleatoric"])
+        bottom.plot(GRID, epistemic.sqrt(), **PARTS["epistemic"])
+        truth = {"color": COLORS["black"], "linewidth": 1, "linestyle": ":", "label": "true noise"}
+        bottom.plot(GRID, regression_std(GRID.numpy()), **truth)
         bottom.set(xlabel="x", ylim=(0, 1.6))
-    axes[0, 0].legend(loc="upper left", ncols=2)
+    axes[0, 0].legend(loc="upper left", ncols=3)
     axes[0, 0].set_ylabel("y")
     axes[1, 0].legend(loc="upper left", ncols=3)
     axes[1, 0].set_ylabel("standard deviation")
     return fig
 
 
-@figure("data", caption="Epistemic uncertainty falls with the root of the number of data, aleatoric stays.")
+@figure(
+    "data",
+    caption="Epistemic uncertainty falls with the root of the number of data, aleatoric stays. The drop on "
+    "the left: until the data pin down all four weights, some of them are known from the prior alone.",
+)
 def data(student):
     rng, generator = np.random.default_rng(4), torch.Generator().manual_seed(5)
 
@@ -148,7 +172,7 @@ def data(student):
 
     x = torch.from_numpy(rng.uniform(*X_RANGE, size=10_000))
     y = torch.from_numpy(regression_mean(x.numpy()) + NOISE_STD * rng.standard_normal(10_000))
-    sizes = np.unique(np.geomspace(3, 10_000, 20).astype(int))
+    sizes = np.unique(np.concatenate([np.arange(1, 10), np.geomspace(10, 10_000, 16).astype(int)]))
     eps = torch.randn(2000, 4, generator=generator, dtype=F64)
     inside = features(torch.linspace(0.5, 3.5, 50, dtype=F64))
     std = {"noise_std": NOISE_STD, "prior_std": PRIOR_STD}
@@ -163,8 +187,8 @@ def data(student):
         parts.append([float(each.mean().sqrt()) for each in variances])
     fig, ax = subplots(size=(7.5, 4.2))
     aleatoric, epistemic = zip(*parts, strict=True)
-    ax.loglog(sizes, aleatoric, color=COLORS["orange"], linestyle="-", label="aleatoric")
-    ax.loglog(sizes, epistemic, color=COLORS["blue"], linestyle="-", label="epistemic")
+    ax.loglog(sizes, aleatoric, **PARTS["aleatoric"])
+    ax.loglog(sizes, epistemic, **PARTS["epistemic"])
     ax.loglog(sizes, sizes**-0.5, color=COLORS["grey"], linewidth=1, linestyle=":", label="slope −1/2")
     ax.set(title="Linear regression, the exact posterior", xlabel="number of data")
     ax.set_ylabel("standard deviation")
@@ -172,12 +196,11 @@ def data(student):
     return fig
 
 
-@figure("dropout", caption="Twenty passes of a network that never turns its dropout off, and a 90 % band.")
+@figure("dropout", caption="A network that never turns its dropout off: each pass is another function.")
 def dropout(student):
     rng, generator, p = np.random.default_rng(2), torch.Generator().manual_seed(6), 0.1
-    x, y = tensors(*regression(rng, 400))
-    kept = (x < 1.4) | (x > 2.4)
-    x, y = x[kept][:120], y[kept][:120]
+    x, y = outside_the_gap(*tensors(*regression(rng, 400)))
+    x, y = x[:120], y[:120]
     width = 48
     counts = [width, width, width * width, width, width, 1]
 
@@ -207,9 +230,10 @@ def dropout(student):
     (flat,) = adam(gradient, [start], steps=1200, lr=0.01)
     functions = passes(flat, GRID, 300).detach()
     fig, ax = subplots(size=(7.5, 4.2))
-    ax.axvspan(1.4, 2.4, color=COLORS["grey"], alpha=0.12, linewidth=0)
-    band(ax, GRID, *student.credible_interval(functions, MASS))
-    ax.plot(GRID, functions[:20].T, color=COLORS["blue"], linestyle="-", linewidth=0.6, alpha=0.6)
+    shade(ax, student.credible_interval(functions, MASS), "#C7DFEE", label="90 % of 300 passes")
+    mark_gap(ax, label="no data")
+    passing = {"color": COLORS["blue"], "linestyle": "-", "linewidth": 0.6, "alpha": 0.6}
+    ax.plot(GRID, functions[:20].T, **passing, label=["20 passes"] + ["_nolegend_"] * 19)
     truth = regression_mean(GRID.numpy())
     ax.plot(GRID, truth, color=COLORS["black"], linestyle="-", linewidth=1.2, label="true f")
     ax.plot(x, y, ".", color=COLORS["black"], markersize=4, alpha=0.6)

@@ -144,16 +144,20 @@ def test_elbo_by_hand(impl):
     mu, rho, eps = tensor(1.0), tensor(0.0), tensor([1.0], [3.0])
     X, y = tensor([1.0], [2.0]), tensor(0.0, 10.0)
 
-    value = impl.elbo(
-        *(mu, rho, eps, X, y),
-        log_likelihood=lambda theta, X, y: theta @ X.T + y,  # for theta 2: 2, 14; for theta 4: 4, 18
-        prior_std=1.0,
-        n_total=8,
-        sample=lambda mu, rho, eps: mu + eps,
-        kl=lambda mu, rho, prior_std: torch.tensor(5.0, dtype=F64),
-    )
+    def value(scale, divergence):
+        return impl.elbo(
+            *(mu, rho, eps, X, y),
+            # times scale: for theta 2: 2, 14; for theta 4: 4, 18
+            log_likelihood=lambda theta, X, y: scale * (theta @ X.T + y),
+            prior_std=1.0,
+            n_total=8,
+            sample=lambda mu, rho, eps: mu + eps,
+            kl=lambda mu, rho, prior_std: torch.tensor(divergence, dtype=F64),
+        )
 
-    assert_close(value, tensor(4 * (16 + 22) / 2 - 5)[0], name="ELBO")
+    assert_close(value(1.0, 0.0), tensor(4 * (16 + 22) / 2)[0], name="expected log likelihood (KL = 0)")
+    assert_close(value(0.0, 5.0), tensor(-5.0)[0], name="minus the KL (log likelihood = 0)")
+    assert_close(value(1.0, 5.0), tensor(71.0)[0], name="ELBO")
 
 
 @number("5.p2")
@@ -224,16 +228,16 @@ def test_gradient_is_uphill(impl, torch_rng):
 @weight(2)
 @tags("network")
 def test_network_by_hand(impl):
-    """Two networks with two inputs and one hidden unit; the second has zeros everywhere but at the end."""
-    sizes = (2, 1, 2)
-    theta = tensor([1.0, 2.0, 0.5, 3.0, 4.0, 5.0, 6.0], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 7.0])
-    #               W_1 = [[1, 2]], b_1, W_2 = [[3], [4]], b_2 = [5, 6]
+    """Two networks with two inputs and two hidden units; the second has zeros everywhere but at the end."""
+    sizes = (2, 2, 1)
+    theta = tensor([1.0, 2.0, 3.0, 4.0, 0.5, 0.25, 5.0, 6.0, 7.0], [0.0] * 8 + [8.0])
+    # Row by row, W_1 = [[1, 2], [3, 4]]; b_1 = [0.5, 0.25]; W_2 = [[5, 6]]; b_2 = 7.
 
-    outputs = impl.mlp(theta, tensor([1.0, 1.0], [-0.5, 0.0], [0.0, 0.25]), sizes)
+    outputs = impl.mlp(theta, tensor([0.1, 0.2], [-0.5, 0.0], [0.0, 0.25]), sizes)
 
-    hidden = [math.tanh(3.5), math.tanh(0.0), math.tanh(1.0)]
-    want = [[[3 * h + 5, 4 * h + 6] for h in hidden], [[0.0, 7.0]] * 3]
-    assert impl.n_parameters(sizes) == 7
+    before_tanh = [(1.0, 1.35), (0.0, -1.25), (1.0, 1.25)]
+    want = [[[5 * math.tanh(a) + 6 * math.tanh(b) + 7] for a, b in before_tanh], [[8.0]] * 3]
+    assert impl.n_parameters(sizes) == 9
     assert_close(outputs, torch.tensor(want, dtype=F64), name="outputs")
 
 

@@ -211,7 +211,7 @@ def kl_to_posterior(mu, sigma, mean, precision):
 # --- Task 4: the ELBO in closed form -----------------------------------------------------------
 
 
-def linear_elbo(mu, sigma, X, y, *, noise_std, prior_std, kl=kl_gaussians):
+def linear_elbo(mu, sigma, X, y, *, noise_std, prior_std, kl=None):
     """The ELBO of q = N(mu, diag(sigma^2)) in Bayesian linear regression, exactly.
 
     ELBO = E_q[log p(y | theta)] - KL(q || prior). The likelihood is quadratic in theta, so its mean under q
@@ -221,7 +221,7 @@ def linear_elbo(mu, sigma, X, y, *, noise_std, prior_std, kl=kl_gaussians):
     Args:
         mu, sigma: Shape (P,); sigma positive. Here q is given by its sigma, not by rho.
         X, y, noise_std, prior_std: As in `linear_posterior`. N may be 0.
-        kl: Called as kl(mean_q, std_q, mean_p, std_p), like your `kl_gaussians`.
+        kl: Called as kl(mean_q, std_q, mean_p, std_p). None: your `kl_gaussians`.
 
     Returns:
         A 0-d tensor. The likelihood is summed over rows, not averaged.
@@ -231,6 +231,7 @@ def linear_elbo(mu, sigma, X, y, *, noise_std, prior_std, kl=kl_gaussians):
     """
     _positive("sigma", sigma)
     _check_data(X, y, noise_std=noise_std, prior_std=prior_std)
+    kl = kl or kl_gaussians
     # Steps: the expected squared error of each row; the expected log likelihood; the divergence.
     # YOUR CODE HERE
     raise NotImplementedError("task linear_elbo is not written yet")
@@ -271,9 +272,7 @@ def linear_model(noise_std):
     return log_likelihood
 
 
-def elbo(
-    mu, rho, eps, X, y, *, log_likelihood, prior_std, n_total=None, sample=sample_weights, kl=kl_from_prior
-):
+def elbo(mu, rho, eps, X, y, *, log_likelihood, prior_std, n_total=None, sample=None, kl=None):
     """An unbiased estimate of the ELBO of any model, from S samples of q and a batch of the data.
 
     With theta_s = sample(mu, rho, eps_s):
@@ -286,8 +285,8 @@ def elbo(
         log_likelihood: The model, called as log_likelihood(theta, X, y); see `linear_model`.
         prior_std: Standard deviation of each weight under the prior, positive.
         n_total: N, how many rows all the data have, of which this batch is a part. None: the batch is all.
-        sample: Called as sample(mu, rho, eps), like your `sample_weights`.
-        kl: Called as kl(mu, rho, prior_std), like `kl_from_prior`. The divergence is exact, not sampled.
+        sample: Called as sample(mu, rho, eps). None: your `sample_weights`.
+        kl: Called as kl(mu, rho, prior_std). None: `kl_from_prior`. The divergence is exact, not sampled.
 
     Returns:
         A 0-d tensor. Gradients flow to mu and rho.
@@ -298,6 +297,7 @@ def elbo(
     _check_parameters(mu, rho, eps)
     _check_batch(eps, X, y, n_total)
     _positive("prior_std", prior_std)
+    sample, kl = sample or sample_weights, kl or kl_from_prior
     # Steps: the samples; log likelihoods (S, B); their sum over rows, scaled to all the data; the mean over
     # samples; the divergence.
     # YOUR CODE HERE
@@ -307,23 +307,25 @@ def elbo(
 # --- Task 6: climbing the ELBO -----------------------------------------------------------------
 
 
-def elbo_gradient(mu, rho, eps, X, y, *, objective=elbo, **settings):
+def elbo_gradient(mu, rho, eps, X, y, *, objective=None, **settings):
     """The ELBO and its gradients in mu and rho, by automatic differentiation.
 
     Args:
         mu, rho, eps, X, y: As for `elbo`. Whether mu and rho already ask for gradients doesn't matter.
-        objective: Called once, as objective(mu, rho, eps, X, y, **settings); a 0-d tensor.
+        objective: Called once, as objective(mu, rho, eps, X, y, **settings): a 0-d tensor that depends on
+            both mu and rho. None: your `elbo`. Nobody calls this inside `torch.no_grad()`.
         **settings: Passed on to it: log_likelihood, prior_std, n_total.
 
     Returns:
         (value, gradient in mu, gradient in rho): shapes (), (P,), (P,), all detached. They are the gradients
         of the ELBO itself, uphill. mu and rho are left as they were, their `.grad` too.
     """
+    objective = objective or elbo
     # YOUR CODE HERE
     raise NotImplementedError("task fit is not written yet")
 
 
-def fit_mean_field(mu, rho, eps, X, y, *, lr, batches=None, gradient=elbo_gradient, **settings):
+def fit_mean_field(mu, rho, eps, X, y, *, lr, batches=None, gradient=None, **settings):
     """Gradient ascent on the ELBO, in mu and rho at once, with new noise in every step.
 
     In step t: value, g_mu, g_rho = gradient(mu, rho, eps[t], X_t, y_t, n_total=N, **settings), and then
@@ -331,11 +333,11 @@ def fit_mean_field(mu, rho, eps, X, y, *, lr, batches=None, gradient=elbo_gradie
 
     Args:
         mu, rho: Where to start, shape (P,). Not changed in place.
-        eps: Noise, shape (T, S, P): T steps with S samples each.
+        eps: Noise, shape (T, S, P): T steps with S samples each. No check has T = 0.
         X, y: All the data, N rows.
         lr: Length of a step, positive.
         batches: T tensors of row numbers, int64; X_t and y_t are these rows. None: all rows in every step.
-        gradient: Called exactly once in each step, like your `elbo_gradient`.
+        gradient: Called exactly once in each step. None: your `elbo_gradient`.
         **settings: Passed on to it.
 
     Returns:
@@ -351,6 +353,7 @@ def fit_mean_field(mu, rho, eps, X, y, *, lr, batches=None, gradient=elbo_gradie
         raise ValueError(f"eps must be (T, S, P), got {tuple(eps.shape)}")
     if batches is not None and len(batches) != len(eps):
         raise ValueError(f"batches must hold one for each of {len(eps)} steps, got {len(batches)}")
+    gradient = gradient or elbo_gradient
     # For each step: its rows; one call of `gradient`; both parameters uphill; the value written down.
     # YOUR CODE HERE
     raise NotImplementedError("task fit is not written yet")
@@ -469,7 +472,7 @@ def predictive_logpdf(y, means, stds):
     log p(y | x, D) = log [ (1/S) sum_s N(y; mean_s, std_s^2) ], also where every density underflows.
 
     Args:
-        y: Shape (...), or one that broadcasts to it.
+        y: Tensor of shape (...), or of one that broadcasts to it.
         means, stds: Shape (S, ...); stds positive.
 
     Returns:
@@ -551,7 +554,7 @@ def dropout(x, u, *, p):
     raise NotImplementedError("task dropout is not written yet")
 
 
-def mc_dropout(layers, X, u, *, p, drop=dropout):
+def mc_dropout(layers, X, u, *, p, drop=None):
     """S forward passes of a network, each with other units dropped: a sample of predictions.
 
     Every hidden activation goes through `drop`, after its tanh. Inputs and outputs are not dropped, and the
@@ -563,8 +566,8 @@ def mc_dropout(layers, X, u, *, p, drop=dropout):
         X: Inputs, shape (B, n_0).
         u: Uniform numbers, one tensor (S, n_l) for each hidden layer; S is the same in all.
         p: The probability of being dropped, 0 <= p < 1.
-        drop: Called as drop(a, u, p=p), like your `dropout`, for all passes at once or one by one; what you
-            give it as u must broadcast with a.
+        drop: Called as drop(a, u, p=p), for all passes at once or one by one; what you give it as u must
+            broadcast with a. None: your `dropout`.
 
     Returns:
         Shape (S, B, n_L).
@@ -575,6 +578,7 @@ def mc_dropout(layers, X, u, *, p, drop=dropout):
     _check_dropped(p)
     if len(u) != len(layers) - 1 or not u:
         raise ValueError(f"u must hold one tensor for each of {len(layers) - 1} hidden layers, got {len(u)}")
+    drop = drop or dropout
     # YOUR CODE HERE
     raise NotImplementedError("task dropout is not written yet")
 
