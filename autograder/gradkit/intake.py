@@ -48,7 +48,7 @@ from gradkit.discovery import (
 from gradkit.errors import InputError
 from gradkit.exports import METADATA, Submitter
 from gradkit.manifest import Manifest
-from gradkit.notebooks import NotebookSource, read_notebook
+from gradkit.notebooks.read import NotebookSource, read_notebook
 from gradkit.sourcetext import SyntaxProblem, read_module, unwritten, what_it_is
 
 __all__ = [

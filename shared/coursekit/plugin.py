@@ -16,6 +16,7 @@ import textwrap
 import tomllib
 import types
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,22 @@ from coursekit.compare import Mismatch
 LOCAL_SEED = 0  # your checks draw the same inputs on every run; the graded ones draw others
 
 _NOT_WRITTEN = "not written"
+
+
+@dataclass(frozen=True)
+class Student:
+    """The code under check where it is no file beside the checks, but what a notebook has defined.
+
+    Attributes:
+        module: Stands for the student's module.
+        place: The line of a traceback in words, such as `cell In[7], line 3: return x`; empty for lines of others.
+    """
+
+    module: object
+    place: Callable[[pytest.TracebackEntry], str]
+
+
+STUDENT = pytest.StashKey[Student]()  # in a run's `config.stash`
 
 
 def check_seed(seed: int, check: str) -> int:
@@ -88,7 +105,9 @@ def _modules() -> dict[Path, types.ModuleType]:
 
 @pytest.fixture
 def impl(request: pytest.FixtureRequest, _modules: dict[Path, types.ModuleType]) -> types.ModuleType:
-    """Your module: the file that `test_NAME.py` checks is `NAME.py` beside it."""
+    """Your module: the file that `test_NAME.py` checks is `NAME.py` beside it, or the notebook it runs in."""
+    if (student := request.config.stash.get(STUDENT, None)) is not None:
+        return student.module
     path = request.path.with_name(request.path.name.removeprefix("test_"))
     if path not in _modules:
         _modules[path] = load_or_fail(path)
@@ -207,18 +226,25 @@ def _explain(item: pytest.Item, excinfo: pytest.ExceptionInfo, claim: str) -> st
         lines.append(str(error))
     else:
         lines.append(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
-    module = item.path.with_name(item.path.name.removeprefix("test_"))
-    where = [entry for entry in excinfo.traceback if Path(entry.path) == module]
-    if where:
-        lines.append(
-            f"in your file: {module.name}:{where[-1].lineno + 1}: {str(where[-1].statement).strip()}"
-        )
+    student = item.config.stash.get(STUDENT, None)
+    place = _in_file(item.path.with_name(item.path.name.removeprefix("test_"))) if student is None else student.place
+    if where := [words for entry in excinfo.traceback if (words := place(entry))]:
+        lines.append(f"in your {'file' if student is None else 'notebook'}: {where[-1]}")
     check = [entry for entry in excinfo.traceback if Path(entry.path) == item.path]
     if check:
         lines.append(
             f"the check: {item.path.name}:{check[-1].lineno + 1}: {str(check[-1].statement).strip()}"
         )
     return "\n".join(lines)
+
+
+def _in_file(module: Path) -> Callable[[pytest.TracebackEntry], str]:
+    def place(entry: pytest.TracebackEntry) -> str:
+        if Path(entry.path) != module:
+            return ""
+        return f"{module.name}:{entry.lineno + 1}: {str(entry.statement).strip()}"
+
+    return place
 
 
 @pytest.hookimpl(tryfirst=True)

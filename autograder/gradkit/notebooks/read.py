@@ -17,7 +17,6 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-import symtable
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -26,6 +25,7 @@ import msgspec
 
 from gradkit.archives import CAPS, Caps, over_cap, shown, size_text
 from gradkit.errors import InputError
+from gradkit.notebooks.names import names_of
 from gradkit.sourcetext import SyntaxProblem, check_size, defined_by_look, no_warnings, parse
 
 _Place = tuple[int, int]  # cell and line in it, both from 1
@@ -430,19 +430,12 @@ def _described(node: ast.stmt, places: list[tuple[str, _Place]], given: bool) ->
         return _Unit(node, kind, places, given)
     extends = frozenset(_extended(node))
     try:
-        table = symtable.symtable("\n".join(piece for piece, _ in places), "cell", "exec")
+        names = names_of("\n".join(piece for piece, _ in places))
     except (SyntaxError, RecursionError, MemoryError, ValueError):
         # such as two arguments of one name: kept if it defines something, so that it is told on import
-        names = frozenset(inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
-        bound = frozenset([node.name]) if isinstance(node, _DEFINITIONS) else names
-        return _Unit(node, kind, places, given, bound, extends, frozenset(), names)
-    binds = frozenset(
-        s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()
-    )
-    now = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
-    later: set[str] = set()
-    for child in table.get_children():
-        _needs(child, now, later, inside=False)
+        mentioned = frozenset(inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
+        bound = frozenset([node.name]) if isinstance(node, _DEFINITIONS) else mentioned
+        return _Unit(node, kind, places, given, bound, extends, frozenset(), mentioned)
     star = any(
         alias.name == "*"
         for inner in ast.walk(node)
@@ -454,27 +447,13 @@ def _described(node: ast.stmt, places: list[tuple[str, _Place]], given: bool) ->
         kind,
         places,
         given,
-        binds,
+        names.binds,
         extends,
-        frozenset(now),
-        frozenset(later),
+        names.now,
+        names.later,
         frozenset(_modules(node)),
         star,
     )
-
-
-def _needs(table: symtable.SymbolTable, now: set[str], later: set[str], *, inside: bool) -> None:
-    """Add the global names that a function or a class refers to.
-
-    A class's body is executed at once, a function's when it is called.
-    """
-    inside = inside or table.get_type() == "function"
-    held = later if inside else now
-    held.update(
-        symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced()
-    )
-    for child in table.get_children():
-        _needs(child, now, later, inside=inside)
 
 
 def _kind(node: ast.stmt) -> str:
