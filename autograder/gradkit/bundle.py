@@ -1,11 +1,13 @@
-"""Makes what leaves the kit: the student's folder. Nothing of `solutions/` is read here but what the stub was cut from."""
+"""Makes what leaves the kit: the students' folder, and a course for nbgrader. Nothing of `solutions/` is in either."""
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import coursekit
@@ -13,6 +15,8 @@ from gradkit.errors import InputError
 from gradkit.manifest import Assignment
 
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "figures", "*.egg-info")
+
+_NBGRADER = Path(__file__).parent / "templates" / "nbgrader"
 
 _CONFTEST = '''"""Makes the course's checks work in this folder: leave it where it is."""
 
@@ -43,6 +47,9 @@ _START = """Start here
    Draw from your own code:                      python figures.py
 4. Hand in the file that you wrote ({modules}).
 
+Or work in the notebook of the same name: pip install notebook, then jupyter notebook in the assignment's folder.
+It holds the handout, the same functions, and cells that run the checks. Hand in one of the two.
+
 Public checks run here. Hidden checks run when you submit.
 Where a handout says "the notes", it means the course's lecture notes; it says so where it departs from them.
 """
@@ -57,16 +64,10 @@ def student_bundle(assignments: Sequence[Assignment], out: Path) -> list[str]:
     Raises:
         InputError: When `out` is there already or can't be written, or a generated file is missing.
     """
-    if out.exists():
-        raise InputError(f"{out} is there already: remove it, or choose another --out")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        folder = beside / out.stem
-        folder.mkdir()
+    with _beside(out) as folder:
         for assignment in assignments:
             _copy_assignment(assignment, folder)
-        shutil.copytree(Path(coursekit.__file__).parent, folder / "coursekit", ignore=_LEFT_OUT)
+        _copy_coursekit(folder)
         start = _START.format(
             folders=", ".join(entry.id for entry in assignments),
             modules=", ".join(entry.manifest.module for entry in assignments),
@@ -80,19 +81,80 @@ def student_bundle(assignments: Sequence[Assignment], out: Path) -> list[str]:
             (folder / name).write_text(text, encoding="utf-8", newline="\n")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         if out.suffix == ".zip":
-            packed = beside / out.name
+            packed = folder.parent / out.name
             with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
                 for path in files:
-                    archive.write(path, path.relative_to(beside))
+                    archive.write(path, path.relative_to(folder.parent))
             packed.replace(out)
         else:
             folder.chmod(0o755)
             folder.replace(out)
+    return [f"{out}: {len(files)} files for {', '.join(assignment.id for assignment in assignments)}"]
+
+
+def nbgrader_course(root: Path, assignments: Sequence[Assignment], out: Path) -> list[str]:
+    """Write a course folder in which nbgrader's commands work, grading with the kit at `root`.
+
+    `source/ID/` holds what is released: the notebook, what it needs, and coursekit.
+
+    Returns:
+        Lines saying what was written.
+
+    Raises:
+        InputError: When `out` is there already or can't be written, or a generated file is missing.
+    """
+    with _beside(out) as folder:
+        for assignment in assignments:
+            if not assignment.notebook.is_file():
+                raise InputError(f"{assignment.notebook} is missing: run gradkit build {assignment.id}")
+            source = folder / "source" / assignment.id
+            _copy_assignment(assignment, source.parent)
+            for path in (source / assignment.manifest.module, source / "README.md"):
+                path.unlink()  # both are in the notebook
+            _copy_coursekit(source)
+        settings = (_NBGRADER / "nbgrader_config.py").read_text(encoding="utf-8")
+        for name, value in (
+            ("{course}", out.name),
+            ('"{kit}"', repr(str(root.resolve()))),
+            ("{seed}", str(secrets.randbits(62))),
+            ("{ids}", "|".join(assignment.module_name for assignment in assignments)),
+        ):
+            settings = settings.replace(name, value)
+        config = folder / "nbgrader_config.py"
+        config.write_text(settings, encoding="utf-8", newline="\n")
+        config.chmod(0o600)
+        folder.chmod(0o700)  # grades, and the seed of the hidden checks
+        folder.replace(out)
+    return [
+        f"{out}: a course for nbgrader with {', '.join(assignment.id for assignment in assignments)}; only you can enter it",
+        f"Next: cd {out}; nbgrader generate_assignment {assignments[0].id}",
+    ]
+
+
+@contextlib.contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """A fresh folder beside `out`, gone in the end unless it was moved to its place.
+
+    Raises:
+        InputError: When `out` is there already, or something can't be written.
+    """
+    if out.exists():
+        raise InputError(f"{out} is there already: remove it, or choose another --out")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        try:
+            folder = beside / out.stem
+            folder.mkdir()
+            yield folder
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
         raise InputError(f"{out}: can't be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    return [f"{out}: {len(files)} files for {', '.join(assignment.id for assignment in assignments)}"]
+
+
+def _copy_coursekit(folder: Path) -> None:
+    shutil.copytree(Path(coursekit.__file__).parent, folder / "coursekit", ignore=_LEFT_OUT)
 
 
 def _copy_assignment(assignment: Assignment, folder: Path) -> None:

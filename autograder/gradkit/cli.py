@@ -327,3 +327,17 @@ def student(
     _, assignments = _chosen(root, ids)
     for line in student_bundle(assignments, out_path):
         out.print(line, markup=False)
+
+
+@bundle.command()
+def nbgrader(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    out_path: Annotated[Path, typer.Option("--out", help="A folder that is not there yet.")],
+    root: Root = None,
+) -> None:
+    """A course folder for nbgrader, whose autograde asks the judge."""
+    from gradkit.bundle import nbgrader_course
+
+    base, assignments = _chosen(root, ids)
+    for line in nbgrader_course(base, assignments, out_path):
+        out.print(line, markup=False)

@@ -108,6 +108,44 @@ def read_notebook(
     return _assembled(kept, syntax_error, notes)
 
 
+@dataclass(frozen=True)
+class Cell:
+    """A cell of any kind, for people to look at: nothing of it is checked, and outputs are never read.
+
+    Attributes:
+        kind: `code`, `markdown` or `raw`.
+        text: What stands in it.
+        grade_id: The name that nbgrader's metadata give it, or empty.
+        images: Pictures pasted into it: file name, MIME type, and base64 text.
+    """
+
+    kind: str
+    text: str
+    grade_id: str = ""
+    images: tuple[tuple[str, str, str], ...] = ()
+
+
+def read_cells(raw: bytes, name: str = "the notebook", *, caps: Caps = CAPS) -> list[Cell]:
+    """Every cell of a notebook of format 3 or 4, in order.
+
+    Raises:
+        InputError: When it is no notebook, or too large.
+    """
+    cells = []
+    size = 0
+    for cell in _all_cells(raw, name, caps)[0]:
+        kind = {"code": "code", "markdown": "markdown", "heading": "markdown", "html": "markdown"}.get(
+            cell.cell_type, "raw"
+        )
+        text = _cell_text(cell)
+        images = tuple(_images(cell.attachments)) if kind == "markdown" else ()
+        size += len(text) + sum(len(data) for _, _, data in images)
+        if size > caps.file:
+            raise over_cap(f"{name}: its text holds", size_text(caps.file), "a notebook", "leave out pictures")
+        cells.append(Cell(kind, text, _nbgrader_id(cell.metadata), images))
+    return cells
+
+
 # --- the file -----------------------------------------------------------------------------------------------
 
 
@@ -116,6 +154,7 @@ class _RawCell(msgspec.Struct):
     source: msgspec.Raw = msgspec.Raw(b'""')
     input: msgspec.Raw = msgspec.Raw(b'""')  # format 3's name for it
     metadata: msgspec.Raw = msgspec.Raw(b"{}")
+    attachments: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Worksheet(msgspec.Struct):
@@ -138,8 +177,8 @@ class _Cell:
     given: bool = False
 
 
-def _cells(raw: bytes, name: str, caps: Caps) -> list[_Cell]:
-    """The code cells that hold something, in order."""
+def _all_cells(raw: bytes, name: str, caps: Caps) -> tuple[list[_RawCell], msgspec.Raw]:
+    """The cells of the file, and its metadata."""
     if len(raw) > caps.notebook:
         raise over_cap(
             f"{name}: holds", size_text(caps.notebook), "a notebook", "clear its outputs and save it"
@@ -150,12 +189,16 @@ def _cells(raw: bytes, name: str, caps: Caps) -> list[_Cell]:
         )
     notebook = _decoded(raw.removeprefix(b"\xef\xbb\xbf"), name)
     if notebook.cells is not None:
-        found = notebook.cells
-    elif notebook.worksheets is not None:
-        found = [cell for sheet in notebook.worksheets for cell in sheet.cells]
-    else:
-        raise InputError(f"{name}: is not a notebook (it has no cells); save it from Jupyter as .ipynb")
-    _check_language(notebook.metadata, name)
+        return notebook.cells, notebook.metadata
+    if notebook.worksheets is not None:
+        return [cell for sheet in notebook.worksheets for cell in sheet.cells], notebook.metadata
+    raise InputError(f"{name}: is not a notebook (it has no cells); save it from Jupyter as .ipynb")
+
+
+def _cells(raw: bytes, name: str, caps: Caps) -> list[_Cell]:
+    """The code cells that hold something, in order."""
+    found, metadata = _all_cells(raw, name, caps)
+    _check_language(metadata, name)
     cells: list[_Cell] = []
     # text in JSON may be six times as long as what it stands for
     left = 6 * caps.module
@@ -274,6 +317,37 @@ def _nbgrader_marks(raw: msgspec.Raw) -> tuple[bool, bool]:
     if marks is None or marks.solution:
         return False, False
     return marks.grade, marks.locked and not marks.grade
+
+
+class _NbgraderId(msgspec.Struct):
+    grade_id: str = ""
+
+
+class _IdMetadata(msgspec.Struct):
+    nbgrader: _NbgraderId | None = None
+
+
+def _nbgrader_id(raw: msgspec.Raw) -> str:
+    try:
+        marks = msgspec.json.decode(raw, type=_IdMetadata).nbgrader
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return ""
+    return marks.grade_id if marks is not None else ""
+
+
+_PICTURES = ("image/png", "image/jpeg", "image/gif")
+
+
+def _images(raw: msgspec.Raw) -> Iterator[tuple[str, str, str]]:
+    """The pictures among a cell's attachments, as far as they are what they say: plain names, types and base64."""
+    try:
+        found = msgspec.json.decode(raw, type=dict[str, dict[str, str]])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return
+    for name, kinds in found.items():
+        for kind, data in kinds.items():
+            if kind in _PICTURES and re.fullmatch(r"[\w .()-]{1,100}", name) and re.fullmatch(r"[A-Za-z0-9+/=\s]*+", data):
+                yield name, kind, data
 
 
 # --- IPython's own syntax -----------------------------------------------------------------------------------

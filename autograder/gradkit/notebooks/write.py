@@ -55,6 +55,9 @@ def build_notebook(assignment: Assignment) -> str:
     sections = _sections(assignment)
     plan = _plan(assignment)
     cells = [*_head(assignment, sections, plan), *_tasks(sections, plan), *_tail(assignment, sections)]
+    ids = [cell["id"] for cell in cells]
+    if twice := {id for id in ids if ids.count(id) > 1}:
+        raise AuthoringError(f"{assignment.public}: two cells would be called {min(twice)}; rename a task or a heading")
     notebook = new_notebook(
         cells=cells,
         metadata={
@@ -67,6 +70,16 @@ def build_notebook(assignment: Assignment) -> str:
 
 
 # --- cells --------------------------------------------------------------------------------------------------
+
+
+def check_id(task: Task) -> str:
+    """The id of the cell that runs a task's checks, which nbgrader keeps the task's points under."""
+    return _id(task.id)
+
+
+def question_id(question: Question) -> str:
+    """The id of the cell that holds the answer to a question."""
+    return _id("question", question.id)
 
 
 def _id(*parts: str) -> str:
@@ -106,7 +119,7 @@ def _solution(id: str, code: str) -> dict:
 
 
 def _check(task: Task) -> dict:
-    id = _id(task.id)
+    id = check_id(task)
     code = f'course.check("{task.id}")  # the public checks of this task; the hidden ones run when you submit'
     return new_code_cell(code, id=id, metadata=_marks(id, grade=True, locked=True, points=task.points))
 
@@ -115,7 +128,7 @@ def _question(question: Question) -> Iterator[dict]:
     points = f"{question.points} point{'s' if question.points != 1 else ''}"
     text = f"## Question: {question.title}\n\n{points}, read by a person · a few sentences\n\n{question.text.strip()}"
     yield _prose(_id("question", question.id, "text"), text)
-    id = _id("question", question.id)
+    id = question_id(question)
     yield new_markdown_cell(
         ANSWER_HERE, id=id, metadata=_marks(id, grade=True, solution=True, points=question.points)
     )
