@@ -274,7 +274,7 @@ def _store(gradebook: Gradebook, task: _TaskGrade, ids: dict[str, str]) -> None:
 
 def _comment(task: _TaskGrade) -> str:
     """A line on the task and its hints. nbgrader renders comments as Markdown, so nothing of a submission's is in it."""
-    score = "not run here" if task.score is None else f"{task.score:g} of {task.task.points}"
+    score = "not run here" if task.score is None else f"{_number(task.score)} of {task.task.points}"
     hints = dict.fromkeys(case.hint for result in task.results for case in result.cases if case.hint)
     return "\n\n".join([f"{task.task.title}: {score}.", *(f"Hint: {hint}" for hint in hints)])
 
@@ -298,19 +298,23 @@ def _show(nb: nbformat.NotebookNode, graded: Graded, tasks: list[_TaskGrade]) ->
 
 
 def _summary(graded: Graded) -> str:
-    lines = [f"<b>{graded.score:g} of {graded.max_score:g} points for the code.</b> Under each check cell is what was found."]
+    lines = [f"<b>{_number(graded.score)} of {_number(graded.max_score)} points for the code.</b> Under each check cell is what was found."]
     lines += [html.escape(line) for note in graded.notes for line in results.clean(note).splitlines() if line.strip()]
     return f"<div>{'<br>'.join(lines)}</div>"
+
+
+def _number(points: float) -> str:
+    return f"{round(points, 2):g}"
 
 
 def _headline(task: _TaskGrade) -> str:
     if task.score is None:
         return f"{task.task.title}: nothing of it could be run here; it counts neither for nor against"
-    return f"{task.task.title}: {task.score:g} of {task.task.points} points"
+    return f"{task.task.title}: {_number(task.score)} of {task.task.points} points"
 
 
 def _points(result: CheckResult) -> str:
-    return f"{result.score:g} of {result.check.points:g}" if result.ran else "not run"
+    return f"{_number(result.score)} of {_number(result.check.points)}" if result.ran else "not run"
 
 
 def _kind(result: CheckResult) -> str:

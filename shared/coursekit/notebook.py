@@ -128,7 +128,7 @@ class Notebook:
             raise NotebookError(f"no figure is called {name}; there are {', '.join(drawings) or 'none'}")
         item = drawings[name]
         try:
-            with plots.style():
+            with plots.style(), _closing_figures():
                 drawing = item.draw(self._module)
                 image = io.BytesIO()
                 drawing.savefig(image, format="png", dpi=144, metadata={"Software": None})
@@ -138,7 +138,6 @@ class Notebook:
             _show_line(f"Figure {name}: {self._blame(error)}")
         else:
             _show_image(image.getvalue(), drawing.get_size_inches()[0], item.caption)
-            plots.close(drawing)
 
     # ---- running ----------------------------------------------------------------------------------------------
 
@@ -266,6 +265,22 @@ def _without_settings() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _closing_figures() -> Iterator[None]:
+    """Close what was made with pyplot, finished or not: Jupyter would show it once more."""
+
+    def numbers() -> set[int]:
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        return set(pyplot.get_fignums()) if pyplot else set()
+
+    before = numbers()
+    try:
+        yield
+    finally:
+        for number in numbers() - before:
+            sys.modules["matplotlib.pyplot"].close(number)
 
 
 def _file_of(module: object) -> str:

@@ -340,7 +340,7 @@ def draw(figures: Iterable[Registered], student: ModuleType, folder: Path) -> in
             code = 1
         else:
             _say(f"drew {svg.parent.name}/{svg.name} and .png: {item.caption}")
-            close(fig)
+            _close(fig)
     return code
 
 
@@ -416,7 +416,7 @@ def _blame(error: Exception, student: ModuleType) -> str:
     return f"{Path(frame.filename).name}:{frame.lineno}: {type(error).__name__}: {error}"
 
 
-def close(fig: Any) -> None:
+def _close(fig: Any) -> None:
     """Let go of a figure that was made with pyplot, which would keep it."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:

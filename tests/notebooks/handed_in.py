@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import nbformat
 
@@ -42,3 +43,11 @@ def filled(assignment: Assignment, source: str) -> nbformat.NotebookNode:
     for number, text in enumerate(extra):
         notebook.cells.insert(place + number, nbformat.v4.new_code_cell(text, id=f"added-{number}"))
     return notebook
+
+
+def hand_in(course: Path, student: str, assignment: str, files: dict[str, bytes]) -> None:
+    """Put a student's files where nbgrader's collecting commands put them."""
+    folder = course / "submitted" / student / assignment
+    folder.mkdir(parents=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
