@@ -108,12 +108,15 @@ def _restored(raw: bytes, name: str, known: dict[str, dict]) -> nbformat.Noteboo
             at = max((i + 1 for i, (other, _) in enumerate(made) if other in before), default=0)
             made.insert(at, (id, _node(known[id]["kind"], id, known[id]["text"], known[id]["marks"])))
     return new_notebook(
-        cells=[node for _, node in made], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+        cells=[node for _, node in made],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
     )
 
 
 def _node(kind: str, id: str, text: str, marks: dict) -> nbformat.NotebookNode:
-    make = {"code": nbformat.v4.new_code_cell, "markdown": new_markdown_cell}.get(kind, nbformat.v4.new_raw_cell)
+    make = {"code": nbformat.v4.new_code_cell, "markdown": new_markdown_cell}.get(
+        kind, nbformat.v4.new_raw_cell
+    )
     return make(results.clean(text), id=id, metadata={"nbgrader": marks} if marks else {})
 
 
@@ -191,10 +194,14 @@ class JudgeGrades(SaveAutoGrades):
     def _graded(self, converter: object, assignment: Assignment, student: str) -> Graded:
         """What the judge makes of what the student handed in, the notebook and what came with it."""
         coursedir = converter.coursedir
-        handed_in = Path(coursedir.format_path(coursedir.submitted_directory, student, assignment.id)).absolute()
+        handed_in = Path(
+            coursedir.format_path(coursedir.submitted_directory, student, assignment.id)
+        ).absolute()
         folder = Path(coursedir.root) / self.records / assignment.id / student
         if self.seed is None:
-            raise InputError("nbgrader_config.py gives JudgeGrades no seed: add c.JudgeGrades.seed = a large secret number")
+            raise InputError(
+                "nbgrader_config.py gives JudgeGrades no seed: add c.JudgeGrades.seed = a large secret number"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         judges = _judges_of(converter, Path(self.kit), self.device)
         for tried in range(1, TRIES + 1):
@@ -206,7 +213,9 @@ class JudgeGrades(SaveAutoGrades):
             except JudgeDied as error:
                 judges.end(assignment.id)
                 if tried == TRIES:
-                    raise NotGraded(f"the judge ended {TRIES} times while grading this submission: {error}") from None
+                    raise NotGraded(
+                        f"the judge ended {TRIES} times while grading this submission: {error}"
+                    ) from None
         raise AssertionError("unreachable")
 
 
@@ -225,7 +234,9 @@ def _or_fail(log: logging.Logger, coursedir: object, ids: dict[str, str]) -> Ite
             grade.needs_manual_grade = True
         gradebook.db.commit()
     log.error("%s of %s is NOT GRADED, and has no score: %s", ids["assignment"], ids["student"], reason)
-    raise NotGraded(reason)  # nbgrader removes what it wrote for the student, goes on with the next, and exits with 1
+    raise NotGraded(
+        reason
+    )  # nbgrader removes what it wrote for the student, goes on with the next, and exits with 1
 
 
 def _code_grades(notebook: object) -> list:
@@ -298,8 +309,15 @@ def _show(nb: nbformat.NotebookNode, graded: Graded, tasks: list[_TaskGrade]) ->
 
 
 def _summary(graded: Graded) -> str:
-    lines = [f"<b>{_number(graded.score)} of {_number(graded.max_score)} points for the code.</b> Under each check cell is what was found."]
-    lines += [html.escape(line) for note in graded.notes for line in results.clean(note).splitlines() if line.strip()]
+    lines = [
+        f"<b>{_number(graded.score)} of {_number(graded.max_score)} points for the code.</b> Under each check cell is what was found."
+    ]
+    lines += [
+        html.escape(line)
+        for note in graded.notes
+        for line in results.clean(note).splitlines()
+        if line.strip()
+    ]
     return f"<div>{'<br>'.join(lines)}</div>"
 
 
@@ -333,7 +351,9 @@ def _task_html(task: _TaskGrade) -> str:
             f'<td style="{_CELL};white-space:nowrap">{_points(result)}</td>'
             f'<td style="{_CELL};max-width:60em">{html.escape(result.check.title)} <span style="opacity:0.7">({_kind(result)})</span>{said}</td></tr>'
         )
-    return f'<div><b>{html.escape(_headline(task))}</b><table style="border:none">{"".join(rows)}</table></div>'
+    return (
+        f'<div><b>{html.escape(_headline(task))}</b><table style="border:none">{"".join(rows)}</table></div>'
+    )
 
 
 def _task_text(task: _TaskGrade) -> str:
@@ -387,7 +407,13 @@ class GradesExport(ExportPlugin):
         except MissingEntry:
             if self._handed_in(assignment.name, student.id):
                 return {**row, "status": "not autograded"}
-            return {**row, "raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0, "status": "no submission"}
+            return {
+                **row,
+                "raw_score": 0.0,
+                "late_submission_penalty": 0.0,
+                "score": 0.0,
+                "status": "no submission",
+            }
         row["timestamp"] = submission.timestamp or ""
         code = [grade for notebook in submission.notebooks for grade in _code_grades(notebook)]
         if code and all(grade.auto_score is None and grade.manual_score is None for grade in code):

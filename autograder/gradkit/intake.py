@@ -419,7 +419,6 @@ class _Chooser:
             notes = (f"{origin} was taken for {notebook_name(self.manifest)}", *notes)
         return _Graded(parts, origin, notebook.text, notebook.syntax_error, True, notes, notebook)
 
-
     def _missing_cells(self, taken: _Graded) -> Iterator[str]:
         """A line for each task of whose functions a notebook lacks one.
 
@@ -436,7 +435,11 @@ class _Chooser:
                 f"{taken.origin}: no cell defines any function of this assignment ({names}); is it another one's notebook?"
             )
         for task in self.manifest.tasks:
-            lacks = [name for name in dict.fromkeys(name.partition(".")[0] for name in task.functions) if name not in there]
+            lacks = [
+                name
+                for name in dict.fromkeys(name.partition(".")[0] for name in task.functions)
+                if name not in there
+            ]
             if lacks:
                 yield f"{taken.origin}: the cell of task {task.id} that defines {', '.join(lacks)} is missing"
 

@@ -106,7 +106,9 @@ class Notebook:
         missing = [name for name in functions if not hasattr(self._module, name)]
         if missing:
             names = ", ".join(missing)
-            _show_line(f"{title}: {names} {'is' if len(missing) == 1 else 'are'} not defined here. Run the cell of each first.")
+            _show_line(
+                f"{title}: {names} {'is' if len(missing) == 1 else 'are'} not defined here. Run the cell of each first."
+            )
             self._tell_nbgrader(f"{title}: not defined: {names}")
             return
         rows = self._run(task)
@@ -340,7 +342,7 @@ def _as_html(title: str, rows: list[Row]) -> str:
     for number, claim, state, cases in _grouped(rows):
         mark, colour = _MARKS[state]
         texts = "".join(
-            f'{f"<div>Case <code>{html.escape(case)}</code></div>" if case else ""}'
+            f"{f'<div>Case <code>{html.escape(case)}</code></div>' if case else ''}"
             f'<pre style="{_PRE}">{html.escape(text)}</pre>'
             for case, text in cases
         )

@@ -227,7 +227,11 @@ def _explain(item: pytest.Item, excinfo: pytest.ExceptionInfo, claim: str) -> st
     else:
         lines.append(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
     student = item.config.stash.get(STUDENT, None)
-    place = _in_file(item.path.with_name(item.path.name.removeprefix("test_"))) if student is None else student.place
+    place = (
+        _in_file(item.path.with_name(item.path.name.removeprefix("test_")))
+        if student is None
+        else student.place
+    )
     if where := [words for entry in excinfo.traceback if (words := place(entry))]:
         lines.append(f"in your {'file' if student is None else 'notebook'}: {where[-1]}")
     check = [entry for entry in excinfo.traceback if Path(entry.path) == item.path]

@@ -8,6 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
+from traitlets import Instance
+from traitlets.config import Config, LoggingConfigurable, PyFileConfigLoader
 
 sys.path.insert(0, str(Path(__file__).parent))  # for handed_in, which no package holds
 sys.path.insert(0, str(Path(__file__).parent.parent))  # for sample_class
@@ -28,13 +32,31 @@ def nbgrader() -> Callable[..., subprocess.CompletedProcess]:
 
 
 @pytest.fixture(scope="session")
-def exported(nbgrader) -> Callable[[Path], dict[str, dict[str, str]]]:
-    """The rows that `nbgrader export` writes, by student."""
+def configured() -> Callable[..., Config]:
+    """A course's settings, as nbgrader's commands read them there."""
+
+    def load(course: Path, **choice: str) -> Config:
+        config = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
+        config.CourseDirectory.update({"root": str(course), **choice})
+        return config
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def exported(configured) -> Callable[[Path], dict[str, dict[str, str]]]:
+    """The rows that `nbgrader export` writes, by student, without the start of its command."""
+
+    class App(LoggingConfigurable):
+        coursedir = Instance(CourseDirectory)
 
     def export(course: Path) -> dict[str, dict[str, str]]:
-        done = nbgrader(course, "export")
-        assert done.returncode == 0, done.stderr
-        with (course / "grades.csv").open(encoding="utf-8", newline="") as file:
+        config = configured(course)
+        coursedir = CourseDirectory(config=config)
+        path = course / "exported.csv"
+        with Gradebook(coursedir.db_url) as gradebook:
+            config.ExportApp.plugin_class(parent=App(coursedir=coursedir), to=str(path)).export(gradebook)
+        with path.open(encoding="utf-8", newline="") as file:
             return {row["student_id"]: row for row in csv.DictReader(file)}
 
     return export

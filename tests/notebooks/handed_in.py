@@ -32,7 +32,9 @@ def filled(assignment: Assignment, source: str) -> nbformat.NotebookNode:
     used: set[str] = set()
     for cell in notebook.cells:
         marks = cell.metadata.get("nbgrader", {})
-        if cell.cell_type == "code" and (marks.get("solution") or marks.get("locked") and not marks.get("grade")):
+        if cell.cell_type == "code" and (
+            marks.get("solution") or marks.get("locked") and not marks.get("grade")
+        ):
             for node in ast.parse(cell.source).body:
                 name = getattr(node, "name", "") or ast.get_source_segment(cell.source, node)
                 used.add(name)

@@ -57,12 +57,15 @@ def test_check_cells_hold_the_tasks_points(assignment, notebook):
 
     assert checks == {task.id: task.points for task in assignment.manifest.tasks}
     assert sum(checks.values()) == 100
-    assert [marks(cell)["points"] for cell in questions] == [entry.points for entry in assignment.manifest.questions]
+    assert [marks(cell)["points"] for cell in questions] == [
+        entry.points for entry in assignment.manifest.questions
+    ]
     assert all(cell.cell_type == "markdown" for cell in questions)
 
 
 def test_its_code_is_the_stubs(assignment, notebook):
     """Every definition and constant of the stub stands in exactly one cell, word for word, and none is added."""
+
     def statements(text):
         return [ast.dump(node) for node in ast.parse(text).body if not (isinstance(node, ast.Expr))]
 
@@ -74,6 +77,7 @@ def test_its_code_is_the_stubs(assignment, notebook):
 
 def test_it_can_be_run_from_top_to_bottom(assignment, notebook):
     """No cell needs a name that only a later one defines, and each check finds its task's functions."""
+
     class Course:
         def check(self, task):
             functions = assignment.manifest.task(task).functions
@@ -107,7 +111,9 @@ def test_given_code_stands_before_what_may_use_it(assignment, notebook):
         seen |= {getattr(node, "name", "") for node in ast.parse(cell.source).body}
         if marks(cell).get("grade"):
             for name in seen & student:
-                uses = {inner.id for inner in ast.walk(reference[name]) if isinstance(inner, ast.Name)} & given
+                uses = {
+                    inner.id for inner in ast.walk(reference[name]) if isinstance(inner, ast.Name)
+                } & given
                 assert uses <= seen, f"{name} uses {uses - seen}, defined below the check of {cell.id}"
 
 
@@ -117,7 +123,9 @@ def test_ids_come_from_names_not_places(tmp_path, small_kit):
     shutil.copytree(small_kit, root)
     before = read_ids(load_assignment(root, "scaling"))
     readme = root / "assignments" / "scaling" / "README.md"
-    text = readme.read_text(encoding="utf-8").replace("## Task 1: Centre each feature", "## History\n\nLong.\n\n## Task 1: Centring")
+    text = readme.read_text(encoding="utf-8").replace(
+        "## Task 1: Centre each feature", "## History\n\nLong.\n\n## Task 1: Centring"
+    )
     readme.write_text(text, encoding="utf-8")
 
     after = read_ids(load_assignment(root, "scaling"))
@@ -136,7 +144,9 @@ def test_a_handout_without_a_tasks_section_is_said(tmp_path, small_kit):
     readme = root / "assignments" / "scaling" / "README.md"
     readme.write_text(readme.read_text(encoding="utf-8").replace("## Task 2", "## Part 2"), encoding="utf-8")
 
-    with pytest.raises(AuthoringError, match=r"README\.md: there is no section ## Task 2 for the task standardise"):
+    with pytest.raises(
+        AuthoringError, match=r"README\.md: there is no section ## Task 2 for the task standardise"
+    ):
         build_notebook(load_assignment(root, "scaling"))
 
 
@@ -144,7 +154,9 @@ def test_it_is_read_back_as_the_stub(assignment):
     """Handed in untouched, it is the stub's functions in an order that can be imported."""
     functions = {name.partition(".")[0] for task in assignment.manifest.tasks for name in task.functions}
 
-    source = read_notebook(assignment.notebook.read_bytes(), wanted=functions, module=assignment.manifest.module)
+    source = read_notebook(
+        assignment.notebook.read_bytes(), wanted=functions, module=assignment.manifest.module
+    )
 
     assert source.syntax_error is None and not source.notes
     assert "course = " not in source.text and "coursekit.notebook" not in source.text
@@ -154,10 +166,24 @@ def test_it_is_read_back_as_the_stub(assignment):
 
 def test_reading_every_cell_keeps_texts_names_and_pictures_only():
     """Outputs, other metadata and attachments that are no pictures are not taken over."""
-    picture = {"a.png": {"image/png": "iVBORw0="}, "b.svg": {"image/svg+xml": "PHN2Zz4="}, "c.png": {"image/png": '"><script>'}}
+    picture = {
+        "a.png": {"image/png": "iVBORw0="},
+        "b.svg": {"image/svg+xml": "PHN2Zz4="},
+        "c.png": {"image/png": '"><script>'},
+    }
     cells = [
-        {"cell_type": "markdown", "metadata": {"nbgrader": {"grade_id": "question-a"}}, "source": ["my ", "answer"], "attachments": picture},
-        {"cell_type": "code", "metadata": {"nbgrader": 3}, "source": "x = 1", "outputs": [{"output_type": "stream", "text": "y" * 99}]},
+        {
+            "cell_type": "markdown",
+            "metadata": {"nbgrader": {"grade_id": "question-a"}},
+            "source": ["my ", "answer"],
+            "attachments": picture,
+        },
+        {
+            "cell_type": "code",
+            "metadata": {"nbgrader": 3},
+            "source": "x = 1",
+            "outputs": [{"output_type": "stream", "text": "y" * 99}],
+        },
     ]
 
     answer, code = read_cells(json.dumps({"cells": cells, "nbformat": 4}).encode())

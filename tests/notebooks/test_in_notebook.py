@@ -26,7 +26,9 @@ def folder(gradkit, small_kit, tmp_path_factory) -> Path:
 
 def run(notebook: nbformat.NotebookNode, folder: Path) -> dict[str, list]:
     """Execute it; the outputs of each cell. An error in any cell fails the test."""
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
     return {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}
 
 
@@ -41,7 +43,9 @@ def test_untouched_it_says_what_is_not_written(folder):
 
     assert texts(shown["centre"]) == ["Task 1: Centre each feature: not written yet."]
     assert texts(shown["standardise"]) == ["Task 2: Scale each feature to unit variance: not written yet."]
-    assert texts(shown["figure-before_after"]) == ["Figure before_after: task standardise is not written yet."]
+    assert texts(shown["figure-before_after"]) == [
+        "Figure before_after: task standardise is not written yet."
+    ]
 
 
 def test_solved_and_wrong_tasks_are_told_with_the_diagnosis(folder, scaling, reference_source):
@@ -105,9 +109,7 @@ def test_away_from_its_folder_it_says_what_is_missing(tmp_path):
 
 def test_nbgrader_validate_sees_a_failed_check(small_kit, monkeypatch):
     """Its Validate button knows failures by errors; elsewhere a check raises none, so that the next cells run."""
-    course = Notebook(
-        "scaling.py", {"centre": lambda x: x}, folder=small_kit / "assignments" / "scaling"
-    )
+    course = Notebook("scaling.py", {"centre": lambda x: x}, folder=small_kit / "assignments" / "scaling")
 
     course.check("centre")
     monkeypatch.setenv("NBGRADER_VALIDATING", "1")

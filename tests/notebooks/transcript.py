@@ -60,7 +60,11 @@ class Transcript:
     def __call__(self, command: str, *, cwd: Path | None = None, last: int = 2, expected: int = 0) -> str:
         begun = time.monotonic()
         done = subprocess.run(
-            ["sh", "-c", command], cwd=cwd or self.course, env=self.environment, capture_output=True, text=True
+            ["sh", "-c", command],
+            cwd=cwd or self.course,
+            env=self.environment,
+            capture_output=True,
+            text=True,
         )
         said = (done.stdout + done.stderr).strip()
         lines = [line[:160] for line in said.splitlines() if "Copying" not in line]
@@ -81,9 +85,12 @@ def main() -> None:
     run = Transcript(course)
     run(f"gradkit bundle nbgrader {' '.join(ids)} --out {course}", cwd=ROOT)
     config = course / "nbgrader_config.py"
-    text = re.sub(r"JudgeGrades\.seed = \d+", f"JudgeGrades.seed = {SEED}", config.read_text(encoding="utf-8"))
+    text = re.sub(
+        r"JudgeGrades\.seed = \d+", f"JudgeGrades.seed = {SEED}", config.read_text(encoding="utf-8")
+    )
     config.write_text(
-        f'{text}\nc.Exchange.root = "{out / "exchange"}"\nc.ExchangeCollect.check_owner = False\n', encoding="utf-8"
+        f'{text}\nc.Exchange.root = "{out / "exchange"}"\nc.ExchangeCollect.check_owner = False\n',
+        encoding="utf-8",
     )
     classes = {id: list(members(load_assignment(ROOT, id))) for id in ids}
     for number, id in enumerate(ids):
@@ -99,7 +106,10 @@ def main() -> None:
     print("$ cut -d, -f1,4,10- grades.csv")
     with (course / "grades.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    print("\n".join(",".join([row["assignment"], row["student_id"], *list(row.values())[9:]]) for row in rows), "\n")
+    print(
+        "\n".join(",".join([row["assignment"], row["student_id"], *list(row.values())[9:]]) for row in rows),
+        "\n",
+    )
     sys.exit(_parity(run, out, rows, classes))
 
 
@@ -134,7 +144,9 @@ def _by_zips(run: Transcript, id: str, members: list) -> None:
     archive.mkdir(parents=True)
     for student, _, source in members:
         (archive / f"{student}_2026-01-15_{id}.ipynb").write_bytes(notebook(assignment, source))
-    print(f"# {CLASS} files such as student01_2026-01-15_{id}.ipynb, downloaded into downloaded/{id}/archive/")
+    print(
+        f"# {CLASS} files such as student01_2026-01-15_{id}.ipynb, downloaded into downloaded/{id}/archive/"
+    )
     run(f"nbgrader zip_collect {id}", last=1)
 
 
@@ -143,7 +155,9 @@ def _grade_by_hand(course: Path, id: str) -> None:
     count = 0
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         for submission in gradebook.assignment_submissions(id):
-            for grade in (grade for book in submission.notebooks for grade in book.grades if grade.needs_manual_grade):
+            for grade in (
+                grade for book in submission.notebooks for grade in book.grades if grade.needs_manual_grade
+            ):
                 grade.manual_score, grade.needs_manual_grade = 4, False
                 count += 1
         gradebook.db.commit()
@@ -159,7 +173,11 @@ def _parity(run: Transcript, out: Path, rows: list[dict[str, str]], classes: dic
             folder = out / "modules" / id / student
             folder.mkdir(parents=True)
             (folder / f"{id}.py").write_text(source, encoding="utf-8")
-        run(f"gradkit grade {id} {out / 'modules' / id} --out {out / 'grades' / id} --seed {SEED}", cwd=ROOT, last=1)
+        run(
+            f"gradkit grade {id} {out / 'modules' / id} --out {out / 'grades' / id} --seed {SEED}",
+            cwd=ROOT,
+            last=1,
+        )
         with (out / "grades" / id / "grades.csv").open(encoding="utf-8", newline="") as file:
             graded = {row["submission"]: float(row["score"]) for row in csv.DictReader(file)}
         for student, kind, _ in class_:

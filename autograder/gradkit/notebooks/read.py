@@ -141,7 +141,9 @@ def read_cells(raw: bytes, name: str = "the notebook", *, caps: Caps = CAPS) -> 
         images = tuple(_images(cell.attachments)) if kind == "markdown" else ()
         size += len(text) + sum(len(data) for _, _, data in images)
         if size > caps.file:
-            raise over_cap(f"{name}: its text holds", size_text(caps.file), "a notebook", "leave out pictures")
+            raise over_cap(
+                f"{name}: its text holds", size_text(caps.file), "a notebook", "leave out pictures"
+            )
         cells.append(Cell(kind, text, _nbgrader_id(cell.metadata), images))
     return cells
 
@@ -346,7 +348,11 @@ def _images(raw: msgspec.Raw) -> Iterator[tuple[str, str, str]]:
         return
     for name, kinds in found.items():
         for kind, data in kinds.items():
-            if kind in _PICTURES and re.fullmatch(r"[\w .()-]{1,100}", name) and re.fullmatch(r"[A-Za-z0-9+/=\s]*+", data):
+            if (
+                kind in _PICTURES
+                and re.fullmatch(r"[\w .()-]{1,100}", name)
+                and re.fullmatch(r"[A-Za-z0-9+/=\s]*+", data)
+            ):
                 yield name, kind, data
 
 

@@ -37,13 +37,13 @@ bottom: write what stands at `YOUR CODE HERE`, run that cell, and run the check 
 `python figures.py`, the cells at the end. Keep the names of the functions; add cells of your own wherever you like: only
 definitions, imports and constants are graded, never what a cell prints or tries."""
 
-_SETUP = '''# Run this cell first: it finds the course's checks and figures. They look at what this notebook has defined.
+_SETUP = """# Run this cell first: it finds the course's checks and figures. They look at what this notebook has defined.
 import sys
 
 sys.path.append("..")  # coursekit lies there, unless it is beside this notebook or installed
 from coursekit.notebook import Notebook
 
-course = Notebook("{module}", globals())'''
+course = Notebook("{module}", globals())"""
 
 
 def build_notebook(assignment: Assignment) -> str:
@@ -57,7 +57,9 @@ def build_notebook(assignment: Assignment) -> str:
     cells = [*_head(assignment, sections, plan), *_tasks(sections, plan), *_tail(assignment, sections)]
     ids = [cell["id"] for cell in cells]
     if twice := {id for id in ids if ids.count(id) > 1}:
-        raise AuthoringError(f"{assignment.public}: two cells would be called {min(twice)}; rename a task or a heading")
+        raise AuthoringError(
+            f"{assignment.public}: two cells would be called {min(twice)}; rename a task or a heading"
+        )
     notebook = new_notebook(
         cells=cells,
         metadata={
@@ -212,7 +214,9 @@ class _Unit:
 def _units(stub: str) -> Iterator[_Unit]:
     tree = ast.parse(stub)
     lines = stub.splitlines()
-    postponed = "from __future__ import annotations\n" if "\nfrom __future__ import annotations" in stub else ""
+    postponed = (
+        "from __future__ import annotations\n" if "\nfrom __future__ import annotations" in stub else ""
+    )
     done = 0
     for node in tree.body:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
@@ -223,7 +227,9 @@ def _units(stub: str) -> Iterator[_Unit]:
         if ast.get_docstring(tree) is not None and node is tree.body[0]:
             continue
         code = "\n".join(lines[first - 1 : node.end_lineno])
-        yield _Unit(comment + code, blank, node, names_of(postponed + code), tuple(dict.fromkeys(_cut_from(node))))
+        yield _Unit(
+            comment + code, blank, node, names_of(postponed + code), tuple(dict.fromkeys(_cut_from(node)))
+        )
 
 
 def _cut_from(node: ast.AST) -> Iterator[str]:
@@ -239,7 +245,9 @@ def _comment(lines: Sequence[str]) -> str:
     """The comments between two statements, without those that only divide the file into tasks."""
     kept: list[str] = []
     for number, line in enumerate(lines):
-        between = 0 < number < len(lines) - 1 and _RULE.match(lines[number - 1]) and _RULE.match(lines[number + 1])
+        between = (
+            0 < number < len(lines) - 1 and _RULE.match(lines[number - 1]) and _RULE.match(lines[number + 1])
+        )
         if not (_RULE.match(line) or _HEADING.match(line) or between):
             kept.append(line)
     text = re.sub(r"\A(#\s*\n|\s*\n)+", "", "\n".join(kept) + "\n")
