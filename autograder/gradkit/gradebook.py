@@ -14,6 +14,7 @@ import contextlib
 import csv
 import html
 import logging
+import threading
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from gradkit.model import CheckResult, Graded, Outcome
 from gradkit.notebooks.read import read_cells
 from gradkit.notebooks.write import SCHEMA_VERSION, check_id
 
+IDLE_S = 60  # after which a judge without work ends
 TRIES = 2  # a judge that dies on a submission gets one more try with a new one
 SUMMARY_ID = "gradkit-summary"
 
@@ -124,28 +126,58 @@ def _node(kind: str, id: str, text: str, marks: dict) -> nbformat.NotebookNode:
 
 
 class _Judges:
-    """The judges of one `nbgrader autograde`: each assignment's starts once, and ends with the process or before."""
+    """The judges of one run of `nbgrader autograde`: each assignment's starts once, and ends with the process.
+
+    The formgrader autogrades inside a server that goes on for days, so a judge also ends when nothing has come
+    for a while.
+    """
 
     def __init__(self, kit: Path, device: str) -> None:
         self._kit, self._device = kit, device
-        self._running: dict[str, tuple[JudgeClient, contextlib.ExitStack]] = {}
-        self._scratch = contextlib.ExitStack()
-        self.scratch = self._scratch.enter_context(scratch_folder())
+        self._running: dict[str, tuple[JudgeClient, Path, contextlib.ExitStack]] = {}
+        self._lock = threading.Lock()
+        self._idle = threading.Timer(IDLE_S, self.close)
 
-    def of(self, assignment: str) -> JudgeClient:
-        if assignment not in self._running:
-            stack = contextlib.ExitStack()
-            judge = stack.enter_context(JudgeClient(self._kit, assignment, self.scratch, device=self._device))
-            self._running[assignment] = judge, stack
-        return self._running[assignment][0]
+    def grade(self, assignment: Assignment, student: str, handed_in: Path, folder: Path, seed: int) -> Graded:
+        """Grade what a student handed in, keeping the results in `folder`.
 
-    def end(self, assignment: str) -> None:
-        self._running.pop(assignment)[1].close()
+        Raises:
+            GradkitError: When the judge can't be started, or ended again and again.
+        """
+        with self._lock:
+            self._idle.cancel()
+            try:
+                for tried in range(1, TRIES + 1):
+                    try:
+                        judge, scratch = self._of(assignment.id)
+                        submission = Submission(student, handed_in)
+                        return grade_submission(judge, submission, assignment, folder, scratch, seed)
+                    except JudgeDied as error:
+                        self._end(assignment.id)
+                        reason = f"the judge ended {tried} times while grading this submission: {error}"
+                raise NotGraded(reason)
+            finally:
+                self._idle = threading.Timer(IDLE_S, self.close)
+                self._idle.daemon = True
+                self._idle.start()
 
     def close(self) -> None:
-        for assignment in list(self._running):
-            self.end(assignment)
-        self._scratch.close()
+        with self._lock:
+            self._idle.cancel()
+            for assignment in list(self._running):
+                self._end(assignment)
+
+    def _of(self, assignment: str) -> tuple[JudgeClient, Path]:
+        if assignment not in self._running:
+            with contextlib.ExitStack() as stack:
+                scratch = stack.enter_context(scratch_folder())
+                judge = stack.enter_context(JudgeClient(self._kit, assignment, scratch, device=self._device))
+                self._running[assignment] = judge, scratch, stack.pop_all()
+        return self._running[assignment][:2]
+
+    def _end(self, assignment: str) -> None:
+        if assignment in self._running:
+            self._running.pop(assignment)[2].close()
 
 
 _JUDGES: weakref.WeakKeyDictionary[object, _Judges] = weakref.WeakKeyDictionary()
@@ -204,19 +236,7 @@ class JudgeGrades(SaveAutoGrades):
             )
         folder.mkdir(parents=True, exist_ok=True)
         judges = _judges_of(converter, Path(self.kit), self.device)
-        for tried in range(1, TRIES + 1):
-            judge = judges.of(assignment.id)
-            try:
-                return grade_submission(
-                    judge, Submission(student, handed_in), assignment, folder, judges.scratch, self.seed
-                )
-            except JudgeDied as error:
-                judges.end(assignment.id)
-                if tried == TRIES:
-                    raise NotGraded(
-                        f"the judge ended {TRIES} times while grading this submission: {error}"
-                    ) from None
-        raise AssertionError("unreachable")
+        return judges.grade(assignment, student, handed_in, folder, self.seed)
 
 
 @contextlib.contextmanager
@@ -225,8 +245,10 @@ def _or_fail(log: logging.Logger, coursedir: object, ids: dict[str, str]) -> Ite
     try:
         yield
         return
-    except (GradkitError, OSError) as error:
+    except GradkitError as error:
         reason = results.clean(str(error))
+    except Exception as error:  # a fault of the engine's costs this submission its turn, not the class
+        reason = results.clean(f"{type(error).__name__} in the grader: {error}")
     with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook, contextlib.suppress(MissingEntry):
         notebook = gradebook.find_submission_notebook(ids["notebook"], ids["assignment"], ids["student"])
         for grade in _code_grades(notebook):
@@ -293,7 +315,10 @@ def _comment(task: _TaskGrade) -> str:
 # --- what the student reads ---------------------------------------------------------------------------------
 
 _CELL = "text-align:left;vertical-align:top;padding:4px 12px 4px 0;border:none"
-_PRE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:2px 0;padding:0;border:none;background:none;font-size:92%"
+_PRE = (
+    "white-space:pre-wrap;word-break:normal;overflow-wrap:break-word;font-family:monospace;font-size:92%;"
+    "margin:2px 0 4px;padding:0;border:none;background:none"
+)
 
 
 def _show(nb: nbformat.NotebookNode, graded: Graded, tasks: list[_TaskGrade]) -> None:

@@ -313,7 +313,10 @@ _MARKS = {
     "not run": ("○", "#8A8A8A"),
 }
 _CELL = "text-align:left;vertical-align:top;padding:3px 10px 3px 0;border:none"
-_PRE = "white-space:pre-wrap;overflow-wrap:anywhere;margin:2px 0 4px;font-size:92%;background:none"
+_PRE = (
+    "white-space:pre-wrap;word-break:normal;overflow-wrap:break-word;font-family:monospace;font-size:92%;"
+    "margin:2px 0 4px;padding:0;border:none;background:none"
+)
 _AFTERWARDS = "Hidden checks run when you submit."
 
 

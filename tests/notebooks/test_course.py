@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import sqlite3
+import threading
 from pathlib import Path
 
 import nbformat
@@ -336,10 +337,25 @@ def test_the_judge_starts_once_for_all_notebooks(course, configured, monkeypatch
         gradebook.JudgeClient, "__exit__", lambda self, *error: ended.append(1) or leave(self, *error)
     )
 
-    run = autograde(configured, course, "broken[123]")
+    autograde(configured, course, "broken[123]")
 
     assert len(begun) == len(ended) == 1
-    assert not gradebook._JUDGES[run].scratch.exists()
+
+
+def test_a_judge_without_work_ends(course, configured, monkeypatch):
+    """The formgrader autogrades inside a server that runs for days."""
+    ended = threading.Event()
+    leave = gradebook.JudgeClient.__exit__
+    monkeypatch.setattr(gradebook, "IDLE_S", 0.2)
+    monkeypatch.setattr(
+        gradebook.JudgeClient, "__exit__", lambda self, *error: (leave(self, *error), ended.set()) and None
+    )
+    config = configured(course, assignment_id="scaling", student_id="broken1")
+    run = Autograde(coursedir=CourseDirectory(config=config), config=config, force=True)
+
+    run.start()
+
+    assert ended.wait(60), "nothing else ends it while the run's object lives"
 
 
 def test_a_fault_of_the_graders_is_never_a_zero(course, kit, configured, exported):
