@@ -117,7 +117,7 @@ def main() -> None:
 def notebook(assignment: Assignment, source: str) -> bytes:
     """The student's notebook: their functions, and an answer unless nothing is written."""
     made = filled(assignment, source)
-    if "is not written yet" not in source or "return" in source.partition("is not written yet")[0][-2000:]:
+    if source.count("is not written yet") < len(assignment.manifest.tasks):
         for cell in made.cells:
             if cell.get("id", "").startswith("question-") and not cell.id.endswith("-text"):
                 cell.source = "In training the answer is there to be read; when the model writes, it is not."
