@@ -41,7 +41,8 @@ demo: install
 	@rm -rf build/sample_class build/demo
 	@$(BIN)/python tests/sample_class.py build/sample_class attention bpe
 	@for id in attention bpe; do echo; \
-		$(BIN)/gradkit grade $$id build/sample_class/$$id.zip --out build/demo/$$id --jobs 2 || [ $$? -eq 1 ] || exit 2; done
+		$(BIN)/gradkit grade $$id build/sample_class/$$id.zip --out build/demo/$$id --jobs 2 || [ $$? -eq 1 ] || exit 2; \
+		$(BIN)/gradkit report build/demo/$$id || exit 2; done
 
 test: install
 	$(BIN)/gradkit build --check

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -61,10 +63,10 @@ def reference_source(scaling: Assignment) -> str:
     return scaling.reference.read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="session")
-def grade_source(sandboxed: None, small_kit: Path) -> Iterator[Callable[[str], Graded]]:
-    """Grade the text of a submission to `scaling`; one judge serves the whole session."""
-    with scratch_folder() as scratch, JudgeClient(small_kit, "scaling", scratch) as judge:
+@contextlib.contextmanager
+def grading(root: Path) -> Iterator[Callable[[str], Graded]]:
+    """A function that grades the text of a submission to `scaling`; one judge serves all calls."""
+    with scratch_folder() as scratch, JudgeClient(root, "scaling", scratch) as judge:
         count = 0
 
         def grade(source: str, *, seed: int = 1) -> Graded:
@@ -80,6 +82,31 @@ def grade_source(sandboxed: None, small_kit: Path) -> Iterator[Callable[[str], G
             )
             return collected.finish(judge.grade(module, seed, collected.add))
 
+        grade.judge_pid = judge.pid
+        yield grade
+
+
+@pytest.fixture(scope="session")
+def grade_source(sandboxed: None, small_kit: Path) -> Iterator[Callable[[str], Graded]]:
+    """Grade the text of a submission to `scaling`; one judge serves the whole session."""
+    with grading(small_kit) as grade:
+        yield grade
+
+
+@pytest.fixture(scope="session")
+def grade_with_torch(
+    sandboxed: None, small_kit: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Graded]]:
+    """The same where the workers have torch too."""
+    root = tmp_path_factory.mktemp("torch") / "kit"
+    shutil.copytree(small_kit, root)
+    (root / "solutions").chmod(0o700)
+    manifest = root / "assignments" / "scaling" / "assignment.toml"
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(
+        text.replace('libraries = ["numpy"]', 'libraries = ["numpy", "torch"]'), encoding="utf-8"
+    )
+    with grading(root) as grade:
         yield grade
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import io
 import queue
@@ -80,6 +81,7 @@ class Batch:
         device: `cpu` or `cuda`.
         seed: For the checks' inputs; drawn in secret when None.
         resume: Keep what an earlier run into `out` graded.
+        at_least: The weakest level of isolation to grade at.
 
     Raises:
         InputError: When nothing is to be graded, or `out` can't be written or holds another run.
@@ -96,13 +98,14 @@ class Batch:
         device: str = "cpu",
         seed: int | None = None,
         resume: bool = False,
+        at_least: str = "",
     ) -> None:
         self.root, self.assignment, self.out, self.jobs, self.device = root, assignment, out, jobs, device
         self.found: Discovery = discover(paths, assignment.manifest)
         if not self.found.submissions and not self.found.refused:
             raise InputError("there is nothing to grade in what was named")
         self.record = self._open_out(seed, resume)
-        self.resume = resume
+        self.resume, self.at_least = resume, at_least
         self._queue: queue.SimpleQueue[Submission] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -155,7 +158,9 @@ class Batch:
         again: list[tuple[Submission, int]] = []
         try:
             while not self._stop.is_set():
-                with JudgeClient(self.root, self.assignment.id, scratch, device=self.device) as judge:
+                with JudgeClient(
+                    self.root, self.assignment.id, scratch, device=self.device, at_least=self.at_least
+                ) as judge:
                     self._isolation = judge.isolation
                     if first:
                         self._refuse(judge, on_row)
@@ -188,7 +193,12 @@ class Batch:
                 continue
             try:
                 graded = grade_submission(
-                    judge, submission, self.assignment, folder, scratch, self.record.seed
+                    judge,
+                    submission,
+                    self.assignment,
+                    functools.partial(results.write, folder=folder),
+                    scratch,
+                    self.record.seed,
                 )
             except JudgeDied as error:
                 if tried + 1 < TRIES:
@@ -378,12 +388,12 @@ def table(rows: Sequence[Row], assignment: Assignment) -> str:
         ]
         cells += [f"{scores.get(task, 0):g}" if known else "" for task in tasks]
         writer.writerow(
-            [_cell(cell) for cell in [*cells, " ".join(row.mistakes), row.reason, row.submitters]]
+            [csv_cell(cell) for cell in [*cells, " ".join(row.mistakes), row.reason, row.submitters]]
         )
     return out.getvalue()
 
 
-def _cell(text: str) -> str:
+def csv_cell(text: str) -> str:
     """Text that a spreadsheet does not take for a formula."""
     text = results.clean(text).replace("\n", " ")
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text

@@ -26,7 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gradkit.errors import GradkitError, InputError
-from gradkit.manifest import Assignment, find_root, load_all, load_assignment
+from gradkit.manifest import Assignment, Manifest, find_root, load_all, load_assignment
 
 if TYPE_CHECKING:
     from gradkit.batch import Row
@@ -44,6 +44,13 @@ INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="Assignments; all of them when none is named.")
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Grade the reference, the stub and every known mistake here instead, and say whether all is ready.",
+    ),
 ]
 Root = Annotated[
     Path | None,
@@ -178,12 +185,12 @@ def verify(
 def grade(
     id: Annotated[str, typer.Argument(metavar="ID", help="The assignment.")],
     submissions: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(help="A .py, .ipynb, folder, .zip or .tar.gz, or a Gradescope export; any number."),
-    ],
+    ] = None,
     out_dir: Annotated[
-        Path, typer.Option("--out", help="Where results go: a folder per submission, and grades.csv.")
-    ],
+        Path | None, typer.Option("--out", help="Where results go: a folder per submission, and grades.csv.")
+    ] = None,
     root: Root = None,
     jobs: Annotated[int, typer.Option(min=1, help="Judge processes at a time.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -191,13 +198,38 @@ def grade(
         int | None, typer.Option(help="For the checks' inputs; drawn in secret when not given.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    at_least: Annotated[
+        str,
+        typer.Option(
+            "--require-isolation",
+            metavar="LEVEL",
+            help="Refuse to grade with less: separate-user, bubblewrap or same-user.",
+        ),
+    ] = "",
+    dry_run: DryRun = False,
 ) -> None:
     """Grade submissions."""
     from gradkit.batch import Batch
+    from gradkit.judge.isolation import LEVELS
 
+    if at_least and at_least not in LEVELS[:-1]:
+        raise InputError(f"--require-isolation is {', '.join(LEVELS[:-1])}, got {at_least!r}")
     base, (assignment,) = _chosen(root, [id])
+    if dry_run:
+        _rehearse(base, assignment)
+        return
+    if out_dir is None:
+        raise InputError("--out is missing: name a folder for the results")
     batch = Batch(
-        base, assignment, submissions, out_dir, jobs=jobs, device=_device(device), seed=seed, resume=resume
+        base,
+        assignment,
+        submissions or [],
+        out_dir,
+        jobs=jobs,
+        device=_device(device),
+        seed=seed,
+        resume=resume,
+        at_least=at_least,
     )
     for note in batch.found.notes:
         err.print(f"note: {note}", markup=False)
@@ -297,6 +329,36 @@ def new(id: Annotated[str, typer.Argument(metavar="ID")], root: Root = None) -> 
 
 
 @app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What gradkit grade --out wrote.")],
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Where the report goes; DIR/report by default.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Make the class's report, pages to look at in a browser, from the results of a run."""
+    from gradkit.report.pages import INDEX, STUDENTS, write_report
+
+    target = out_dir or folder / "report"
+    summary = write_report(folder, target, lambda id: _manifest_if_here(root, id))
+    counted, rest = summary.n, len(summary.troubles)
+    out.print(
+        f"{target / INDEX}: {counted} in the figures, {rest} not; a page for each student in {target / STUDENTS}",
+        markup=False,
+    )
+
+
+def _manifest_if_here(root: Path | None, id: str) -> Manifest | None:
+    """The assignment's manifest: a report can be made away from the kit too, and has ids for titles there."""
+    try:
+        return load_assignment(root or find_root(Path.cwd()), id).manifest
+    except InputError:
+        if root is not None:
+            raise
+        return None
+
+
+@app.command()
 def doctor(root: Root = None) -> None:
     """What isolation and devices this machine gives, and what to do about what is missing."""
     from gradkit.doctor import examine
@@ -311,6 +373,56 @@ def doctor(root: Root = None) -> None:
         raise typer.Exit(1)
 
 
+def _rehearse(root: Path, assignment: Assignment) -> None:
+    """`--dry-run`: what a release would give, in this very place."""
+    from gradkit.verify import verify as run
+
+    report = run(root, assignment, seeds=1, tell=lambda line: err.print(line, markup=False))
+    for problem in report.problems:
+        out.print(f"problem: {problem}", markup=False)
+    if report.rows:
+        graded = report.rows["reference"][1]
+        out.print(
+            f"{assignment.id}: the reference takes {graded.elapsed_s:.1f} s, its workers {graded.peak_mib:.0f} MiB at most; "
+            f"isolation: {_isolation_line(graded.isolation)}",
+            markup=False,
+        )
+    out.print(f"{assignment.id}: {report.summary()}", markup=False)
+    out.print(f"{'ready' if report.holds else 'not ready'} for release here", markup=False)
+    if not report.holds:
+        raise typer.Exit(1)
+
+
+@app.command()
+def gradescope(
+    base: Annotated[Path, typer.Option("--base", help="Gradescope's folder in the container.")] = Path(
+        "/autograder"
+    ),
+    root: Root = None,
+    id: Annotated[
+        str,
+        typer.Option(
+            "--assignment", envvar="GRADKIT_ASSIGNMENT", help="Where the settings of the bundle name none."
+        ),
+    ] = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Grade the submission in Gradescope's container; run_autograder calls this."""
+    from gradkit.gradescope import assignment_here, grade_container
+
+    kit = root or find_root(Path.cwd())
+    assignment = assignment_here(kit, base, id)
+    if dry_run:
+        _rehearse(kit, assignment)
+        return
+    graded = grade_container(kit, base, assignment)
+    out.print(
+        f"{graded.status.replace('_', ' ')}: {graded.score:g} of {graded.max_score:g} in {graded.elapsed_s:.1f} s; "
+        f"isolation: {_isolation_line(graded.isolation)}",
+        markup=False,
+    )
+
+
 bundle = typer.Typer(no_args_is_help=True, help="Make what students or other systems receive.")
 app.add_typer(bundle, name="bundle")
 
@@ -320,12 +432,48 @@ def student(
     ids: Annotated[list[str], typer.Argument(metavar="ID...")],
     out_path: Annotated[Path, typer.Option("--out", help="A folder, or a .zip.")],
     root: Root = None,
+    agents_file: Annotated[
+        bool,
+        typer.Option(
+            "--agents-file/--no-agents-file",
+            help="Add AGENTS.md, which asks coding assistants to tutor and not to solve.",
+        ),
+    ] = True,
 ) -> None:
     """What students unpack and work in: handouts, stubs, public checks, coursekit. Nothing of solutions/."""
     from gradkit.bundle import student_bundle
 
     _, assignments = _chosen(root, ids)
-    for line in student_bundle(assignments, out_path):
+    for line in student_bundle(assignments, out_path, agents_file=agents_file):
+        out.print(line, markup=False)
+
+
+@bundle.command(name="gradescope")
+def bundle_gradescope(
+    id: Annotated[str, typer.Argument(metavar="ID")],
+    out_path: Annotated[Path, typer.Option("--out", help="A .zip.")],
+    root: Root = None,
+    torch_index: Annotated[
+        str,
+        typer.Option(help="Index, or folder of wheels in the image, that holds the CPU build of torch."),
+    ] = "",
+    deadline: Annotated[
+        float, typer.Option(help="Seconds of grading; keep it below the time limit set on Gradescope.")
+    ] = 540.0,
+    attempts: Annotated[
+        int | None,
+        typer.Option(help="Graded attempts in a window; the best score counts. No limit if not given."),
+    ] = None,
+    window_hours: Annotated[float, typer.Option(help="Length of that window.")] = 24.0,
+) -> None:
+    """Write the zip to upload as Gradescope's autograder: the engine and one assignment, hidden side included."""
+    from gradkit.bundle import gradescope_bundle
+    from gradkit.gradescope import Attempts, Settings, check_settings
+
+    base, (assignment,) = _chosen(root, [id])
+    limit = None if attempts is None else Attempts(attempts, window_hours)
+    settings = check_settings(Settings(id, deadline, limit), "the command line")
+    for line in gradescope_bundle(base, assignment, out_path, settings, torch_index=torch_index):
         out.print(line, markup=False)
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import msgspec
 
-from gradkit import results
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
 from gradkit.intake import Prepared, Submission, materialise
@@ -52,6 +51,7 @@ class JudgeClient:
         device: `cpu` or `cuda`.
         diagnose: Look for the mistake behind a wrong answer.
         compare: Tell of each passed case whether its answers were the reference's.
+        at_least: The weakest level of isolation to grade at; see `gradkit.judge.isolation.LEVELS`.
 
     Raises:
         InputError, GradkitError: From `__enter__`, with what the judge said.
@@ -66,8 +66,9 @@ class JudgeClient:
         device: str = "cpu",
         diagnose: bool = True,
         compare: bool = False,
+        at_least: str = "",
     ) -> None:
-        self._start = Start(str(root), assignment, device, diagnose, compare)
+        self._start = Start(str(root), assignment, device, diagnose, compare, at_least)
         self._scratch = scratch
         self._decoder = msgspec.json.Decoder(Event)
         self.checks: list[Check] = []
@@ -91,6 +92,10 @@ class JudgeClient:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def kill(self) -> None:
+        """End the judge at once, from any thread; `grade` then raises `JudgeDied`."""
+        self._process.kill()
 
     def __exit__(self, *exception: object) -> None:
         for stream in (self._process.stdin, self._process.stdout):
@@ -201,15 +206,20 @@ class Grade:
 
 
 def grade_submission(
-    judge: JudgeClient, submission: Submission, assignment: Assignment, folder: Path, scratch: Path, seed: int
+    judge: JudgeClient,
+    submission: Submission,
+    assignment: Assignment,
+    keep: Callable[[Graded], None],
+    scratch: Path,
+    seed: int,
 ) -> Graded:
-    """Grade one submission, keeping its results in `folder` from before the first check on.
+    """Grade one submission, telling `keep` how it stands from before the first check on.
 
     A submission that can't be read is `refused` with a line saying why; it scores 0 until a person looks.
 
     Raises:
-        JudgeDied: When the judge ended; what was graded until then stays in `folder`.
-        InputError: When `folder` can't be written.
+        JudgeDied: When the judge ended; what `keep` was told last is how far it came.
+        GradkitError: Whatever `keep` raises.
     """
     manifest = assignment.manifest
     start = Graded(submission.name, assignment.id, "graded", seed=seed, isolation=judge.isolation)
@@ -219,18 +229,18 @@ def grade_submission(
             prepared = materialise(submission, manifest, place, names=public_names(assignment))
         except InputError as error:
             graded = refused(start, judge.checks, str(error))
-            results.write(graded, folder)
+            keep(graded)
             return graded
         start = replace(start, digest=digest(prepared.folder), notes=_notes(prepared))
         if prepared.syntax_error is not None:
             graded = _unreadable(start, judge.checks, prepared)
-            results.write(graded, folder)
+            keep(graded)
             return graded
         start = _flag(start, prepared, manifest)
         grade = Grade(
             start,
             judge.checks,
-            lambda graded: results.write(graded, folder),
+            keep,
             lambda case: _in_their_file(case, prepared),
         )
         return grade.finish(judge.grade(prepared.module, seed, grade.add))

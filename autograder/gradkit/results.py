@@ -14,11 +14,11 @@ from pathlib import Path
 import msgspec
 
 from gradkit.errors import InputError
-from gradkit.model import CaseResult, CheckResult, Graded, Outcome
+from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
-_WORDS = {
+WORDS = {
     Outcome.PASSED: "passed",
     Outcome.PARTIAL: "some cases pass",
     Outcome.FAILED: "wrong",
@@ -54,7 +54,7 @@ def explain(result: CheckResult) -> str:
             names = ", ".join(case.case for case in cases[:6]) + (", ..." if len(cases) > 6 else "")
             which = f" in {len(cases)} of {len(result.check.cases)} cases ({names})"
         place = f" ({where})" if where and where not in summary else ""
-        lines.append(f"Observed{which}: {summary or _WORDS[outcome]}{place}")
+        lines.append(f"Observed{which}: {summary or WORDS[outcome]}{place}")
         if not result.check.hidden and cases[0].detail:
             lines.append(cases[0].detail)
     hints = dict.fromkeys(case.hint for case in failed if case.hint)
@@ -62,16 +62,21 @@ def explain(result: CheckResult) -> str:
     return clean("\n".join(lines))
 
 
-def gradescope(graded: Graded) -> dict[str, object]:
-    """The content of results.json."""
+def gradescope(graded: Graded, best: float | None = None) -> dict[str, object]:
+    """The content of results.json.
+
+    Args:
+        graded: One submission's grade.
+        best: The best score of the same student's earlier submissions, where the best one counts.
+    """
     counts: dict[str, int] = {}
     for result in graded.results:
         if result.cases:
             counts[result.outcome.value] = counts.get(result.outcome.value, 0) + 1
     return {
-        "score": _number(graded.score),
+        "score": _number(max(graded.score, best or 0.0)),
         "execution_time": round(graded.elapsed_s, 3),
-        "output": clean(_headline(graded)),
+        "output": clean(headline(graded, best)),
         "output_format": "text",
         "test_output_format": "text",
         "test_name_format": "text",
@@ -90,15 +95,18 @@ def gradescope(graded: Graded) -> dict[str, object]:
     }
 
 
-def _headline(graded: Graded) -> str:
+def headline(graded: Graded, best: float | None = None) -> str:
+    """What a student reads first: the score and the notes, or why there is none."""
     if graded.status != "graded":
         kind = (
             "Not graded: the fault is the grader's, no point is lost"
             if graded.status == "not_graded"
             else "Can't be graded"
         )
-        return f"{kind}. {graded.reason}"
-    lines = [f"{_number(graded.score):g} of {_number(graded.max_score):g} points."]
+        return "\n".join([f"{kind}. {graded.reason}", *graded.notes])
+    lines = [f"{points(graded.score)} of {points(graded.max_score)} points."]
+    if best is not None and best > graded.score:
+        lines.append(f"Your best submission so far has {points(best)}, and the best one counts.")
     if not graded.complete:
         lines.append("Grading is not finished: checks without a result count 0 so far.")
     not_run = [result for result in graded.results if result.cases and not result.ran]
@@ -110,16 +118,30 @@ def _headline(graded: Graded) -> str:
     return "\n".join(lines)
 
 
+def heading(check: Check) -> str:
+    """What a student sees a check called."""
+    return f"{check.title} ({'hidden' if check.hidden else 'public'})"
+
+
+def shown(result: CheckResult) -> str:
+    """What a student reads under a check's heading; empty where it passed."""
+    return explain(result) if result.cases else "No result yet."
+
+
+def looks_passed(result: CheckResult) -> bool:
+    """Whether a student sees it ticked off: one that could not run here is not held against them."""
+    return bool(result.cases) and result.outcome in (Outcome.PASSED, Outcome.NOT_RUN)
+
+
 def _test(result: CheckResult) -> dict[str, object]:
     check, outcome = result.check, result.outcome
-    output = explain(result) if result.cases else "No result yet."
     return {
-        "name": f"{check.title} ({'hidden' if check.hidden else 'public'})",
+        "name": heading(check),
         "number": check.number,
         "score": _number(result.score),
         "max_score": _number(check.points if result.ran else 0),
-        "status": "passed" if outcome in (Outcome.PASSED, Outcome.NOT_RUN) and result.cases else "failed",
-        "output": output,
+        "status": "passed" if looks_passed(result) else "failed",
+        "output": shown(result),
         "tags": [check.task],
         "visibility": "visible",
         "extra_data": {
@@ -127,6 +149,11 @@ def _test(result: CheckResult) -> dict[str, object]:
             "mistakes": sorted({case.mistake for case in result.cases if case.mistake}),
         },
     }
+
+
+def points(value: float) -> str:
+    """Points as people read them: 87.67 of 100."""
+    return f"{round(_number(value), 2):g}"
 
 
 def _number(value: float) -> float:
@@ -150,10 +177,10 @@ def write_whole(path: Path, data: bytes) -> None:
         raise InputError(f"{path}: can't be written: {error.strerror}") from None
 
 
-def write(graded: Graded, folder: Path, *, staff: bool = True) -> None:
+def write(graded: Graded, folder: Path, *, best: float | None = None, staff: bool = True) -> None:
     """Write results.json, and graded.json with what only staff may see, into a submission's folder."""
     write_whole(
-        folder / "results.json", msgspec.json.format(msgspec.json.encode(gradescope(graded)), indent=1)
+        folder / "results.json", msgspec.json.format(msgspec.json.encode(gradescope(graded, best)), indent=1)
     )
     if staff:
         write_whole(folder / "graded.json", msgspec.json.encode(graded))

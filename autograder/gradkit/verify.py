@@ -185,8 +185,11 @@ class Report:
         if not self.holds:
             return f"{len(self.problems)} problems"
         kinds = [variant.kind for variant, _ in self.rows.values()]
+        reference = self.rows["reference"][1]
+        not_run = sum(result.check.points for result in reference.results if not result.ran)
+        here = f" (checks of {not_run:g} points need a GPU and were not run)" if not_run else ""
         return (
-            f"stub 0, reference {self.rows['reference'][1].score:g} on {self.seeds} seeds, "
+            f"stub 0, reference {reference.score:g} on {self.seeds} seeds{here}, "
             f"{kinds.count('alternative')} other solutions at full marks, {kinds.count('mistake')} mistakes each with its own hint, "
             f"{kinds.count('vandal')} vandals caught"
         )
@@ -377,7 +380,7 @@ def _judge_rows(report: Report) -> list[str]:
 
 def _overlooks(result: CheckResult) -> bool:
     """Whether a hidden check passes although a vandal changed an answer in it."""
-    changed = any(not case.alike for case in result.cases)
+    changed = any(not case.alike for case in result.cases if case.outcome is not Outcome.NOT_RUN)
     return result.check.hidden and result.outcome is Outcome.PASSED and changed
 
 

@@ -33,6 +33,7 @@ import pytest
 
 from coursekit import plots
 from coursekit.plugin import STUDENT, Student
+from coursekit.terminal import NOT_WRITTEN, OWN_LINES, Ran
 
 _PYTEST_OPTIONS = (
     "-o", "addopts=", "-p", "coursekit.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler",
@@ -236,21 +237,24 @@ class _Collector:
         if report.when != "call" and report.outcome == "passed":
             return
         number, claim, case = self._about[report.nodeid]
-        self.rows.append(Row(number, claim, case, *_state(report, claim)))
+        self.rows.append(Row(number, claim, case, *_state(report)))
 
 
-def _state(report: pytest.TestReport, claim: str) -> tuple[str, str]:
+def _state(report: pytest.TestReport) -> tuple[str, str]:
     if report.outcome == "passed":
         return "passed", ""
     if report.outcome == "skipped":
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         return "not run", reason.removeprefix("Skipped: ")
-    text = str(report.longrepr).removeprefix(f"The claim: {claim}").strip()
-    if getattr(report, "not_written", False):
-        return "not written", text
-    if printed := report.capstdout.strip():
-        text += f"\nyour code printed: {printed[-_PRINTED:]}"
-    return "failed", text
+    ran = Ran(**report.coursekit["ran"])
+    if ran.outcome == NOT_WRITTEN:
+        return "not written", ran.observed
+    lines = [f"Observed: {ran.observed}", ran.details]
+    lines += [f"in your notebook: {line}" for line in ran.own[-OWN_LINES:]]
+    lines += [f"the check: {ran.check}"] if ran.check else []
+    if printed := ran.printed.strip():
+        lines.append(f"your code printed: {printed[-_PRINTED:]}")
+    return "failed", "\n".join(filter(None, lines))
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -270,7 +271,7 @@ def figure(name: str, *, caption: str) -> Callable[[Drawing], Drawing]:
 
     Args:
         name: The file's stem: letters, digits, "-" and "_".
-        caption: What to notice, in one sentence. It is printed when the figure is drawn.
+        caption: What to notice, in one sentence. It stands below the figure, and is printed when that is drawn.
 
     Returns:
         A decorator that leaves the function as it is.
@@ -314,6 +315,36 @@ def save(fig: Any, folder: Path, name: str, caption: str = "") -> tuple[Path, Pa
     return svg, png
 
 
+def _write_below(fig: Any, caption: str) -> None:
+    """Write a caption into a strip that is added at the bottom, so that the drawing above stays as large as it was."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine, TightLayoutEngine
+
+    width, height = fig.get_size_inches()
+    lines = textwrap.wrap(caption, max(20, int((width - 0.3) / 0.073)))  # inches per letter, in this size
+    if not lines:
+        return
+    strip = 0.14 + 0.19 * len(lines)
+    share = strip / (height + strip)
+    engine = fig.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0, share, 1, 1 - share))
+    elif isinstance(engine, TightLayoutEngine):
+        engine.set(rect=(0, share, 1, 1))
+    else:
+        place = fig.subplotpars
+        fig.subplots_adjust(bottom=share + (1 - share) * place.bottom, top=share + (1 - share) * place.top)
+    fig.set_size_inches(width, height + strip)
+    fig.text(
+        0.15 / width,
+        0.1 / (height + strip),
+        "\n".join(lines),
+        size=10,
+        color="#444444",
+        ha="left",
+        va="bottom",
+    )
+
+
 def draw(figures: Iterable[Registered], student: ModuleType, folder: Path) -> int:
     """Draw figures from a module and print a line for each.
 
@@ -332,6 +363,7 @@ def draw(figures: Iterable[Registered], student: ModuleType, folder: Path) -> in
                 fig = item.draw(student)
                 if not hasattr(fig, "savefig"):
                     raise TypeError(f"the figure's function must return a Figure, got {type(fig).__name__}")
+                _write_below(fig, item.caption)
                 svg, _ = save(fig, folder, item.name, item.caption)
         except NotImplementedError as error:
             _say(f"skipped: {item.name}, {error or 'a task is not written yet'}")

@@ -1,18 +1,18 @@
 """The pytest plugin behind an assignment's public checks, on a student's own machine.
 
-It provides the fixtures `impl`, `rng`, `torch_rng`, `device` and `vjp`, and ends a run with a table of the tasks:
-written or not, and how many of their public checks pass. In the judge the same names are fixtures of another plugin,
+It provides the fixtures `impl`, `rng`, `torch_rng`, `device` and `vjp`, and ends a run with a table of the tasks and
+the one thing to do next (see `coursekit.terminal`). In the judge the same names are fixtures of another plugin,
 with a sandboxed process behind them; a check is written once and does not know which side it is on.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 import importlib.util
 import linecache
-import shutil
 import sys
-import textwrap
 import tomllib
 import types
 from collections.abc import Callable
@@ -23,10 +23,9 @@ import numpy as np
 import pytest
 
 from coursekit.compare import Mismatch
+from coursekit.terminal import NOT_WRITTEN, WRONG, Ran, Summary, last_line
 
 LOCAL_SEED = 0  # your checks draw the same inputs on every run; the graded ones draw others
-
-_NOT_WRITTEN = "not written"
 
 
 @dataclass(frozen=True)
@@ -169,20 +168,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--task", help="run the checks of one task only, by the name in `task NAME is not written yet`"
     )
+    group.addoption("--all", action="store_true", help="explain every failing check, not only the first")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "gpu: needs a CUDA device; reported as not run where there is none")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest's own -k
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the checks of the task that `--task` names."""
+    """Keep the checks of the task that `--task` names, or that `-k` names in so many words."""
     wanted = config.getoption("--task")
+    tasks = dict.fromkeys(task for item in items if (task := _task_of(item)))
+    if not wanted and config.option.keyword in tasks:
+        wanted, config.option.keyword = config.option.keyword, ""
     if not wanted:
         return
     chosen = [item for item in items if _task_of(item) == wanted]
     if not chosen:
-        tasks = dict.fromkeys(task for item in items if (task := _task_of(item)))
         raise pytest.UsageError(f"no task is called {wanted}; tasks here: {', '.join(tasks)}")
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
@@ -192,6 +195,7 @@ def _task_of(item: pytest.Item) -> str:
     return (getattr(getattr(item, "function", None), "__tags__", None) or ("",))[0]
 
 
+@functools.cache
 def _manifest_of(path: Path) -> dict | None:
     """The assignment's manifest beside a public check, or None for any other test."""
     manifest = path.with_name("assignment.toml")
@@ -203,112 +207,78 @@ def _manifest_of(path: Path) -> dict | None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> object:
     report = yield
-    if _manifest_of(item.path) is None:
+    if _manifest_of(item.path) is None or (report.passed and report.when != "call"):
         return report
-    report.task = _task_of(item)
+    name = item.name.removeprefix("test_").replace("_", " ")
     claim = " ".join((getattr(item.function, "__doc__", None) or "").split("\n\n")[0].split())
+    ran = Ran(name, _task_of(item), report.outcome, claim)
     if call.excinfo is not None and not report.skipped:
-        error = call.excinfo.value
-        report.not_written = isinstance(error, NotImplementedError)
-        report.longrepr = _explain(item, call.excinfo, claim)
+        _explain(ran, item, call.excinfo)
+        ran.printed = report.capstdout
+        report.longrepr = "\n".join(filter(None, (ran.observed, ran.claim, *ran.own, ran.check, ran.details)))
+    report.coursekit = {
+        "path": str(item.path),
+        "ran": dataclasses.asdict(ran),
+    }  # plain data, which xdist can send
     return report
 
 
-def _explain(item: pytest.Item, excinfo: pytest.ExceptionInfo, claim: str) -> str:
-    """What a student reads for a failing check: the claim, what was observed, and the line; no traceback of ours."""
+def _explain(ran: Ran, item: pytest.Item, excinfo: pytest.ExceptionInfo) -> None:
+    """What a student reads for a failing check: what was observed, the lines of their own, the check; none of ours."""
     error = excinfo.value
     if isinstance(error, NotImplementedError):
-        return f"{error or 'not written yet'} (its `raise NotImplementedError` is still reached)"
-    lines = [f"The claim: {claim}"] if claim else []
-    if isinstance(error, Mismatch):
-        lines.append(f"Observed: {error}")
-    elif isinstance(error, pytest.fail.Exception):
-        lines.append(str(error))
-    else:
-        lines.append(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+        ran.outcome = NOT_WRITTEN
+        ran.observed = f"{error or 'not written yet'} (its `raise NotImplementedError` is still reached)"
+        return
+    ran.outcome = WRONG
+    message = str(error)
+    if not isinstance(error, (Mismatch, pytest.fail.Exception)):
+        message = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    ran.observed, _, ran.details = message.strip().partition("\n")
+    module = item.path.with_name(item.path.name.removeprefix("test_"))
     student = item.config.stash.get(STUDENT, None)
-    place = (
-        _in_file(item.path.with_name(item.path.name.removeprefix("test_")))
-        if student is None
-        else student.place
-    )
-    if where := [words for entry in excinfo.traceback if (words := place(entry))]:
-        lines.append(f"in your {'file' if student is None else 'notebook'}: {where[-1]}")
-    check = [entry for entry in excinfo.traceback if Path(entry.path) == item.path]
-    if check:
-        lines.append(
-            f"the check: {item.path.name}:{check[-1].lineno + 1}: {str(check[-1].statement).strip()}"
-        )
-    return "\n".join(lines)
-
-
-def _in_file(module: Path) -> Callable[[pytest.TracebackEntry], str]:
-    def place(entry: pytest.TracebackEntry) -> str:
-        if Path(entry.path) != module:
-            return ""
-        return f"{module.name}:{entry.lineno + 1}: {str(entry.statement).strip()}"
-
-    return place
+    for entry in excinfo.traceback:
+        place = f"{Path(entry.path).name}:{entry.lineno + 1}"
+        if student is not None and (words := student.place(entry)):
+            ran.own.append(words)
+        elif Path(entry.path) == module:
+            ran.own.append(f"{place} in {entry.name}: {str(entry.statement).strip()}")
+        elif Path(entry.path) == item.path:
+            ran.check = f"{place}: {str(entry.statement).strip()}"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, tuple[str, dict]] | None:
-    if getattr(report, "not_written", False):
-        return _NOT_WRITTEN, "-", ("NOT WRITTEN", {"yellow": True})
+    """Failing checks have words of their own, so that pytest does not print a traceback for each."""
+    outcome = getattr(report, "coursekit", {"ran": {"outcome": ""}})["ran"]["outcome"]
+    if outcome == NOT_WRITTEN:
+        return NOT_WRITTEN, "-", ("NOT WRITTEN", {"yellow": True})
+    if outcome == WRONG:
+        return WRONG, "F", ("WRONG", {"red": True})
     return None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """A table of the tasks for each assignment that was run."""
-    manifests: dict[Path, dict] = {}
-    reports: dict[Path, list] = {}
-    for group in ("passed", "failed", _NOT_WRITTEN, "error", "skipped"):
-        for report in (
-            terminalreporter.getreports(group)
-            if group != _NOT_WRITTEN
-            else terminalreporter.stats.get(group, [])
-        ):
-            if not hasattr(report, "task") or (report.when != "call" and report.outcome == "passed"):
-                continue
-            path = config.rootpath / report.nodeid.split("::")[0]
-            if path not in manifests:
-                manifest = _manifest_of(path)
-                if manifest is None:
-                    continue
-                manifests[path] = manifest
-            reports.setdefault(path, []).append(report)
-    for path, manifest in manifests.items():
-        _write_table(terminalreporter, manifest, reports[path])
+    """For each assignment that was run, its tasks and what to do next."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    summary = Summary(terminalreporter, encoding, everything=config.getoption("--all"))
+    for path, checks in _ran(terminalreporter).items():
+        summary.write(_manifest_of(path), path.name.removeprefix("test_"), checks)
 
 
-def _write_table(terminal: pytest.TerminalReporter, manifest: dict, reports: list) -> None:
-    width = min(shutil.get_terminal_size((80, 24)).columns, 100)
-    terminal.section(manifest["title"], sep="-")
-    title_width = max(20, width - 42)
-    terminal.write_line(f"{'task':<{title_width}}  {'state':<13} {'public':>7} {'points':>6} {'min.':>5}")
-    passed_all = total_all = 0
-    asked_for = {report.task for report in reports}
-    for number, task in enumerate(manifest["tasks"], start=1):
-        if task["id"] not in asked_for:
-            continue
-        mine = [report for report in reports if report.task == task["id"]]
-        passed = sum(report.outcome == "passed" for report in mine)
-        ran = sum(report.outcome != "skipped" for report in mine)
-        passed_all += passed
-        total_all += ran
-        missing = any(getattr(report, "not_written", False) for report in mine)
-        state, colour = _state(missing, passed, ran)
-        title = textwrap.shorten(f"{number} {task['title']}", title_width, placeholder="...")
-        terminal.write(f"{title:<{title_width}}  ")
-        terminal.write(f"{state:<13}", **{colour: True})
-        terminal.write_line(f" {passed:>3}/{ran:<3} {task['points']:>6} {task['minutes']:>5}")
-    terminal.write_line("")
-    terminal.write_line(f"Public checks: {passed_all} of {total_all}. Hidden checks run when you submit.")
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The last line of all: passing here is not passing everything."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    checks = [ran for some in _ran(terminal).values() for ran in some] if terminal else []
+    if checks:
+        terminal.write_line(last_line(checks), bold=True)
 
 
-def _state(missing: bool, passed: int, ran: int) -> tuple[str, str]:
-    if not ran:
-        return "not run", "light"
-    if missing:
-        return ("partly there", "yellow") if passed else (_NOT_WRITTEN, "yellow")
-    return ("passes", "green") if passed == ran else ("wrong", "red")
+def _ran(terminal: pytest.TerminalReporter) -> dict[Path, list[Ran]]:
+    """The assignments' checks that ran, by the file they stand in."""
+    found: dict[Path, list[Ran]] = {}
+    for reports in terminal.stats.values():
+        for report in reports:
+            if kept := getattr(report, "coursekit", None):
+                found.setdefault(Path(kept["path"]), []).append(Ran(**kept["ran"]))
+    return found

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gradkit import results
-from gradkit.judge.isolation import FIRST_UID, UIDS
+from gradkit.judge.isolation import FIRST_UID, UIDS, Isolation
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.py"))
 CANARY = "CANARY-c0ffee"
@@ -24,34 +24,62 @@ def header(path: Path) -> dict:
     lines = [
         line
         for line in path.read_text(encoding="utf-8").splitlines()
-        if line.startswith(("NUMBER", "OUTCOMES", "SPARES"))
+        if line.startswith(("NUMBER", "OUTCOMES", "SPARES", "NEEDS"))
     ]
     namespace: dict = {"SPARES_OTHER_TASKS": True}
     exec("\n".join(lines), namespace)
     return namespace
 
 
-def survivors() -> set[int]:
-    """Processes of the workers' users that are still there after a while: other tests' workers end meanwhile."""
+def processes() -> dict[int, tuple[int, int, bytes]]:
+    """Parent, user and command line of every process. The owner of /proc/PID would not do: it is root for a process
+    that can't be dumped, as workers are."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            status = dict(
+                line.split(":\t", 1) for line in (entry / "status").read_text().splitlines() if ":\t" in line
+            )
+            found[int(entry.name)] = (
+                int(status["PPid"]),
+                int(status["Uid"].split()[0]),
+                (entry / "cmdline").read_bytes(),
+            )
+        except (OSError, ValueError):
+            pass
+    return found
+
+
+def workers_of(judge: int) -> set[int]:
+    """What is left of this judge's workers: descendants of its zygote, and whatever else runs as its user."""
+    table = processes()
+    below = {judge}
+    while more := {pid for pid, (parent, _, _) in table.items() if parent in below} - below:
+        below |= more
+    below.discard(judge)
+    zygotes = {
+        pid
+        for pid in below
+        if b"gradkit.worker.zygote" in table[pid][2]  # and its parent is the judge, or bubblewrap's
+        and b"gradkit.worker.zygote"
+        not in table.get(table[pid][0], (0, 0, b"gradkit.judge"))[2].replace(b"bwrap", b"")
+        or table[pid][2].startswith(b"bwrap")
+    }
+    users = {table[pid][1] for pid in zygotes} & set(range(FIRST_UID, FIRST_UID + UIDS))
+    return (below | {pid for pid, (_, user, _) in table.items() if user in users}) - zygotes
+
+
+def survivors(judge: int) -> set[int]:
+    """Processes that are still there after a while."""
     deadline = time.monotonic() + 10
-    left = processes_of_workers()
-    while left and time.monotonic() < deadline:
-        time.sleep(0.1)
-        left &= processes_of_workers()
+    while (left := workers_of(judge)) and time.monotonic() < deadline:
+        time.sleep(0.05)
     return left
 
 
-def processes_of_workers() -> set[int]:
-    """Processes that run as one of the workers' users."""
-    found = set()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if FIRST_UID <= entry.stat().st_uid < FIRST_UID + UIDS:
-                    found.add(int(entry.name))
-            except OSError:
-                pass
-    return found
+def isolation_line(graded) -> str:
+    """The row of the isolation table, in words."""
+    return Isolation(**graded.isolation).line()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -63,15 +91,25 @@ def secret_environment():
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=[path.stem for path in CORPUS])
-def test_attack_gains_nothing(grade_source, reference_source, path):
+def test_attack_gains_nothing(request, reference_source, path, record_property):
     """No point, no secret, no survivor; and the checks of the honest task still pass."""
     facts = header(path)
+    if facts.get("NEEDS") == "cuda" and not Path("/dev/nvidiactl").exists():
+        pytest.skip("not run: no CUDA device")
+    grade = request.getfixturevalue("grade_with_torch" if "NEEDS" in facts else "grade_source")
 
-    graded = grade_source(f"{reference_source}\n\n{path.read_text(encoding='utf-8')}")
+    graded = grade(f"{reference_source}\n\n{path.read_text(encoding='utf-8')}")
 
     told = "\n".join(results.explain(result) for result in graded.results)
     details = "\n".join(case.detail + case.summary for result in graded.results for case in result.cases)
     attacked = [case for result in graded.results if result.check.task == "centre" for case in result.cases]
+    gained = {case.outcome.value for case in attacked} - set(facts["OUTCOMES"])
+    leaked = "ESCAPED" in told + details or CANARY in told + details
+    left = survivors(grade.judge_pid)
+    record_property("isolation", isolation_line(graded))
+    record_property("succeeded", int(bool(gained)))
+    record_property("leaked", int(leaked))
+    record_property("survivors", len(left))
     assert graded.status == "graded", graded.reason
     assert {case.outcome.value for case in attacked} <= set(facts["OUTCOMES"]), [
         (case.outcome.value, case.summary) for case in attacked
@@ -83,8 +121,7 @@ def test_attack_gains_nothing(grade_source, reference_source, path):
     if facts["SPARES_OTHER_TASKS"]:
         honest = [result for result in graded.results if result.check.task == "standardise"]
         assert sum(result.score for result in honest) == 60, [results.explain(result) for result in honest]
-    if os.geteuid() == 0:
-        assert not survivors()
+    assert not left
 
 
 def test_the_grader_is_unharmed_by_the_whole_corpus(grade_source, reference_source):

@@ -7,13 +7,14 @@ import types
 import xml.etree.ElementTree as ElementTree
 
 import matplotlib
+import matplotlib.figure
 import numpy as np
 import pytest
 import torch
 
 from coursekit import plots
 
-STUDENT = '''
+STUDENT = """
 def curve(x):
     return x ** 2
 
@@ -23,9 +24,9 @@ def later(x):
 def broken(x):
     y = x
     return y / 0
-'''
+"""
 
-SCRIPT = '''
+SCRIPT = """
 from coursekit.plots import figure, main, subplots
 
 @figure("curve", caption="It bends upwards, by x².")
@@ -43,13 +44,13 @@ def _(student):
 
 if __name__ == "__main__":
     main("student")
-'''
+"""
 
-BROKEN = '''
+BROKEN = """
 @figure("broken", caption="Never.")
 def _(student):
     student.broken(1)
-'''
+"""
 
 
 @pytest.fixture
@@ -187,6 +188,33 @@ def test_the_svg_is_well_formed_and_described(tmp_path):
     text = (tmp_path / "some_name.svg").read_text(encoding="utf-8")
     ElementTree.fromstring(text)
     assert "some_name" in text and "Notice." in text
+
+
+@pytest.mark.parametrize("layout", ["constrained", "tight", None])
+def test_the_caption_stands_below_the_drawing(tmp_path, layout):
+    """Whatever lays a figure out, the strip that is added leaves the drawing its size, and they don't touch."""
+    kept = {}
+
+    def one(student):
+        fig = matplotlib.figure.Figure(figsize=(6, 5), layout=layout)
+        ax = fig.subplots()
+        ax.set(xlabel="x", ylabel="y")
+        fig.draw_without_rendering()
+        kept.update(fig=fig, ax=ax, before=ax.get_window_extent().size)
+        return fig
+
+    caption = "Notice this: it is long enough to need more than one line below a drawing six inches wide."
+    plots.draw([plots.Registered("f", caption, one)], types.ModuleType("student"), tmp_path)
+
+    fig, ax = kept["fig"], kept["ax"]
+    with plots.style():
+        fig.draw_without_rendering()
+    (text,) = fig.texts
+    box = text.get_window_extent()
+    assert " ".join(text.get_text().split()) == caption and "\n" in text.get_text()
+    assert fig.get_figheight() > 5 and box.y0 >= 0 and box.x1 <= fig.bbox.x1
+    assert box.y1 <= ax.get_tightbbox().y0 + 1
+    assert ax.get_window_extent().size == pytest.approx(kept["before"], abs=2)
 
 
 def test_figures_are_registered_by_module():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -22,21 +23,30 @@ def bundle(gradkit, small_kit, tmp_path_factory) -> Path:
     return folder / "course"
 
 
-def student(bundle: Path, *arguments: str) -> subprocess.CompletedProcess:
-    """Run Python in the assignment's folder, without the kit's own packages on the path."""
+def student(
+    bundle: Path, *arguments: str, folder: str = "scaling", encoding: str = "utf-8"
+) -> subprocess.CompletedProcess:
+    """Run Python in the assignment's folder, without the kit's own packages on the path, on a console with this encoding."""
     code = "import sys; sys.path = [p for p in sys.path if 'autograder' not in p and 'shared' not in p]; sys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f).lower()]; "
-    environment = {**os.environ, "COLUMNS": "80", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {
+        **os.environ,
+        "COLUMNS": "80",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONIOENCODING": encoding,
+    }
     environment.pop("PYTEST_ADDOPTS", None)
     if arguments[0] == "pytest":
         code += f"import pytest; sys.exit(pytest.main({list(arguments[1:])!r}))"
+    elif arguments[0] == "-m":
+        code += f"import runpy; sys.argv = {list(arguments[1:])!r}; sys.path.insert(0, '.'); runpy.run_module({arguments[1]!r}, run_name='__main__')"
     else:
         code += f"import runpy; sys.argv = {list(arguments)!r}; sys.path.insert(0, '.'); runpy.run_path({arguments[0]!r}, run_name='__main__')"
     return subprocess.run(
         [sys.executable, "-c", code],
-        cwd=bundle / "scaling",
+        cwd=bundle / folder,
         env=environment,
         capture_output=True,
-        text=True,
+        encoding=encoding,
         timeout=120,
     )
 
@@ -62,45 +72,124 @@ def test_nothing_of_the_solutions_is_in_it(bundle, small_kit):
 
 
 def test_the_stub_is_told_to_be_unwritten(bundle):
-    """A table of tasks, and that hidden checks run elsewhere; no traceback."""
+    """A table of tasks, what to write first, and that hidden checks run elsewhere; no traceback."""
     done = student(bundle, "pytest")
 
     assert done.returncode == 1
     assert "not written" in done.stdout and "0/1" in done.stdout
-    assert "Public checks: 0 of 2. Hidden checks run when you submit." in done.stdout
+    assert "Next: write centre in scaling.py, then run: pytest --task centre" in done.stdout
+    assert done.stdout.splitlines()[-1] == "Public checks: 0 of 2. Hidden checks run when you submit."
     assert "Traceback" not in done.stdout + done.stderr and "test_public" not in done.stdout
 
 
 def test_a_solved_file_passes(bundle, solved):
-    """Everything public passes, and the table says so."""
+    """Everything public passes, and the last line says that this is not everything."""
     done = student(bundle, "pytest")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Public checks: 2 of 2." in done.stdout
+    assert done.stdout.splitlines()[-1] == "Public checks: 2 of 2. Hidden checks run when you submit."
+    assert "Next:" not in done.stdout and "First to mend" not in done.stdout
 
 
-def test_a_wrong_answer_shows_the_claim_what_was_observed_and_the_values(bundle, solved):
-    """On the student's machine everything is shown, the observation first."""
+def swap(module: Path, line: str) -> None:
+    """Change one line of the solved file."""
+    text = module.read_text(encoding="utf-8")
+    assert "return x - x.mean(axis=0)" in text
+    module.write_text(text.replace("return x - x.mean(axis=0)", line), encoding="utf-8")
+
+
+def test_the_table_comes_first_then_one_thing_to_mend(bundle, solved):
+    """The first failing check in full, the observation on top and the values below; the others by a line."""
+    swap(solved, "return x.mean(axis=0) - x")
     solved.write_text(
-        solved.read_text(encoding="utf-8").replace("return x - x.mean(axis=0)", "return x.mean(axis=0) - x"),
+        solved.read_text(encoding="utf-8") + "\n\ndef standardise(x, *, eps=1e-5):\n    return 2 * x\n",
         encoding="utf-8",
     )
 
-    said = student(bundle, "pytest", "--task", "centre").stdout
+    done = student(bundle, "pytest")
+    everything = student(bundle, "pytest", "--all").stdout
 
-    assert "The claim: Features 1, 3 and 10, 30 have means 2 and 20." in said
-    assert "Observed: output" in said and "opposite sign" in said
-    assert "want" in said and "wrong" in said
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    order = [
+        "1 Centre each feature",
+        "First to mend: centre by hand",
+        "Observed   output has the opposite sign",
+        "The claim  Features 1, 3 and 10, 30 have means 2 and 20.",
+        "The check  test_scaling.py:",
+        "Run again  pytest --task centre",
+        "want",
+        "Also wrong (1; pytest --all explains each):",
+        "standardised features have unit variance: variance of each feature",
+        "Public checks: 0 of 2.",
+    ]
+    places = [next(i for i, line in enumerate(lines) if line.startswith(part)) for part in order]
+    assert done.returncode == 1 and places == sorted(places), done.stdout
+    assert "Traceback" not in done.stdout and "coursekit" not in done.stdout
+    assert everything.count("The claim ") == 2 and "Also wrong" not in everything
 
 
-def test_an_error_points_at_the_students_line(bundle, solved):
-    """File, line and text of the student's own code."""
+def test_of_an_error_only_the_students_own_lines_are_shown(bundle, solved):
+    """Where they were, outermost first; four at most, however deep; nothing of ours or of NumPy's."""
+    swap(solved, "return helper(x)")
     solved.write_text(
-        solved.read_text(encoding="utf-8").replace("return x - x.mean(axis=0)", "return x - x.average()"),
+        solved.read_text(encoding="utf-8") + "\n\ndef helper(x):\n    return np.reshape(x, 7)\n",
         encoding="utf-8",
     )
+    shallow = student(bundle, "pytest").stdout
+    solved.write_text(
+        solved.read_text(encoding="utf-8").replace("np.reshape(x, 7)", "helper(x)"), encoding="utf-8"
+    )
+    deep = student(bundle, "pytest").stdout
 
-    assert "in your file: scaling.py:" in student(bundle, "pytest").stdout
+    assert "Observed   ValueError: cannot reshape array" in shallow
+    own = [line.strip() for line in shallow.splitlines() if "scaling.py:" in line and "test_" not in line]
+    assert len(own) == 2
+    assert own[0].startswith("Your code  scaling.py:") and own[0].endswith("in centre: return helper(x)")
+    assert own[1].endswith("in helper: return np.reshape(x, 7)") and "fromnumeric" not in shallow
+    assert "RecursionError" in deep and deep.count("in helper: return helper(x)") == 4
+
+
+def test_what_the_students_code_prints_is_shown(bundle, solved):
+    """Printing is how many look into their code; pages of it do not push the rest away."""
+    swap(solved, "print('mean is', x.mean(axis=0)); print('row\\n' * 100); return x")
+
+    said = student(bundle, "pytest").stdout
+
+    assert "Your code printed:" in said and "mean is [ 2. 20.]" in said
+    assert said.count("    row") < 25 and "lines more" in said
+
+
+@pytest.mark.parametrize("option", ["--task", "-k"])
+def test_one_task_is_run_by_its_name(bundle, solved, option):
+    """`pytest -k task` does what `pytest --task task` does; `standardise` stands in no name of a test."""
+    done = student(bundle, "pytest", option, "standardise")
+
+    assert done.returncode == 0 and "Public checks: 1 of 1." in done.stdout
+    assert "2 Scale each feature" in done.stdout and "1 Centre each feature" not in done.stdout
+
+
+def test_k_still_takes_pytests_expressions(bundle, solved):
+    """What is no task's name is what it always was."""
+    assert "Public checks: 1 of 1." in student(bundle, "pytest", "-k", "unit and not hand").stdout
+
+
+def test_colours_are_for_terminals(bundle):
+    """Plain text elsewhere."""
+    assert "\x1b" not in student(bundle, "pytest").stdout
+    assert "\x1b[33mnot written" in student(bundle, "pytest", "--color=yes").stdout
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_any_console_can_show_it(bundle, solved, encoding):
+    """Characters that a console lacks are replaced, not escaped, and nothing fails over them."""
+    swap(solved, "raise ValueError('θ − 1 → ∞, naïve')")
+
+    done = student(bundle, "pytest", encoding=encoding)
+
+    naive = "na?ve" if encoding == "ascii" else "naïve"
+    assert done.returncode == 1 and "INTERNALERROR" not in done.stdout + done.stderr
+    assert "Observed   ValueError: ? - 1 -> ?, " + naive in done.stdout
+    assert "\\u" not in done.stdout and "Public checks: 1 of 2." in done.stdout
 
 
 def test_a_syntax_error_is_one_line(bundle, solved):
@@ -138,6 +227,43 @@ def test_figures_of_an_unwritten_task_are_skipped_by_name(bundle):
     done = student(bundle, "figures.py")
 
     assert done.returncode == 0 and "standardise" in done.stdout + done.stderr
+
+
+def test_all_assignments_figures_are_drawn_by_one_command(bundle, solved):
+    """`python -m coursekit.figures` at the bundle's root; a folder without assignments, or a wrong name, is a line."""
+    done = student(bundle, "-m", "coursekit.figures", folder=".")
+    wrong = student(bundle, "-m", "coursekit.figures", "scalign", folder=".")
+    nowhere = student(bundle, "-m", "coursekit.figures", "--folder", "coursekit", folder=".")
+
+    assert done.returncode == 0 and done.stdout.splitlines()[0] == "scaling:"
+    assert "drew figures/before_after.svg and .png" in done.stdout
+    assert wrong.returncode == 2 and "no assignment is called scalign; there are scaling" in wrong.stderr
+    assert nowhere.returncode == 2 and "no assignment with a figures.py in" in nowhere.stderr
+
+
+def test_one_assignment_that_fails_stops_no_other(bundle, solved, tmp_path):
+    """Both are tried, the exit code tells, and the unwritten one is named."""
+    course = tmp_path / "course"
+    shutil.copytree(bundle, course)
+    shutil.copytree(course / "scaling", course / "a_broken_one")
+    (course / "a_broken_one" / "scaling.py").write_text("def centre(x)\n", encoding="utf-8")
+
+    done = student(course, "-m", "coursekit.figures", folder=".")
+
+    assert done.returncode == 1
+    assert "a_broken_one:\nfailed: scaling.py:1:" in done.stdout and "scaling:\ndrew figures/" in done.stdout
+
+
+def test_assistants_are_asked_to_tutor(gradkit, bundle, small_kit, tmp_path):
+    """AGENTS.md names the file that the student writes; an instructor can leave it out."""
+    text = (bundle / "AGENTS.md").read_text(encoding="utf-8")
+    done = gradkit(
+        "bundle", "student", "scaling", "--out", tmp_path / "course", "--no-agents-file", "--root", small_kit
+    )
+
+    assert "scaling.py: be their tutor, not their author" in text
+    assert done.returncode == 0 and not (tmp_path / "course" / "AGENTS.md").exists()
+    assert (tmp_path / "course" / "START.txt").is_file()
 
 
 def test_a_bundle_is_not_written_over(gradkit, small_kit, bundle):

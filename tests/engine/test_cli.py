@@ -407,17 +407,6 @@ def test_new_refuses_names_that_are_taken_or_no_names(gradkit, kit):
     one_line(gradkit("new", "Layer-Norm", "--root", kit), "layer_norm")
 
 
-@pytest.mark.usefixtures("sandboxed")
-def test_a_new_assignment_keeps_every_promise(gradkit, kit):
-    """What `gradkit new` writes passes `gradkit verify` as it stands."""
-    gradkit("new", "another", "--root", kit)
-
-    done = gradkit("verify", "another", "--seeds", 2, "--root", kit)
-
-    assert done.returncode == 0, done.stdout
-    assert "reference 100 on 2 seeds" in done.stdout
-
-
 def test_usage_errors_exit_with_2(gradkit):
     """An unknown command or option is bad usage."""
     assert gradkit("grate").returncode == 2
@@ -427,3 +416,30 @@ def test_usage_errors_exit_with_2(gradkit):
 def test_doctor_says_what_isolation_there_is(gradkit, kit):
     """The row of the isolation table that this machine is in."""
     assert "isolation: " in gradkit("doctor", "--root", kit).stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (["--require-isolation", "total"], ["--require-isolation is separate-user", "'total'"]),
+        ([], ["--out is missing"]),
+    ],
+)
+def test_options_of_grade_that_make_no_sense(gradkit, kit, write, options, parts):
+    """What is wrong and what is allowed, before anything is graded."""
+    done = gradkit("grade", "scaling", write("scaling.py", ""), *options, "--root", kit)
+
+    assert done.returncode == 2
+    one_line(done, *parts)
+
+
+def test_a_dry_run_says_whether_an_assignment_is_ready(gradkit, kit, sandboxed):
+    """The reference, the stub and the mistakes are graded here; a check that can't tell a mistake is named."""
+    ready = gradkit("grade", "scaling", "--dry-run", "--root", kit)
+    for path in (kit / "solutions" / "scaling" / "mistakes").glob("*.py"):
+        path.write_text(path.read_text(encoding="utf-8").split("\n\ndef ")[0] + "\n", encoding="utf-8")
+    spoilt = gradkit("grade", "scaling", "--dry-run", "--root", kit)
+
+    assert ready.returncode == 0, ready.stderr
+    assert "ready for release here" in ready.stdout and "separate-user" in ready.stdout or os.geteuid()
+    assert spoilt.returncode == 1 and "not ready for release here" in spoilt.stdout

@@ -68,6 +68,26 @@ def test_where_nothing_isolates_hidden_checks_are_refused_with_a_way_out():
         isolation.require(isolation.choose(Capabilities("Darwin", "arm64")), [])
 
 
+@pytest.mark.parametrize(
+    ("level", "at_least", "refused"),
+    [
+        ("separate-user", "separate-user", False),
+        ("bubblewrap", "separate-user", True),
+        ("same-user", "bubblewrap", True),
+        ("same-user", "same-user", False),
+        ("same-user", "", False),
+    ],
+)
+def test_less_isolation_than_required_is_refused(level, at_least, refused):
+    """The levels have an order, and the refusal names both."""
+    chosen = isolation.Isolation(level, 7, True)
+    if not refused:
+        isolation.require(chosen, [], at_least=at_least)
+        return
+    with pytest.raises(IsolationError, match=f"{at_least} is required.*{level}"):
+        isolation.require(chosen, [], at_least=at_least)
+
+
 def test_without_landlock_open_solutions_are_refused(tmp_path_factory):
     """Files are then kept by mode alone, so a folder that anybody may read is named, with the command that closes it."""
     solutions = Path(tempfile.mkdtemp(dir="/var/tmp" if os.path.isdir("/var/tmp") else None))

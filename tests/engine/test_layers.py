@@ -16,7 +16,7 @@ LAYERS = [
     {"stubs", "notebooks", "discovery", "intake", "results"},
     {"worker"},
     {"judge"},
-    {"grading", "batch", "verify", "bundle", "scaffold", "doctor", "gradebook"},
+    {"grading", "batch", "verify", "bundle", "scaffold", "doctor", "gradescope", "gradebook", "report"},
     {"cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -81,12 +81,13 @@ def choose(capabilities: sandbox.Capabilities) -> Isolation:
     )
 
 
-def require(isolation: Isolation, secrets: list[Path]) -> None:
+def require(isolation: Isolation, secrets: list[Path], *, at_least: str = "") -> None:
     """Refuse to grade where nothing isolates, or where something would be readable that must not be.
 
     Args:
         isolation: What `choose` gave.
         secrets: Folders that no worker may read.
+        at_least: The weakest of `LEVELS` that will do; any but `none` when empty.
 
     Raises:
         IsolationError: With what to do about it.
@@ -95,6 +96,10 @@ def require(isolation: Isolation, secrets: list[Path]) -> None:
         raise IsolationError(
             f"hidden checks are not run here: {isolation.note}. Grade on Linux as root, in a container if you like "
             "(docker run --network none, with seccomp on): each submission then gets a user of its own"
+        )
+    if at_least and LEVELS.index(isolation.level) > LEVELS.index(at_least):
+        raise IsolationError(
+            f"isolation {at_least} is required, and this machine gives {isolation.line()}; gradkit doctor says what is missing"
         )
     if isolation.level == "separate-user":
         for needed in (Path(sys.prefix), Path(sys.base_prefix), Path(coursekit.__file__).parent):

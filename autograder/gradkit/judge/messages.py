@@ -15,6 +15,7 @@ class Start(msgspec.Struct, tag=True):
     device: str = "cpu"
     diagnose: bool = True  # look for the mistake behind a wrong answer
     compare: bool = False  # tell of each case whether its answers were the reference's
+    at_least: str = ""  # the weakest level of isolation to grade at; any that isolates when empty
 
 
 class Unit(msgspec.Struct, tag=True):

@@ -68,7 +68,7 @@ def serve(start: Start, requests: Iterator[Unit], lines: Lines, scratch: Path) -
 
     assignment = load_assignment(Path(start.root), start.assignment)
     isolation = isolation_module.choose(sandbox.probe())
-    isolation_module.require(isolation, [assignment.hidden])
+    isolation_module.require(isolation, [assignment.hidden], at_least=start.at_least)
     with contextlib.closing(Zygote(assignment.manifest, isolation, scratch)) as zygote:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         from gradkit.judge.run import collect_and_run  # loads torch, pytest and staff's code

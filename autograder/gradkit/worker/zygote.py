@@ -37,7 +37,9 @@ from gradkit.worker.runtime import serve, warm
 NOT_PRELOADED = (
     "coursekit.plugin",
     "coursekit.plots",
-)  # pytest and matplotlib: slow, and no check needs them
+    "coursekit.terminal",
+    "coursekit.figures",
+)  # pytest and matplotlib, and what is for a student's terminal: slow, and no check needs them
 MAX_REQUEST = 1 << 16
 REAP_TIMEOUT_S = 5.0
 

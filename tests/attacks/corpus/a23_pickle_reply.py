@@ -1,7 +1,7 @@
 """Answers with a pickle that runs a command."""
 
 NUMBER, NAME, BY = 23, "pickle-reply", "C"
-OUTCOMES = ('rejected',)
+OUTCOMES = ("rejected",)
 
 import os
 import pickle

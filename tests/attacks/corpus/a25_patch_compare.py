@@ -1,7 +1,8 @@
 """Replaces what comparisons call."""
 
 NUMBER, NAME, BY = 25, "patch-compare", "C"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
+
 
 def _patch():
     import builtins

@@ -1,7 +1,7 @@
 """Replaces the functions that encode and send its answers."""
 
 NUMBER, NAME, BY = 26, "patch-transport", "C"
-OUTCOMES = ('failed', 'rejected')
+OUTCOMES = ("failed", "rejected")
 SPARES_OTHER_TASKS = False  # it breaks the process that its own public checks share
 
 import gradkit.protocol

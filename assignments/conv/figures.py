@@ -1,0 +1,169 @@
+"""Figures of the conv assignment, drawn from your own conv.py: `python figures.py`."""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
+
+from coursekit.data import digits, edge_kernel, zero_image
+from coursekit.plots import COLORS, DIVERGING, figure, main, subplots
+
+
+def picture(ax, image, title, *, limit=None):
+    """An image; one of both signs in two colours, with white for 0, where `limit` is given."""
+    if limit:
+        ax.imshow(image, cmap=DIVERGING, vmin=-limit, vmax=limit)
+    else:
+        ax.imshow(image, cmap="Greys", vmin=0, vmax=1)
+    ax.set(title=title, xticks=[], yticks=[])
+    ax.grid(False)
+    for spine in ax.spines.values():
+        spine.set_visible(True)
+
+
+@figure("feature_maps", caption="What two edge kernels see in the 0 of the notes and in drawn digits.")
+def feature_maps(student):
+    images, labels = digits(60, size=10, seed=4, noise=0.03)
+    seven, two = (images[list(labels).index(digit), 0] for digit in (7, 2))
+    kernels = np.stack([edge_kernel(), edge_kernel().T])[:, None]
+
+    fig, axes = subplots(3, 3, size=(8.4, 8.6))
+    for row, image in zip(axes, (zero_image(), seven, two), strict=True):
+        maps = student.conv2d(image[None, None], kernels, padding=1)[0]
+        picture(row[0], image, "image")
+        for ax, feature_map, name in zip(row[1:], maps, ("horizontal edges", "vertical edges"), strict=True):
+            picture(ax, feature_map, name, limit=2.7)
+    fig.supxlabel("orange: ink above (left), paper below (right); purple: the reverse", size=10)
+    return fig
+
+
+@figure("matrix", caption="A convolution is a matrix of few different numbers, most of them 0.")
+def matrix(student):
+    w = np.array([[1.0, 2, 3], [-1, -2, -3], [2, 0, -2]])[None, None]
+    settings = {"a 3 × 3 kernel on 6 × 6": {}, "stride 2": {"stride": 2}, "padding 1": {"padding": 1}}
+
+    fig, axes = subplots(1, 3, size=(12, 4.6))
+    for ax, (name, setting) in zip(axes, settings.items(), strict=True):
+        picture(ax, student.conv_matrix(w, (1, 6, 6), **setting), name, limit=3)
+        ax.set(xlabel="36 pixels")
+        ax.set_anchor("N")
+    axes[0].set(ylabel="outputs")
+    return fig
+
+
+@figure("receptive_field", caption="Strides and dilations widen the view by factors, plain layers by steps.")
+def receptive_field(student):
+    stacks = {
+        "kernel 3": [(3, 1, 1, 1)] * 10,
+        "kernel 3, every other one a pool": [(3, 1, 1, 1), (2, 2, 0, 1)] * 5,
+        "kernel 3, dilation 1, 2, 4, 8, 16": [(3, 1, 2**k, 2**k) for k in range(5)],
+    }
+    fig, ax = subplots()
+    for name, layers in stacks.items():
+        widths = [student.receptive_field(layers[:depth])[0] for depth in range(len(layers) + 1)]
+        ax.plot(widths, marker="o", label=name)
+    ax.set(title="How far an output sees", xlabel="layers", ylabel="pixels along an axis")
+    ax.legend()
+    return fig
+
+
+@figure("cost", caption="The same multiplications, with and without Python between them.")
+def cost(student):
+    rng = np.random.default_rng(0)
+    w, sides = rng.standard_normal((8, 4, 3, 3)), (8, 12, 16, 24, 32)
+    times = {"loop": [], "one product": []}
+    for side in sides:
+        x = rng.standard_normal((2, 4, side, side))
+        for name, function in zip(times, (student.conv2d, student.conv2d_im2col), strict=True):
+            best = np.inf
+            for _ in range(7):
+                start = time.perf_counter()
+                function(x, w)
+                best = min(best, time.perf_counter() - start)
+            times[name].append(1000 * best)
+
+    fig, (left, right) = subplots(1, 2, size=(11, 4.2))
+    for name, elapsed_ms in times.items():
+        left.plot(sides, elapsed_ms, marker="o", label=name)
+    left.set(title="Time of your functions", xlabel="pixels along a side", ylabel="milliseconds", yscale="log")
+    left.legend()
+    kernels = (1, 3, 5, 7)
+    copies = [student.im2col(np.zeros((1, 1, 64, 64)), k, padding=k // 2).size / 64**2 for k in kernels]
+    right.bar([f"{k} × {k}" for k in kernels], copies, color=COLORS["sky"])
+    right.set(title="The price: numbers per pixel", xlabel="kernel", ylabel="copies in the columns")
+    return fig
+
+
+def train(student, x, y, *, n_filters=8, epochs=16, lr=0.01):
+    """Train a convolution, a ReLU, a pool and a linear layer with Adam.
+
+    Returns:
+        Parameters, the accuracy on the last fifth after each epoch, and the filters as they began.
+    """
+    rng = np.random.default_rng(1)
+    n_train = len(x) * 4 // 5
+    side = (x.shape[2] - 4) // 2
+    params = {
+        "filters": rng.standard_normal((n_filters, 1, 5, 5)) / 5,
+        "biases": np.zeros(n_filters),
+        "weights": rng.standard_normal((10, n_filters * side**2)) / side / np.sqrt(n_filters),
+        "offsets": np.zeros(10),
+    }
+    first = params["filters"]
+    mean, square = ({name: np.zeros_like(p) for name, p in params.items()} for _ in range(2))
+
+    def forward(x):
+        maps = student.conv2d_im2col(x, params["filters"], params["biases"])
+        active = np.maximum(maps, 0)
+        pooled = student.max_pool2d(active, 2)
+        return maps, active, pooled, pooled.reshape(len(x), -1) @ params["weights"].T + params["offsets"]
+
+    accuracies, t = [], 0
+    for _ in range(epochs):
+        order = rng.permutation(n_train)
+        for start in range(0, n_train, 32):
+            batch, t = order[start : start + 32], t + 1
+            maps, active, pooled, logits = forward(x[batch])
+            p = np.exp(logits - logits.max(axis=1, keepdims=True))
+            dlogits = (p / p.sum(axis=1, keepdims=True) - np.eye(10)[y[batch]]) / len(batch)
+            dpooled = (dlogits @ params["weights"]).reshape(pooled.shape)
+            dmaps = student.max_pool2d_backward(dpooled, active, 2) * (maps > 0)
+            _, dfilters, dbiases = student.conv2d_backward(dmaps, x[batch], params["filters"])
+            dweights = dlogits.T @ pooled.reshape(len(batch), -1)
+            grads = {"filters": dfilters, "biases": dbiases, "weights": dweights, "offsets": dlogits.sum(axis=0)}
+            for name, g in grads.items():
+                mean[name] = 0.9 * mean[name] + 0.1 * g
+                square[name] = 0.999 * square[name] + 0.001 * g**2
+                step = mean[name] / (1 - 0.9**t) / (np.sqrt(square[name] / (1 - 0.999**t)) + 1e-8)
+                params[name] = params[name] - lr * step
+        accuracies.append(float(np.mean(forward(x[n_train:])[-1].argmax(axis=1) == y[n_train:])))
+    return params, accuracies, first
+
+
+@figure("learned", caption="Filters before and after training on digits: noise becomes strokes and edges.")
+def learned(student):
+    x, y = digits(750, seed=2)
+    params, accuracies, first = train(student, x, y)
+
+    fig, axes = subplots(3, 8, size=(11, 6.2), gridspec_kw={"height_ratios": (1, 1, 2)})
+    for row, filters in zip(axes, (first, params["filters"]), strict=False):
+        for ax, kernel in zip(row, filters[:, 0], strict=True):
+            picture(ax, kernel, "", limit=np.abs(kernel).max())
+    axes[0, 0].set(ylabel="before")
+    axes[1, 0].set(ylabel="after")
+    grid = axes[2, 0].get_gridspec()
+    for ax in axes[2]:
+        ax.remove()
+    ax = fig.add_subplot(grid[2, :])
+    ax.plot(range(1, len(accuracies) + 1), accuracies, marker="o")
+    ax.axhline(0.1, color=COLORS["grey"], linestyle=":")
+    ax.text(len(accuracies), 0.12, "guessing", ha="right", color=COLORS["grey"])
+    ax.set(title="Digits it was not trained on", xlabel="epoch", ylabel="part read correctly", ylim=(0, 1.02))
+    return fig
+
+
+if __name__ == "__main__":
+    main("conv")

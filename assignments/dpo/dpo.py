@@ -1,0 +1,622 @@
+"""Learning from preferences: rewards, the policy they ask for, and the loss that finds it without them.
+
+A table of policies has a row for each prompt and a column for each response, (..., K), in log-probabilities;
+a response that is impossible has -inf. A batch of pairs has one number for each pair, (B,): the
+log-probability of the whole chosen response, and that of the rejected one. A loss is a single number, the
+mean over pairs, and it is minimised. Results keep the dtype and device of the inputs.
+
+Nothing here is random. Not here: sampling from a policy, and the reward models that PPO needs.
+"""
+
+import math
+
+import torch
+from torch.nn import functional as F
+
+from coursekit.toys import forward
+
+# --- Task 1: from comparisons to rewards -------------------------------------------------------
+
+
+def preference_probability(reward_a, reward_b):
+    """How probable it is that a is preferred to b: the Bradley-Terry model.
+
+        P(a > b) = exp(r_a) / (exp(r_a) + exp(r_b)) = sigma(r_a - r_b)
+
+    Args:
+        reward_a, reward_b: Rewards, floating point, of shapes that broadcast.
+
+    Returns:
+        Probabilities, in the shape to which the two broadcast; finite however large the rewards are.
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task bradley_terry is not written yet")
+
+
+def bradley_terry_loss(reward_chosen, reward_rejected):
+    """What a reward model is trained on: minus the mean log-probability of the preferences observed.
+
+        L = -mean_b log sigma(r_w[b] - r_l[b])
+
+    Args:
+        reward_chosen: Rewards r_w of the preferred responses, shape (B,).
+        reward_rejected: Rewards r_l of the others, shape (B,).
+
+    Returns:
+        A single number, shape (). Finite, with its gradients, for every finite difference: at -800 the
+        loss of a pair is 800.
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task bradley_terry is not written yet")
+
+
+def fit_bradley_terry(wins):
+    """The rewards under which the comparisons observed are most probable, found without a model or a network.
+
+        r = argmax sum_ij wins[i, j] log sigma(r_i - r_j),  with sum_i r_i = 0
+
+    The rewards are fixed only up to a constant; here they add up to 0. With s_i = exp(r_i) and
+    n_ij = wins[i, j] + wins[j, i], the maximum satisfies
+
+        s_i = (sum_j wins[i, j]) / (sum_j n_ij / (s_i + s_j))
+
+    and putting the right side in the place of the left, for all i at once, again and again, climbs to it from
+    any positive s (Zermelo 1929). Any other method that is as exact will do.
+
+    Args:
+        wins: Shape (K, K), floating point, K at least 2: how often the row was preferred to the column. Need
+            not be whole numbers. The diagonal is 0.
+
+    Returns:
+        Shape (K,), adding up to 0, right to seven digits.
+
+    Raises:
+        ValueError: If wins is not such a table, or no maximum exists: there is a group that never loses (or
+            never wins) against the rest.
+    """
+    _check_wins(wins)
+    # Steps: all strengths alike; repeat the step above until no log of a strength changes by more than about
+    # 1e-12; take logs; subtract the mean.
+    # YOUR CODE HERE
+    raise NotImplementedError("task bradley_terry is not written yet")
+
+
+# --- Task 2: the best policy near the reference ------------------------------------------------
+
+
+def log_partition(reference_logp, reward, *, beta):
+    """The logarithm of what pi_ref(y) exp(r(y) / beta) must be divided by to add up to 1.
+
+        log Z(x) = log sum_y pi_ref(y | x) exp(r(x, y) / beta)
+
+    Args:
+        reference_logp: Log-probabilities of the reference, shape (..., K); -inf where it never goes.
+        reward: Shape (..., K), finite.
+        beta: Weight of the divergence, positive.
+
+    Returns:
+        Shape (...). Finite however large reward / beta is.
+
+    Raises:
+        ValueError: If beta is not positive.
+    """
+    _check_beta(beta)
+    # YOUR CODE HERE
+    raise NotImplementedError("task optimum is not written yet")
+
+
+def optimal_policy(reference_logp, reward, *, beta):
+    """The policy that trades reward against distance from the reference best, in log-probabilities.
+
+        pi*(y | x) = pi_ref(y | x) exp(r(x, y) / beta) / Z(x)
+
+    Args:
+        reference_logp, reward, beta: As for `log_partition`.
+
+    Returns:
+        Log-probabilities, shape (..., K); -inf exactly where the reference has it.
+
+    Raises:
+        ValueError: If beta is not positive.
+    """
+    _check_beta(beta)
+    # YOUR CODE HERE
+    raise NotImplementedError("task optimum is not written yet")
+
+
+def kl_divergence(logp, logq):
+    """How far p is from q, in nats, as seen from p.
+
+        KL(p || q) = sum_y p(y) (log p(y) - log q(y))
+
+    Args:
+        logp, logq: Log-probabilities, shape (..., K), -inf for what is impossible.
+
+    Returns:
+        Shape (...), at least 0 up to rounding. What p never does adds 0, whatever q thinks of it; where p does
+        what q never does, the divergence is +inf.
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task optimum is not written yet")
+
+
+def kl_regularised_objective(logp, reference_logp, reward, *, beta, kl=None):
+    """What alignment maximises: the mean reward, less beta times the divergence from the reference.
+
+        J(pi) = E_{y ~ pi} [r(y)] - beta KL(pi || pi_ref)
+
+    Args:
+        logp: Log-probabilities of the policy, shape (..., K).
+        reference_logp, reward, beta: As for `log_partition`.
+        kl: The divergence, called once as `kl(p, q)` with log-probabilities. Default: `kl_divergence`.
+
+    Returns:
+        Shape (...): one for each prompt.
+
+    Raises:
+        ValueError: If beta is not positive.
+    """
+    _check_beta(beta)
+    kl = kl_divergence if kl is None else kl
+    # YOUR CODE HERE
+    raise NotImplementedError("task optimum is not written yet")
+
+
+# --- Task 3: the log-probability of a response -------------------------------------------------
+
+
+def collate(prompts, responses, *, pad):
+    """Prompts and their responses as one batch, padded on the right, and a mask of what is to be judged.
+
+    Args:
+        prompts: List of B lists of token ids, none empty.
+        responses: List of B lists of token ids, none empty; each ends as it was given, usually with eos.
+        pad: The id that fills the rows. It may be a token that is used: many models pad with their eos.
+
+    Returns:
+        Tokens, int64 of shape (B, T), with T the length of the longest prompt and response together: the
+        prompt, its response, padding. And the mask, bool of shape (B, T): True at every token of the response
+        and nowhere else.
+
+    Raises:
+        ValueError: If there is nothing, not as many responses as prompts, or one of them is empty.
+    """
+    if not prompts or len(prompts) != len(responses) or not all(map(len, [*prompts, *responses])):
+        lengths = [len(x) for x in prompts], [len(x) for x in responses]
+        raise ValueError(f"prompts and responses must come in pairs, none empty, got lengths {lengths}")
+    # YOUR CODE HERE
+    raise NotImplementedError("task logps is not written yet")
+
+
+def response_logps(logits, tokens, mask):
+    """The log-probability of each response given its prompt: a sum over the tokens of the response.
+
+        log pi(y | x) = sum_{t in y} log softmax(logits[t - 1])[tokens[t]]
+
+    Args:
+        logits: Shape (..., T, V); those at position t are about token t + 1.
+        tokens: Token ids, int64 of shape (..., T). Where the mask is False they may be anything, also
+            numbers that are no token, such as -100.
+        mask: Bool, shape (..., T): True at the tokens that count. The first token has no logits before it: it
+            never counts, even if it is marked.
+
+    Returns:
+        Shape (...), in the dtype of the logits. 0 where nothing counts.
+
+    Raises:
+        ValueError: If logits, tokens and mask do not fit together.
+    """
+    if logits.shape[:-1] != tokens.shape or mask.shape != tokens.shape:
+        shapes = [tuple(x.shape) for x in (logits, tokens, mask)]
+        raise ValueError(f"logits must be (..., T, V), tokens and mask (..., T), got {shapes}")
+    # Steps: bring logits, tokens and mask into line; log-softmax; pick each token's; sum those that count.
+    # YOUR CODE HERE
+    raise NotImplementedError("task logps is not written yet")
+
+
+# --- Task 4: the DPO loss ----------------------------------------------------------------------
+
+
+def implicit_reward(policy_logps, reference_logps, *, beta):
+    """The reward that a policy would be optimal for, up to a constant for each prompt.
+
+        r(x, y) = beta (log pi(y | x) - log pi_ref(y | x))
+
+    The constant is beta log Z(x). It is the same for all responses to a prompt, so that no comparison sees it.
+
+    Args:
+        policy_logps: Log-probabilities of whole responses, any shape.
+        reference_logps: Those of the reference, the same shape. They are data: no gradient reaches them.
+        beta: Weight of the divergence, positive.
+
+    Returns:
+        The shape of policy_logps.
+
+    Raises:
+        ValueError: If beta is not positive.
+    """
+    _check_beta(beta)
+    # YOUR CODE HERE
+    raise NotImplementedError("task dpo is not written yet")
+
+
+def dpo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta):
+    """The Bradley-Terry loss of the policy's own implicit rewards.
+
+        m = r(x, y_w) - r(x, y_l),  r = beta log(pi / pi_ref)
+        L = -mean_b log sigma(m_b)
+
+    Args:
+        policy_chosen, policy_rejected: log pi of the preferred and of the other response, shape (B,).
+        reference_chosen, reference_rejected: The same under the reference, shape (B,); no gradient reaches
+            them.
+        beta: Weight of the divergence, positive.
+
+    Returns:
+        A single number, shape (); finite, with its gradients, for margins of any size.
+
+    Raises:
+        ValueError: If beta is not positive, or the shapes differ.
+    """
+    _check_pairs(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta)
+    # YOUR CODE HERE
+    raise NotImplementedError("task dpo is not written yet")
+
+
+def dpo_gradient(policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta):
+    """The gradient of `dpo_loss` by formula: how hard each pair pushes, and where.
+
+        dL / d log pi(y_w[b]) = -(beta / B) sigma(-m_b),  dL / d log pi(y_l[b]) = +(beta / B) sigma(-m_b)
+
+    A pair that is ordered wrongly pushes with nearly all its weight, one that is ordered rightly by a wide
+    margin hardly at all.
+
+    Args:
+        policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta: As for `dpo_loss`.
+
+    Returns:
+        Two tensors of shape (B,), the gradients in policy_chosen and in policy_rejected, without autograd.
+
+    Raises:
+        ValueError: If beta is not positive, or the shapes differ.
+    """
+    _check_pairs(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta)
+    # YOUR CODE HERE
+    raise NotImplementedError("task dpo is not written yet")
+
+
+def preference_metrics(policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta):
+    """What to watch while training: the implicit rewards, their margin, and how many pairs are in order.
+
+    Args:
+        policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta: As for `dpo_loss`.
+
+    Returns:
+        Dict of Python floats: "chosen" and "rejected", the mean implicit rewards; "margin", the mean of the
+        margins; "accuracy", the share of pairs whose margin is above 0 (a margin of exactly 0 is no success).
+
+    Raises:
+        ValueError: If beta is not positive, or the shapes differ.
+    """
+    _check_pairs(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta)
+    # YOUR CODE HERE
+    raise NotImplementedError("task dpo is not written yet")
+
+
+# --- Task 5: when labels are wrong or too sure -------------------------------------------------
+
+
+def smoothed_dpo_loss(
+    policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta, label_smoothing
+):
+    """DPO that expects a share of the labels to be the wrong way round ("conservative" DPO).
+
+        L = mean_b [-(1 - eps) log sigma(m_b) - eps log sigma(-m_b)]
+
+    Args:
+        policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta: As for `dpo_loss`.
+        label_smoothing: eps, the share of labels believed to be flipped, 0 <= eps < 0.5. With 0 it is DPO.
+
+    Returns:
+        A single number, shape (); finite for margins of any size. Least where every margin is
+        log((1 - eps) / eps).
+
+    Raises:
+        ValueError: If beta or label_smoothing is out of range, or the shapes differ.
+    """
+    _check_pairs(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta)
+    if not 0 <= label_smoothing < 0.5:
+        raise ValueError(f"label_smoothing must be in [0, 0.5), got {label_smoothing}")
+    # YOUR CODE HERE
+    raise NotImplementedError("task variants is not written yet")
+
+
+def ipo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta):
+    """Identity preference optimisation: pull the difference of log-ratios to a finite target.
+
+        h = log(pi(y_w) / pi_ref(y_w)) - log(pi(y_l) / pi_ref(y_l))       (no beta in it)
+        L = mean_b (h_b - 1 / (2 beta))^2
+
+    Args:
+        policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta: As for `dpo_loss`.
+            Sums over tokens here too, not means.
+
+    Returns:
+        A single number, shape ().
+
+    Raises:
+        ValueError: If beta is not positive, or the shapes differ.
+    """
+    _check_pairs(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta)
+    # YOUR CODE HERE
+    raise NotImplementedError("task variants is not written yet")
+
+
+# --- Task 6: DPO on a table finds the optimum --------------------------------------------------
+
+
+def population_dpo_loss(logits, reference_logp, preferences, *, beta):
+    """The DPO loss for infinitely many comparisons: every pair of responses, by how often it goes each way.
+
+        m_ij = beta [(log pi_i - log pi_ref,i) - (log pi_j - log pi_ref,j)]
+        L = mean over prompts and over pairs i < j of  -P_ij log sigma(m_ij) - P_ji log sigma(m_ji)
+
+    Args:
+        logits: Shape (N, K), K at least 2; the policy for prompt x is softmax(logits[x]).
+        reference_logp: Log-probabilities of the reference, shape (N, K), finite; no gradient reaches them.
+        preferences: P, shape (N, K, K): P[x, i, j] is the probability that i is preferred to j, and P[x, j, i]
+            the rest. What stands on the diagonal does not count.
+        beta: Weight of the divergence, positive.
+
+    Returns:
+        A single number, shape ().
+
+    Raises:
+        ValueError: If beta is not positive, or the shapes do not fit.
+    """
+    _check_beta(beta)
+    _check_table(reference_logp, preferences)
+    # YOUR CODE HERE
+    raise NotImplementedError("task table is not written yet")
+
+
+def fit_table(reference_logp, preferences, *, beta, lr, n_steps):
+    """The policy after gradient descent on `population_dpo_loss`, in log-probabilities.
+
+    Starts at the reference: logits = reference_logp. Each step is logits <- logits - lr * gradient.
+
+    Args:
+        reference_logp, preferences, beta: As for `population_dpo_loss`.
+        lr: Step size.
+        n_steps: Number of steps; with 0 the result is the reference.
+
+    Returns:
+        Log-probabilities, shape (N, K): each row's exponentials add up to 1. Needs no gradient.
+
+    Raises:
+        ValueError: If beta is not positive, or the shapes do not fit.
+    """
+    _check_beta(beta)
+    _check_table(reference_logp, preferences)
+    # YOUR CODE HERE
+    raise NotImplementedError("task table is not written yet")
+
+
+# --- Task 7: best of n -------------------------------------------------------------------------
+
+
+def best_of_n(reference_p, reward, n):
+    """The distribution of the answer when n are drawn from the reference and the one of highest reward is kept.
+
+    Among drawn answers of the same reward, the one drawn first is kept. So a group of equal rewards gets
+    F^n - G^n together, with F the reference's probability of a reward at most that high and G of one below
+    it; and the members share in proportion to their probabilities.
+
+    Args:
+        reference_p: Probabilities (not their logarithms), shape (..., K); may be 0.
+        reward: Shape (..., K). Rewards that are equal as numbers are tied.
+        n: How many are drawn, at least 1, the draws independent.
+
+    Returns:
+        Probabilities, shape (..., K); 0 where reference_p is 0.
+
+    Raises:
+        ValueError: If n is below 1.
+    """
+    _check_n(n)
+    # YOUR CODE HERE
+    raise NotImplementedError("task best_of_n is not written yet")
+
+
+def best_of_n_kl_bound(n):
+    """The most that best-of-n can move away from the reference: KL(best-of-n || pi_ref) <= log n - (n - 1) / n.
+
+    Args:
+        n: How many are drawn, at least 1.
+
+    Returns:
+        Float, in nats.
+
+    Raises:
+        ValueError: If n is below 1.
+    """
+    _check_n(n)
+    # YOUR CODE HERE
+    raise NotImplementedError("task best_of_n is not written yet")
+
+
+def best_of_n_estimate(rewards, n):
+    """The mean reward of best-of-n, estimated from N >= n draws without bias: the mean over all ways to choose n
+    of them of the highest reward among the chosen.
+
+        sum_i r_(i) C(i - 1, n - 1) / C(N, n),   r_(1) <= ... <= r_(N)
+
+    since the i-th smallest is the highest of C(i - 1, n - 1) choices.
+
+    Args:
+        rewards: Rewards of N draws from the reference, shape (..., N), in any order.
+        n: 1 <= n <= N.
+
+    Returns:
+        Shape (...). With n = 1 the mean, with n = N the maximum.
+
+    Raises:
+        ValueError: If n is not in 1 .. N.
+    """
+    _check_n(n)
+    if n > rewards.shape[-1]:
+        raise ValueError(f"n must be at most the number of rewards, {rewards.shape[-1]}, got {n}")
+    # YOUR CODE HERE
+    raise NotImplementedError("task best_of_n is not written yet")
+
+
+# --- Task 8: low-rank adapters -----------------------------------------------------------------
+
+
+def new_adapter(weight, noise):
+    """A low-rank correction of a weight that starts as no correction at all.
+
+        A = noise / sqrt(d_in),  B = 0
+
+    Args:
+        weight: W, shape (d_in, d_out); layers are x @ W.
+        noise: Standard normal numbers, shape (d_in, rank).
+
+    Returns:
+        A of shape (d_in, rank) and B of shape (rank, d_out), as a tuple, in the dtype of the weight.
+
+    Raises:
+        ValueError: If noise has not d_in rows.
+    """
+    if noise.ndim != 2 or len(noise) != len(weight):
+        raise ValueError(f"noise must be ({len(weight)}, rank), got {tuple(noise.shape)}")
+    # YOUR CODE HERE
+    raise NotImplementedError("task lora is not written yet")
+
+
+def lora_linear(x, weight, A, B, *, alpha):
+    """A linear layer with an adapter beside its frozen weight.
+
+        y = x W + (alpha / rank) (x A) B
+
+    Args:
+        x: Shape (..., d_in).
+        weight: W, shape (d_in, d_out). It is frozen: no gradient reaches it.
+        A, B: The adapter, shapes (d_in, rank) and (rank, d_out).
+        alpha: Scale, divided by the rank so that another rank needs no other learning rate.
+
+    Returns:
+        Shape (..., d_out).
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task lora is not written yet")
+
+
+def adapted_weights(weights, adapters, *, alpha):
+    """All weights of a model, with the adapters merged into those that have one.
+
+        W' = W + (alpha / rank) A B
+
+    Args:
+        weights: Dict of the base model's weights by name; left as it is. No gradient reaches them.
+        adapters: Dict from some of these names to (A, B).
+        alpha: As for `lora_linear`.
+
+    Returns:
+        A new dict with the same names: W' where there is an adapter, differentiable in A and B, and the base's
+        weight everywhere else.
+
+    Raises:
+        ValueError: If an adapter names no weight.
+    """
+    if unknown := sorted(set(adapters) - set(weights)):
+        raise ValueError(f"adapters must name weights of the model, got {unknown}")
+    # YOUR CODE HERE
+    raise NotImplementedError("task lora is not written yet")
+
+
+# --- Task 9: a small model learns preferences --------------------------------------------------
+
+
+def model_logps(config, weights, batch):
+    """The log-probability of each response of a batch under the model of `coursekit.toys`. Given.
+
+    Args:
+        config, weights: The model.
+        batch: (tokens, mask) of `collate`.
+
+    Returns:
+        Shape (B,), differentiable in the weights.
+    """
+    tokens, mask = batch
+    return response_logps(forward(config, weights, tokens), tokens, mask)
+
+
+def train_dpo(config, weights, adapters, chosen, rejected, *, alpha, beta, lr, n_steps):
+    """Adapters after gradient descent on the DPO loss of all pairs; the base without adapters is the reference.
+
+    Each step is A <- A - lr dL/dA and B <- B - lr dL/dB, for all adapters at once, on the whole batch.
+
+    Args:
+        config: The model's size.
+        weights: The base model's weights. They stay as they are, and they are the reference.
+        adapters: Where to start: dict from names of weights to (A, B). Left as it is.
+        chosen, rejected: (tokens, mask) of the preferred responses and of the others, as `collate` makes
+            them: row b of both is the same prompt. The two may differ in T.
+        alpha: Scale of the adapters.
+        beta: Weight of the divergence, positive.
+        lr: Step size.
+        n_steps: Number of steps.
+
+    Returns:
+        The new adapters, a dict like the old one whose tensors need no gradient; and a list with a dict for
+        each step, {"loss": ..., "margin": ...}: the loss and the mean margin **before** the step, as floats.
+
+    Raises:
+        ValueError: If beta is not positive.
+    """
+    _check_beta(beta)
+    # Steps: the reference's log-probabilities, once; then in each step the policy's under the adapted weights,
+    # the loss, its gradient in every A and B, the history, the update.
+    # YOUR CODE HERE
+    raise NotImplementedError("task train is not written yet")
+
+
+# --- Checks of arguments -----------------------------------------------------------------------
+
+
+def _check_beta(beta):
+    if not beta > 0:
+        raise ValueError(f"beta must be positive, got {beta}")
+
+
+def _check_pairs(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta):
+    _check_beta(beta)
+    shapes = [tuple(x.shape) for x in (policy_chosen, policy_rejected, reference_chosen, reference_rejected)]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 1 or shapes[0] == (0,):
+        raise ValueError(f"all four log-probabilities must have one shape (B,), B at least 1, got {shapes}")
+
+
+def _check_table(reference_logp, preferences):
+    n, k = reference_logp.shape
+    if preferences.shape != (n, k, k) or k < 2:
+        shape = tuple(preferences.shape)
+        raise ValueError(f"preferences must be (N, K, K) = {(n, k, k)} with K at least 2, got {shape}")
+
+
+def _check_n(n):
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
+
+
+def _check_wins(wins):
+    if wins.ndim != 2 or wins.shape[0] != wins.shape[1] or len(wins) < 2:
+        raise ValueError(f"wins must be (K, K) with K at least 2, got {tuple(wins.shape)}")
+    if (wins < 0).any() or wins.diagonal().any():
+        raise ValueError("wins must not be negative and must be 0 on the diagonal")
+    # A maximum exists if everybody has beaten everybody, directly or through others.
+    reached = torch.eye(len(wins), dtype=torch.bool, device=wins.device) | (wins > 0)
+    for _ in range(len(wins).bit_length()):
+        reached = (reached.double() @ reached.double()) > 0
+    if not reached.all():
+        raise ValueError("wins must leave no group that never loses to the rest: its rewards would be infinite")

@@ -1,0 +1,164 @@
+"""Draws what preferences do to a policy, from your own code. Run: python figures.py
+
+A figure whose task isn't written yet is skipped. `training` trains a small model, which takes a few seconds.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
+
+from coursekit.plots import COLORS, figure, main, name_lines, subplots
+from coursekit.toys import ModelConfig, random_weights
+
+F64 = torch.float64
+N_RESPONSES = 12
+EOS = 0
+SIZE = ModelConfig(vocab_size=12, n_layers=2, n_heads=2, n_kv_heads=1, d_model=16, d_k=8, max_len=16)
+
+
+def table():
+    """One prompt: log-probabilities of a reference, and rewards of its responses."""
+    rng = torch.Generator().manual_seed(3)
+    reference_logp = torch.randn(N_RESPONSES, generator=rng, dtype=F64).log_softmax(-1)
+    return reference_logp, torch.randn(N_RESPONSES, generator=rng, dtype=F64)
+
+
+def place(student, logp, reference_logp, reward):
+    """Where a policy lies: its divergence from the reference, and its mean reward."""
+    kl = student.kl_divergence(logp, reference_logp)
+    return kl.tolist(), (logp.exp() * reward).sum(-1).tolist()
+
+
+def draw_frontier(student, ax, reference_logp, reward):
+    betas = torch.logspace(-1.4, 1.5, 60, dtype=F64)
+    best = torch.stack([student.optimal_policy(reference_logp, reward, beta=float(b)) for b in betas])
+    ax.plot(*place(student, best, reference_logp, reward), label="π* for every β")
+    for beta in (0.2, 0.5, 1.0, 2.0):
+        kl, mean = place(
+            student, student.optimal_policy(reference_logp, reward, beta=beta), reference_logp, reward
+        )
+        ax.plot(kl, mean, "o", color=COLORS["blue"])
+        ax.annotate(f"β = {beta:g}", (kl, mean), (-6, 6), textcoords="offset points", ha="right", size=9)
+    ax.set(xlabel="KL from the reference (nats)", ylabel="mean reward", xlim=(-0.35, None))
+
+
+@figure("frontier", caption="No policy lies above the curve; best-of-n stays close below it, at no training.")
+def frontier(student):
+    reference_logp, reward = table()
+    fig, (left, right) = subplots(1, 2, size=(11.5, 4.3))
+    draw_frontier(student, left, reference_logp, reward)
+    counts = [1, 2, 4, 8, 16, 64]
+    q = torch.stack([student.best_of_n(reference_logp.exp(), reward, n) for n in counts])
+    places = place(student, q.log(), reference_logp, reward)
+    left.plot(*places, "s", color=COLORS["red"], label="best of n")
+    for n, kl, mean in zip(counts, *places, strict=True):
+        left.annotate(f"n = {n}", (kl, mean), (6, -11), textcoords="offset points", size=9)
+    left.set(title="Reward against distance")
+    left.margins(y=0.1)
+    left.legend(loc="lower right")
+
+    counts = np.unique(np.geomspace(1, 300, 40).astype(int))
+    q = torch.stack([student.best_of_n(reference_logp.exp(), reward, int(n)) for n in counts])
+    right.semilogx(counts, [student.best_of_n_kl_bound(int(n)) for n in counts], label="bound")
+    right.semilogx(counts, student.kl_divergence(q.log(), reference_logp), label="best of n")
+    likely = -float(reference_logp[reward.argmax()])
+    right.axhline(likely, color=COLORS["grey"], linestyle=":", linewidth=1.5)
+    right.text(1, likely - 0.25, "−log π_ref of the best answer", color=COLORS["grey"], size=9)
+    right.set(title="Best of n and its bound", xlabel="n", ylabel="KL from the reference (nats)")
+    right.legend(loc="lower right")
+    return fig
+
+
+@figure("descent", caption="DPO is told who wins and never a reward; it ends on the curve, at its own β.")
+def descent(student):
+    reference_logp, reward = table()
+    preferences = student.preference_probability(reward[:, None], reward)[None]
+    fig, ax = subplots(size=(7.2, 4.4))
+    draw_frontier(student, ax, reference_logp, reward)
+    for beta, color in ((2.0, "orange"), (0.5, "green"), (0.2, "red")):
+        lr = 0.4 * (N_RESPONSES - 1) / beta**2
+        steps = [0, 1, 2, 4, 8, 16, 32, 64, 400]
+        path = [
+            student.fit_table(reference_logp[None], preferences, beta=beta, lr=lr, n_steps=n)[0] for n in steps
+        ]
+        places = place(student, torch.stack(path), reference_logp, reward)
+        ax.plot(*places, ".-", color=COLORS[color], linewidth=1.2, label=f"DPO, β = {beta:g}")
+        ax.plot(places[0][-1], places[1][-1], "o", color=COLORS[color], zorder=4)
+    ax.set(title="DPO on a table, step by step")
+    ax.legend(loc="lower right")
+    return fig
+
+
+@figure("losses", caption="DPO never stops asking for more; with doubt, or with IPO, there is an end.")
+def losses(student):
+    margins = torch.linspace(-4, 8, 200, dtype=F64)
+    zero = torch.zeros(1, dtype=F64)
+    fig, ax = subplots(size=(7.2, 4.2))
+    for label, loss in {
+        "DPO": lambda m: student.dpo_loss(m, zero, zero, zero, beta=1.0),
+        "ε = 0.1": lambda m: student.smoothed_dpo_loss(m, zero, zero, zero, beta=1.0, label_smoothing=0.1),
+        "IPO, β = 0.2": lambda m: student.ipo_loss(m, zero, zero, zero, beta=0.2) / 10,
+    }.items():
+        values = torch.stack([loss(m[None]) for m in margins])
+        (line,) = ax.plot(margins, values, label=label)
+        if label != "DPO":
+            ax.plot(margins[values.argmin()], values.min(), "o", color=line.get_color())
+    ax.set(title="Three losses of one pair", ylim=(-0.1, 4.2), ylabel="loss (IPO: a tenth)")
+    ax.set_xlabel("difference of log-ratios h (β = 1 but for IPO)")
+    name_lines(ax)
+    return fig
+
+
+def pairs(student, rng, n):
+    """Responses of which the even tokens are preferred: chosen have two more of them than rejected."""
+    prompts = rng.integers(1, 12, size=(n, 2)).tolist()
+    even, odd = rng.choice([2, 4, 6, 8, 10], size=(n, 4)), rng.choice([1, 3, 5, 7, 9, 11], size=(n, 4))
+    mixed = rng.permuted(np.arange(4) < np.full((n, 1), 3), axis=1)
+    chosen = np.where(mixed, even, odd).tolist()
+    rejected = np.where(~mixed, even, odd).tolist()
+    return [
+        student.collate(prompts, [[*y, EOS] for y in responses], pad=EOS) for responses in (chosen, rejected)
+    ]
+
+
+@figure("training", caption="The margin grows on pairs never seen, too. Watch what the chosen answers do.")
+def training(student):
+    rng = np.random.default_rng(1)
+    weights = random_weights(SIZE, rng)
+    seen, unseen = pairs(student, rng, 48), pairs(student, rng, 200)
+    start = {
+        f"blocks.{layer}.{name}": student.new_adapter(
+            weights[f"blocks.{layer}.{name}"], torch.from_numpy(rng.standard_normal((16, 2)))
+        )
+        for layer in range(2)
+        for name in ("W_Q", "W_V", "W_1")
+    }
+    base = [student.model_logps(SIZE, weights, batch) for batch in (*seen, *unseen)]
+    fig, (left, right) = subplots(1, 2, size=(11.5, 4.2))
+    options = {"alpha": 4.0, "lr": 0.5, "n_steps": 4}
+    for beta, color in ((0.1, "blue"), (0.5, "orange")):
+        adapters, log = start, []
+        for _ in range(26):
+            policy = student.adapted_weights(weights, adapters, alpha=4.0)
+            with torch.no_grad():
+                now = [student.model_logps(SIZE, policy, batch) for batch in (*seen, *unseen)]
+            log.append([float((a - b).mean()) for a, b in zip(now, base, strict=True)])
+            adapters, _ = student.train_dpo(SIZE, weights, adapters, *seen, beta=beta, **options)
+        steps, log = 4 * np.arange(len(log)), np.array(log)
+        left.plot(steps, beta * (log[:, 0] - log[:, 1]), color=COLORS[color], ls="-", label=f"β = {beta:g}")
+        left.plot(steps, beta * (log[:, 2] - log[:, 3]), color=COLORS[color], ls=":", label="on unseen pairs")
+        right.plot(steps, log[:, 2], color=COLORS[color], ls="-", label=f"chosen, β = {beta:g}")
+        right.plot(steps, log[:, 3], color=COLORS[color], ls="--", label=f"rejected, β = {beta:g}")
+    left.set(title="Mean margin", xlabel="step", ylabel="reward")
+    right.set(title="log π − log π_ref, unseen pairs", xlabel="step", ylabel="nats")
+    for ax in (left, right):
+        ax.legend()
+    return fig
+
+
+if __name__ == "__main__":
+    main("dpo")

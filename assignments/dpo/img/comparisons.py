@@ -1,0 +1,45 @@
+"""Draws comparisons.svg: from who beats whom to a policy. Run: python img/comparisons.py"""
+
+from pathlib import Path
+
+import numpy as np
+
+from coursekit.plots import COLORS, heatmap, save, style, subplots
+
+NAMES = ["A", "B", "C", "D", "E"]
+REFERENCE = np.array([0.40, 0.25, 0.20, 0.10, 0.05])
+REWARD = np.array([0.0, 1.1, -0.7, 1.8, 0.6])
+
+
+def tilted(beta):
+    """The reference, tilted by the rewards."""
+    weight = REFERENCE * np.exp(REWARD / beta)
+    return weight / weight.sum()
+
+
+def draw():
+    fig, (left, right) = subplots(1, 2, size=(11, 3.7), width_ratios=[1, 1.5])
+    wins = 1 / (1 + np.exp(REWARD - REWARD[:, None]))
+    np.fill_diagonal(wins, np.nan)
+    heatmap(left, wins, rows=NAMES, columns=NAMES, label="how often", limits=(0.0, 1.0), diverging=False)
+    left.set(title="Given: the row is preferred …", xlabel="… to the column")
+    place = np.arange(len(NAMES))
+    series = (
+        ("reference", REFERENCE, "grey"),
+        ("best at β = 2", tilted(2.0), "sky"),
+        ("best at β = 0.5", tilted(0.5), "blue"),
+    )
+    for shift, (label, p, color) in zip((-0.27, 0.0, 0.27), series, strict=True):
+        right.bar(place + shift, p, width=0.25, color=COLORS[color], label=label)
+    right.set(title="Due: a policy", ylabel="probability", xticks=place, xticklabels=NAMES)
+    right.grid(axis="x", visible=False)
+    right.legend()
+    return fig
+
+
+if __name__ == "__main__":
+    with style():
+        fig = draw()
+    about = "A table of preferences between five answers, and the policies that trade reward for distance"
+    svg, png = save(fig, Path(__file__).parent, "comparisons", about)
+    png.unlink()

@@ -1,0 +1,238 @@
+"""Writes the report: one page for the class, and one for each student, which can be handed out.
+
+Names and texts come from submissions, so nothing of them is trusted: the templates escape all that they are given, control
+characters are taken out, and a page's policy lets no script run but the report's own, known by its hash. Nothing is loaded
+from anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import markupsafe
+
+from gradkit import results
+from gradkit.errors import InputError
+from gradkit.files import remove_tree
+from gradkit.manifest import Manifest
+from gradkit.model import Graded
+from gradkit.report.data import Entry, read_run
+from gradkit.report.statistics import Bin
+from gradkit.report.summary import Summary, summarise
+
+_TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "report"
+_SECTIONS = {
+    "not-graded": "Not in the figures",
+    "scores": "Scores",
+    "tasks": "Tasks",
+    "checks": "Checks",
+    "misconceptions": "Misconceptions",
+    "outcomes": "Timeouts and crashes",
+    "flags": "Flagged calls",
+    "grading": "Grading",
+    "submissions": "Submissions",
+}
+INDEX = "index.html"
+STUDENTS = "students"
+
+
+def write_report(
+    run_folder: Path, out: Path, manifest_of: Callable[[str], Manifest | None] = lambda id: None
+) -> Summary:
+    """Write the report of a run into the folder `out`, in place of an earlier report there.
+
+    Args:
+        run_folder: What `gradkit grade --out` wrote.
+        out: Gets index.html and students/NAME.html.
+        manifest_of: Gives the manifest of the assignment with this id, for titles; None where it is not known.
+
+    Returns:
+        What the class's page shows.
+
+    Raises:
+        InputError: When `run_folder` holds no run, or `out` is something else than a report or can't be written. Nothing
+            half-written is left.
+    """
+    run = read_run(run_folder)
+    summary = summarise(run, manifest_of(run.assignment))
+    if out.exists() and not (out / INDEX).is_file() and not (out.is_dir() and not any(out.iterdir())):
+        raise InputError(f"{out} is there already and is not a report: choose another --out")
+    beside = None
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        new = beside / "new"
+        (new / STUDENTS).mkdir(parents=True)
+        _write(summary, new)
+        if out.exists():
+            out.rename(beside / "old")
+        new.rename(out)
+    except OSError as error:
+        raise InputError(f"{out}: can't be written: {error.strerror}; choose another --out") from None
+    finally:
+        if beside:
+            remove_tree(beside)
+    return summary
+
+
+def _write(summary: Summary, folder: Path) -> None:
+    css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    js = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    environment = _environment()
+    # The files are the kit's own and hold no closing tag, so they stand in the page as they are.
+    page = environment.get_template("index.html.j2").render(
+        summary=summary,
+        chart=chart(summary.scores.bins) if summary.scores else None,
+        sections=[(id, name) for id, name in _SECTIONS.items() if id != "not-graded" or summary.troubles],
+        css=markupsafe.Markup(css),
+        js=markupsafe.Markup(js),
+        policy=policy(css, js),
+    )
+    (folder / INDEX).write_text(page, encoding="utf-8", newline="\n")
+    student = environment.get_template("student.html.j2")
+    for entry in summary.run.entries:
+        if entry.graded:
+            page = student.render(
+                **_what_the_student_sees(entry.graded),
+                name=entry.name,
+                title=summary.title,
+                css=markupsafe.Markup(css),
+                policy=policy(css),
+            )
+            (folder / STUDENTS / f"{entry.name}.html").write_text(page, encoding="utf-8", newline="\n")
+
+
+def _what_the_student_sees(graded: Graded) -> dict[str, object]:
+    """The texts of results.json that Gradescope shows, from the functions that write it."""
+    tests = [
+        {
+            "number": result.check.number,
+            "name": results.heading(result.check),
+            "passed": results.looks_passed(result),
+            "score": result.score,
+            "possible": result.check.points if result.ran else 0,
+            "said": results.shown(result),
+        }
+        for result in graded.results
+    ]
+    return {"headline": results.headline(graded), "tests": tests}
+
+
+def policy(css: str, js: str = "") -> str:
+    """A Content-Security-Policy under which only this style and this script count."""
+    script = _hash(js) if js else "'none'"
+    return f"default-src 'none'; style-src {_hash(css)}; script-src {script}; base-uri 'none'; form-action 'none'"
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode()}'"
+
+
+# ---- how values look ------------------------------------------------------------------------------------------------
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: value if not isinstance(value, str) else _cleaned(value),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        points=lambda value: f"{round(value, 2):g}",
+        percent=lambda value: f"{100 * value:.0f}\N{NO-BREAK SPACE}%",
+        two=lambda value: f"{value:.2f}",
+        signed=lambda value: f"{value:+.2f}".replace("-", "\N{MINUS SIGN}"),
+        seconds=lambda value: f"{value:.2f}" if value < 10 else f"{value:.0f}",
+        duration=_duration,
+        words=results.WORDS.__getitem__,
+        anchor=lambda name: f"mistake-{name}",
+        page=page_of,
+        breakable=lambda name: markupsafe.escape(results.clean(name)).replace(
+            "_", markupsafe.Markup("_<wbr>")
+        ),
+    )
+    return environment
+
+
+def _cleaned(text: str) -> str:
+    return text if isinstance(text, markupsafe.Markup) else results.clean(text)
+
+
+def page_of(entry: Entry) -> str:
+    """Where a student's page lies, as a link from the class's."""
+    return f"{STUDENTS}/{urllib.parse.quote(os.fsencode(entry.name))}.html"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@dataclass(frozen=True)
+class Bar:
+    label: str
+    count: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def middle(self) -> float:
+        return self.x + self.width / 2
+
+
+@dataclass(frozen=True)
+class Tick:
+    x: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A histogram's geometry, in the units of its view box."""
+
+    width: int
+    height: int
+    left: float
+    right: float
+    base: float
+    bars: tuple[Bar, ...]
+    ticks: tuple[Tick, ...]
+
+
+def chart(bins: tuple[Bin, ...], *, width: int = 440, height: int = 220) -> Chart:
+    """Bars as high as their counts, with room above for the count and below for the axis."""
+    left, right, top, base = 16.0, width - 16.0, 24.0, height - 46.0
+    step = (right - left) / len(bins)
+    most = max(bin.count for bin in bins) or 1
+    bars = []
+    for number, bin in enumerate(bins):
+        tall = (base - top) * bin.count / most
+        label = f"{100 * bin.low:.0f} to {100 * bin.high:.0f}"
+        bars.append(
+            Bar(
+                label,
+                bin.count,
+                round(left + number * step + 2, 2),
+                round(base - tall, 2),
+                round(step - 4, 2),
+                round(tall, 2),
+            )
+        )
+    ticks = [Tick(round(left + i * step, 2), f"{100 * i / len(bins):.0f}") for i in range(len(bins) + 1)]
+    return Chart(width, height, left, right, base, tuple(bars), tuple(ticks))

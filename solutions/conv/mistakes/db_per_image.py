@@ -1,0 +1,22 @@
+"""Leaves the gradient of the biases with an axis for the images."""
+
+TASK = "backward"
+HINT = """dx and dw are right; db has one row per image. How many biases has a filter, and how many images
+is it used on?"""
+
+
+def conv2d_backward(dout, x, w, *, stride=1, padding=0, dilation=1):
+    check_conv(x, w)
+    check_dout(dout, len(x), len(w))
+    (s_h, s_w), (p_h, p_w), (d_h, d_w) = pair(stride), pair(padding), pair(dilation)
+    h_out, w_out = dout.shape[2:]
+    height, width = x.shape[2:]
+    padded = _padded(x, (p_h, p_w))
+    dpadded, dw = np.zeros_like(padded), np.empty_like(w)
+    for u, v in np.ndindex(w.shape[2:]):
+        where = (u, v), (h_out, w_out), (s_h, s_w), (d_h, d_w)
+        dw[:, :, u, v] = np.einsum("noij,ncij->oc", dout, _tap(padded, *where))
+        seen = _tap(dpadded, *where)
+        seen += np.einsum("noij,oc->ncij", dout, w[:, :, u, v])
+    dx = dpadded[:, :, p_h : p_h + height, p_w : p_w + width]
+    return dx, dw, dout.sum(axis=(2, 3))

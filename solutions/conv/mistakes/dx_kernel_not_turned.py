@@ -1,0 +1,22 @@
+"""Slides the kernel over dout as it is, where it has to be turned."""
+
+TASK = "backward"
+HINT = """dw and db are right; dx is what a turned kernel would give. The first pixel is met only by the
+first tap, in the first window: which weight does its gradient contain?"""
+
+
+def conv2d_backward(dout, x, w, *, stride=1, padding=0, dilation=1):
+    check_conv(x, w)
+    check_dout(dout, len(x), len(w))
+    (s_h, s_w), (p_h, p_w), (d_h, d_w) = pair(stride), pair(padding), pair(dilation)
+    h_out, w_out = dout.shape[2:]
+    height, width = x.shape[2:]
+    padded = _padded(x, (p_h, p_w))
+    dpadded, dw = np.zeros_like(padded), np.empty_like(w)
+    for u, v in np.ndindex(w.shape[2:]):
+        where = (u, v), (h_out, w_out), (s_h, s_w), (d_h, d_w)
+        dw[:, :, u, v] = np.einsum("noij,ncij->oc", dout, _tap(padded, *where))
+        seen = _tap(dpadded, *where)
+        seen += np.einsum("noij,oc->ncij", dout, w[:, :, -1 - u, -1 - v])
+    dx = dpadded[:, :, p_h : p_h + height, p_w : p_w + width]
+    return dx, dw, dout.sum(axis=(0, 2, 3))

@@ -1,0 +1,20 @@
+"""Moves windows by the dilation and spreads taps by the stride."""
+
+TASK = "conv2d"
+HINT = """All is right while stride and dilation are equal. For a stride of 2, is it the windows that move
+further, or the pixels of one window that move apart?"""
+
+
+def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, size=output_size):
+    check_conv(x, w, b)
+    (s_h, s_w), (p_h, p_w), (d_h, d_w) = pair(stride), pair(padding), pair(dilation)
+    h_out, w_out = grid(x.shape[2:], w.shape[2:], stride, padding, dilation, size)
+    k_h, k_w = w.shape[2:]
+    padded = _padded(x, (p_h, p_w))
+    out = np.empty((len(x), len(w), h_out, w_out), dtype=x.dtype)
+    for i in range(h_out):
+        for j in range(w_out):
+            rows = i * d_h + s_h * np.arange(k_h)[:, None]
+            columns = j * d_w + s_w * np.arange(k_w)
+            out[:, :, i, j] = np.einsum("ncuv,ocuv->no", padded[:, :, rows, columns], w)
+    return out if b is None else out + b[:, None, None]
