@@ -132,18 +132,22 @@ class _Judges:
     for a while.
     """
 
-    def __init__(self, kit: Path, device: str) -> None:
-        self._kit, self._device = kit, device
+    def __init__(self, kit: Path, device: str, at_least: str) -> None:
+        self._kit, self._device, self._at_least = kit, device, at_least
         self._running: dict[str, tuple[JudgeClient, Path, contextlib.ExitStack]] = {}
         self._lock = threading.Lock()
         self._idle = threading.Timer(IDLE_S, self.close)
 
     def grade(self, assignment: Assignment, student: str, handed_in: Path, folder: Path, seed: int) -> Graded:
-        """Grade what a student handed in, keeping the results in `folder`.
+        """Grade what a student handed in, keeping results.json and graded.json in `folder`.
 
         Raises:
             GradkitError: When the judge can't be started, or ended again and again.
         """
+
+        def keep(graded: Graded) -> None:
+            results.write(graded, folder)
+
         with self._lock:
             self._idle.cancel()
             try:
@@ -151,7 +155,7 @@ class _Judges:
                     try:
                         judge, scratch = self._of(assignment.id)
                         submission = Submission(student, handed_in)
-                        return grade_submission(judge, submission, assignment, folder, scratch, seed)
+                        return grade_submission(judge, submission, assignment, keep, scratch, seed)
                     except JudgeDied as error:
                         self._end(assignment.id)
                         reason = f"the judge ended {tried} times while grading this submission: {error}"
@@ -171,7 +175,9 @@ class _Judges:
         if assignment not in self._running:
             with contextlib.ExitStack() as stack:
                 scratch = stack.enter_context(scratch_folder())
-                judge = stack.enter_context(JudgeClient(self._kit, assignment, scratch, device=self._device))
+                judge = stack.enter_context(
+                    JudgeClient(self._kit, assignment, scratch, device=self._device, at_least=self._at_least)
+                )
                 self._running[assignment] = judge, scratch, stack.pop_all()
         return self._running[assignment][:2]
 
@@ -183,10 +189,10 @@ class _Judges:
 _JUDGES: weakref.WeakKeyDictionary[object, _Judges] = weakref.WeakKeyDictionary()
 
 
-def _judges_of(converter: object, kit: Path, device: str) -> _Judges:
+def _judges_of(converter: object, *settings: object) -> _Judges:
     """The judges that belong to a run of nbgrader, which end when it does."""
     if converter not in _JUDGES:
-        _JUDGES[converter] = judges = _Judges(kit, device)
+        _JUDGES[converter] = judges = _Judges(*settings)
         weakref.finalize(converter, judges.close)
     return _JUDGES[converter]
 
@@ -196,6 +202,9 @@ class JudgeGrades(SaveAutoGrades):
 
     kit = Unicode(help="Folder of the kit, with assignments/ and solutions/.").tag(config=True)
     device = Unicode("cpu", help="cpu or cuda.").tag(config=True)
+    at_least = Unicode(
+        "", help="The least isolation to grade at, as in `gradkit grade --require-isolation`."
+    ).tag(config=True)
     seed = Integer(None, allow_none=True, help="For the checks' inputs. Keep it secret.").tag(config=True)
     records = Unicode(
         "graded", help="Folder in the course for what `gradkit grade` writes: results.json, graded.json."
@@ -235,7 +244,7 @@ class JudgeGrades(SaveAutoGrades):
                 "nbgrader_config.py gives JudgeGrades no seed: add c.JudgeGrades.seed = a large secret number"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        judges = _judges_of(converter, Path(self.kit), self.device)
+        judges = _judges_of(converter, Path(self.kit), self.device, self.at_least)
         return judges.grade(assignment, student, handed_in, folder, self.seed)
 
 
