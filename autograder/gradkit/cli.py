@@ -121,23 +121,24 @@ def build(
         bool, typer.Option("--check", help="Change nothing; fail when a generated file is stale.")
     ] = False,
 ) -> None:
-    """Cut the stubs from the references."""
+    """Cut the stubs from the references, and the notebooks from stubs and handouts."""
+    from gradkit.notebooks.write import build_notebook
     from gradkit.stubs import build_stub, write_if_changed
 
     _, assignments = _chosen(root, ids)
     stale = False
     for assignment in assignments:
-        text = build_stub(assignment)
-        if check:
-            fresh = assignment.stub.is_file() and assignment.stub.read_text(encoding="utf-8") == text
-            stale = stale or not fresh
-            out.print(
-                f"{assignment.stub}: {'fresh' if fresh else f'stale; run gradkit build {assignment.id}'}"
-            )
-        else:
-            out.print(
-                f"{assignment.stub}: {'written' if write_if_changed(assignment.stub, text) else 'unchanged'}"
-            )
+        for path, text in (
+            (assignment.stub, build_stub(assignment)),
+            (assignment.notebook, build_notebook(assignment)),
+        ):
+            if check:
+                fresh = path.is_file() and path.read_text(encoding="utf-8") == text
+                stale = stale or not fresh
+                said = "fresh" if fresh else f"stale; run gradkit build {assignment.id}"
+            else:
+                said = "written" if write_if_changed(path, text) else "unchanged"
+            out.print(f"{path}: {said}", markup=False)
     if stale:
         raise typer.Exit(1)
 
@@ -517,4 +518,18 @@ def bundle_gradescope(
     limit = None if attempts is None else Attempts(attempts, window_hours)
     settings = check_settings(Settings(id, deadline, limit), "the command line")
     for line in gradescope_bundle(base, assignment, out_path, settings, torch_index=torch_index):
+        out.print(line, markup=False)
+
+
+@bundle.command()
+def nbgrader(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    out_path: Annotated[Path, typer.Option("--out", help="A folder that is not there yet.")],
+    root: Root = None,
+) -> None:
+    """A course folder for nbgrader, whose autograde asks the judge."""
+    from gradkit.bundle import nbgrader_course
+
+    base, assignments = _chosen(root, ids)
+    for line in nbgrader_course(base, assignments, out_path):
         out.print(line, markup=False)
