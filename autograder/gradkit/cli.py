@@ -98,7 +98,7 @@ def list_(root: Root = None) -> None:
         ("minutes", "right"),
         ("devices", "left"),
     ):
-        table.add_column(heading, justify=side, no_wrap=True)
+        table.add_column(heading, justify=side, no_wrap=heading != "title")  # the title gives way on a narrow screen
     for assignment in assignments:
         manifest = assignment.manifest
         minutes = sum(task.minutes for task in manifest.tasks)
