@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from gradkit.errors import ZygoteError
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOBODY = 65534
 
@@ -127,3 +129,42 @@ def test_no_deadline_is_kept_by_a_clock_that_can_be_set(path):
     # A file's age is told by the clock that stamped it; see `sweep_scratch`.
     allowed = {"time.time"} if path.name == "grading.py" else set()
     assert not names & {"time.time", "datetime.now", "datetime.utcnow"} - allowed
+
+
+@pytest.mark.parametrize("failing", ["os.chown", "tempfile.mkdtemp", "os.memfd_create", "subprocess.run"])
+def test_a_failure_of_the_graders_own_is_nobodys_zero(
+    small_kit, reference_source, sandboxed, monkeypatch, tmp_path, failing
+):
+    """No right, no room, no descriptor, no process: in the judge each is an error of the grader's."""
+    from gradkit.judge import isolation, workers
+    from gradkit.manifest import load_assignment
+    from gradkit.protocol import Kind
+    from gradkit.worker import sandbox
+
+    chosen = isolation.choose(sandbox.probe())
+    if failing == "os.chown" and chosen.level != "separate-user":
+        pytest.skip("not run: folders are handed over only where workers have users of their own")
+    tmp_path.chmod(0o711)
+    for folder in tmp_path.parents:
+        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    module = tmp_path / "scaling.py"
+    module.write_text(f"{reference_source}\n\ndef spin():\n    while True:\n        pass\n", encoding="utf-8")
+    manifest = load_assignment(small_kit, "scaling").manifest
+    with contextlib.closing(workers.Zygote(manifest, chosen, tmp_path)) as zygote:
+        subject = workers.SubmissionSubject(zygote, module)
+        subject.begin_case()
+
+        def fail(*args, **kwargs):
+            raise PermissionError(1, "Operation not permitted")
+
+        if failing == "subprocess.run":  # looked at while a worker is at work
+            spin = subject.request(Kind.GET, (workers.MODULE, "spin"), lambda *call: None)
+        monkeypatch.setattr(failing, fail)
+        with pytest.raises(ZygoteError, match="the grader's own PermissionError"):
+            if failing == "subprocess.run":
+                subject.request(Kind.CALL, (spin, (), {}), lambda *call: None)
+            else:
+                subject.request(Kind.GET, (workers.MODULE, "centre"), lambda *call: None)
+        monkeypatch.undo()
+        subject.close()

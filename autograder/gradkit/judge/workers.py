@@ -225,7 +225,17 @@ class SubmissionSubject:
         self._frames = self._received = 0
 
     def request(self, kind: Kind, value: object, ask: Ask) -> object:
-        """See `Subject.request`. Any `WorkerError` ends the worker; the next case gets a new one."""
+        """See `Subject.request`. Any `WorkerError` ends the worker; the next case gets a new one.
+
+        Raises:
+            ZygoteError: When the system fails the grader: no process, no file descriptor, no room, no right.
+        """
+        try:
+            return self._request(kind, value, ask)
+        except OSError as error:  # what a submission raises arrives as `Raised`, so this is not its doing
+            raise ZygoteError(f"the grader's own {type(error).__name__}: {error}") from error
+
+    def _request(self, kind: Kind, value: object, ask: Ask) -> object:
         if self._total.left_s <= 0:
             raise WorkerTimeout("the time limit of all checks together is used up")
         if self._worker is None:
