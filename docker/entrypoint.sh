@@ -12,6 +12,10 @@ if [ "${1-}" = grade ]; then
     for argument; do
         case "$argument" in --out | --out=* | --dry-run | --help) out="" ;; esac
     done
+    if [ -n "$out" ] && ! grep -q ' /results ' /proc/mounts; then
+        echo 'gradkit: results would be lost with the container: add -v "$PWD/results:/results"' >&2
+        exit 2
+    fi
     # shellcheck disable=SC2086 - two words, or none
     exec /opt/gradkit/venv/bin/gradkit "$@" $out
 fi

@@ -116,11 +116,15 @@ def test_a_container_that_lets_the_judge_do_too_little_gives_no_zero(
 def test_open_solutions_without_landlock_are_refused(docker, shared_folder, reference_source):
     """The command that closes them is named."""
     (shared_folder / "in" / "reference.py").write_text(reference_source, encoding="utf-8")
-    (shared_folder / "kit" / "solutions").chmod(0o755)
+    for folder in ("solutions", "solutions/scaling"):
+        (shared_folder / "kit" / folder).chmod(0o755)
 
     done, results = grade(docker, shared_folder, profile=WITHOUT_LANDLOCK)
 
     assert done.returncode == 1 and "chmod 700" in done.stderr and not results
+
+
+ALL = ["in:/submissions:ro", "out:/results"]
 
 
 @pytest.fixture
@@ -172,12 +176,14 @@ def test_the_image_runs_as_gradescope_runs_it(docker, image, handed_in):
 @pytest.mark.parametrize(
     ("volumes", "command", "complaint"),
     [
-        (["in:/submissions:ro"], ["grade", "nothing", "/submissions"], "no assignment called 'nothing'"),
+        (ALL, ["grade", "nothing", "/submissions"], "no assignment called 'nothing'"),
         (["in:/submissions:ro", "out:/results:ro"], ["grade", "bpe", "/submissions"], "/results"),
-        (["in:/somewhere:ro"], ["grade", "bpe", "/submissions"], "nothing to grade"),
-        (["in:/submissions:ro"], ["grade", "bpe", "/submissions", "--device", "cuda"], "no NVIDIA device"),
+        (["out:/results"], ["grade", "bpe", "/submissions"], "/submissions"),
+        (["in:/submissions:ro"], ["grade", "bpe", "/submissions"], "results would be lost"),
+        (ALL, ["grade", "bpe", "/submissions", "--device", "cuda"], "no NVIDIA device"),
+        (ALL, ["grade", "bpe", "/submissions", "--scheduler", "tcp://127.0.0.1:9"], "127.0.0.1:9"),
     ],
-    ids=["unknown assignment", "read-only results", "missing mount", "no GPU"],
+    ids=["unknown assignment", "read-only results", "no submissions", "no results", "no GPU", "no scheduler"],
 )
 def test_a_wrong_run_is_told_in_a_line(docker, image, handed_in, volumes, command, complaint):
     """Exit code 2, and what to do."""

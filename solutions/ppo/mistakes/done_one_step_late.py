@@ -1,0 +1,26 @@
+"""Takes dones[t] to mean that the episode ended before step t."""
+
+TASK = "advantages"
+HINT = """Your advantages are right where nothing ends, and each end cuts one step too early or too late.
+dones[t] speaks about step t itself: does reward t still belong to the episode, and does value t + 1?"""
+
+
+def gae(rewards, values, dones, last_value, *, gamma, lam):
+    _check_mask(dones, name="dones", at_least_one=False, rewards=rewards, values=values)
+    if last_value.shape != rewards.shape[:-1]:
+        shapes = f"{tuple(rewards.shape[:-1])}, got {tuple(last_value.shape)}"
+        raise ValueError(f"last_value must have shape {shapes}")
+    for name, value in (("gamma", gamma), ("lam", lam)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} must lie in [0, 1], got {value}")
+    advantages = torch.zeros_like(rewards)
+    next_value, next_advantage = last_value, torch.zeros_like(last_value)
+    dones = torch.cat([dones[..., 1:], torch.zeros_like(dones[..., :1])], -1)
+    for t in reversed(range(rewards.shape[-1])):
+        # in the rewards' dtype: a number times a boolean tensor is float32
+        going_on = (~dones[..., t]).to(rewards.dtype)
+        delta = rewards[..., t] + gamma * going_on * next_value - values[..., t]
+        next_advantage = delta + gamma * lam * going_on * next_advantage
+        advantages[..., t] = next_advantage
+        next_value = values[..., t]
+    return advantages, advantages + values

@@ -1,0 +1,16 @@
+"""Counts everything after the prompt."""
+
+TASK = "logps"
+HINT = """Your mask begins right, and goes on to the end of the row. What stands after the end of a short
+response, and did the policy choose it?"""
+
+
+def response_mask(prompt_lengths, lengths, n_tokens):
+    _same_shape(prompt_lengths=prompt_lengths, lengths=lengths)
+    if not ((prompt_lengths >= 1) & (prompt_lengths <= lengths) & (lengths <= n_tokens)).all():
+        raise ValueError(
+            f"lengths must obey 1 <= prompt_length <= length <= T = {n_tokens}, "
+            f"got prompt_lengths {prompt_lengths.tolist()} and lengths {lengths.tolist()}"
+        )
+    chosen = torch.arange(1, n_tokens, device=lengths.device)  # the token that each action chose
+    return (chosen >= prompt_lengths[:, None])  # (B, T - 1)

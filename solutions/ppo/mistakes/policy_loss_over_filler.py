@@ -1,0 +1,14 @@
+"""Averages over all actions, prompt and filler included."""
+
+TASK = "policy_loss"
+HINT = """Your loss is right only where everything is unmasked. Whose choices are the prompt and the
+filler?"""
+
+
+def clipped_policy_loss(logp, old_logp, advantages, mask, *, clip=0.2):
+    _check_mask(mask, logp=logp, old_logp=old_logp, advantages=advantages)
+    _check_clip(clip)
+    advantages = advantages.detach()
+    ratio = (logp - old_logp.detach()).exp()
+    surrogate = torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages)
+    return -surrogate.mean()
