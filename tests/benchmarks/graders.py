@@ -5,7 +5,8 @@
 GRADERS is a virtual environment of its own with nbgrader, otter-grader, gradescope-utils, numpy and pytest; what is missing
 in it is told as not run. The table goes to stdout as Markdown, progress to stderr. Linux only.
 
-All four run the checks of the conformal assignment, public and hidden, all cases of each, with the same inputs:
+All four run the checks of the conformal assignment, all cases of each, with the same inputs; the public ones alone besides, since
+the kit gives each hidden check a worker of its own and lets the public ones share one:
 
 - gradkit: `gradkit grade`, one job, at the isolation that this machine gives; of the four, the only one with any.
 - nbgrader: `nbgrader autograde`, one call for all; a notebook with the submission in one cell and a graded cell for each check.
@@ -33,7 +34,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,6 +109,9 @@ class Cost:
     def __sub__(self, other: Cost) -> Cost:
         return Cost(self.wall_s - other.wall_s, self.cpu_s - other.cpu_s)
 
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.wall_s + other.wall_s, self.cpu_s + other.cpu_s)
+
     def __truediv__(self, n: float) -> Cost:
         return Cost(self.wall_s / n, self.cpu_s / n)
 
@@ -125,18 +128,34 @@ def measured(command: list[str | Path], cwd: Path, env: dict[str, str]) -> Cost:
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=TIMEOUT_S)
+    what = " ".join(map(str, command[:4]))
+    try:
+        done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise Void(f"{what} had not ended after {TIMEOUT_S} s") from None
     wall_s = time.perf_counter() - begun
-    with contextlib.suppress(ChildProcessError):
-        while True:  # what it left behind came to this process, and counts
-            os.waitpid(-1, 0)
+    wait_for_orphans(what)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode != 0:
-        raise Void(f"{' '.join(map(str, command[:4]))} ended with {done.returncode}: {(done.stderr or done.stdout)[-2000:]}")
+        raise Void(f"{what} ended with {done.returncode}: {(done.stderr or done.stdout)[-2000:]}")
     return Cost(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def environment(home: Path, python: Path) -> dict[str, str]:
+def wait_for_orphans(what: str) -> None:
+    """Wait for the processes that a command left behind: they came to this one, and only then does their time count.
+
+    Raises:
+        Void: When one has not ended after half a minute.
+    """
+    until = time.monotonic() + 30
+    with contextlib.suppress(ChildProcessError):
+        while time.monotonic() < until:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(0.02)
+        raise Void(f"{what} left processes behind that do not end")
+
+
+def environment(home: Path, python: Path, which: str) -> dict[str, str]:
     """The environment of every grader: one thread, the runner and its Python's programs to be found, nobody's settings."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     places = {name: str(home / name.lower()) for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")}
@@ -144,7 +163,7 @@ def environment(home: Path, python: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join([str(ROOT / "shared"), str(HERE)]),
         "PATH": os.pathsep.join([str(python.parent), os.environ["PATH"]]),
     }
-    return {**os.environ, **threads, **places, **paths, "JUPYTER_PLATFORM_DIRS": "1"}
+    return {**os.environ, **threads, **places, **paths, "JUPYTER_PLATFORM_DIRS": "1", "SAME_CHECKS": which}
 
 
 # ---- the graders: each prepares once, then grades n copies of a submission in a folder of its own ----------------
@@ -157,9 +176,10 @@ class Grader:
     needs = ""
     batch = 1
 
-    def __init__(self, python: Path, checks: dict[str, same_checks.Check], work: Path) -> None:
-        self.python, self.checks, self.work = python, checks, work
-        self.env = environment(work, python)
+    def __init__(self, python: Path, which: str, work: Path) -> None:
+        self.python, self.which, self.work = python, which, work
+        self.checks = same_checks.read_checks(which)
+        self.env = environment(work, python, which)
         self.prepare()
 
     def prepare(self) -> None:
@@ -194,10 +214,20 @@ def hand_in(folder: Path, source: str, n: int, file: str) -> list[Path]:
 class Gradkit(Grader):
     name, needs, batch, jobs = "gradkit", "gradkit", 9, 1
 
+    def prepare(self) -> None:
+        self.root = ROOT
+        if self.which == "public":
+            self.batch = 25  # each takes so little that fewer would drown in the start-up's variation
+            self.root = self.folder()
+            for part in ("assignments", "solutions"):
+                shutil.copytree(ROOT / part / ID, self.root / part / ID)
+            hidden = self.root / "solutions" / ID / "test_hidden.py"
+            hidden.write_text('"""None."""\n', encoding="utf-8")
+
     def grade(self, source: str, n: int) -> tuple[Cost, list[list[str]]]:
         folder = self.folder()
         paths = hand_in(folder / "in", source, n, f"{ID}.py")
-        options = ["--out", folder / "out", "--jobs", str(self.jobs), "--seed", str(same_checks.SEED)]
+        options = ["--root", self.root, "--out", folder / "out", "--jobs", str(self.jobs), "--seed", str(same_checks.SEED)]
         command = [self.python, "-m", "gradkit", "grade", ID, *(path.parent for path in paths), *options]
         cost = measured(command, ROOT, {name: value for name, value in self.env.items() if name != "PYTHONPATH"})
         found = []
@@ -247,9 +277,10 @@ class Nbgrader(Grader):
             (path.parent / ID / f"{ID}.ipynb").write_text(json.dumps(release), encoding="utf-8")
             path.unlink()
         cost = measured(self.nbgrader("autograde", ID), folder, self.env)
-        read = subprocess.run(
-            [self.python, "-c", READ_GRADEBOOK, ID], cwd=folder, env=self.env, capture_output=True, text=True, check=True
-        )
+        command = [self.python, "-c", READ_GRADEBOOK, ID]
+        read = subprocess.run(command, cwd=folder, env=self.env, capture_output=True, text=True)
+        if read.returncode != 0:
+            raise Void(f"nbgrader's gradebook can't be read: {read.stderr[-2000:]}")
         numbers = {grade_id(number): number for number in self.checks}
         grades = json.loads(read.stdout)
         if len(grades) != n:
@@ -290,7 +321,7 @@ class Otter(Grader):
         for path in hand_in(folder, source, n, f"{ID}.py"):
             command = [self.python, "-m", "otter", "run", "-a", self.autograder, "-o", path.parent, "--no-logo", path]
             cost = measured(command, path.parent, self.env)
-            total = Cost(total.wall_s + cost.wall_s, total.cpu_s + cost.cpu_s)
+            total += cost
             tests = json.loads((path.parent / "results.json").read_text(encoding="utf-8"))["tests"]
             found.append(self.failing([(t["name"], t["score"], t["max_score"]) for t in tests if "max_score" in t]))
         return total, found
@@ -308,7 +339,7 @@ class GradescopeUtils(Grader):
         for path in hand_in(folder, source, n, f"{ID}.py"):
             out = path.parent / "results.json"
             cost = measured([self.python, self.script, path, out], path.parent, self.env)
-            total = Cost(total.wall_s + cost.wall_s, total.cpu_s + cost.cpu_s)
+            total += cost
             tests = json.loads(out.read_text(encoding="utf-8"))["tests"]
             found.append(self.failing([(t["number"], t["score"], t["max_score"]) for t in tests]))
         return total, found
@@ -326,21 +357,17 @@ class Figures:
     batch: list[Cost] = field(default_factory=list)  # all n at once
 
 
-def warm(python: Path, sources: dict[str, str], work: Path) -> dict[str, tuple[float, list[str]]]:
-    """The checks' own work on each submission, processor seconds in a process that has done it before; and what fails."""
-    paths = {}
-    for kind, source in sources.items():
-        paths[kind] = work / f"warm_{kind}.py"
-        paths[kind].write_text(source, encoding="utf-8")
-    command = [python, HERE / "same_checks.py", *paths.values(), "--rounds", "9"]
-    done = subprocess.run(command, env=environment(work, python), capture_output=True, text=True, timeout=TIMEOUT_S)
+def warm(python: Path, which: str, source: str, work: Path) -> tuple[float, list[str]]:
+    """The checks' own work, processor seconds in a process that has done it before; and the checks that fail."""
+    path = work / "warm.py"
+    path.write_text(source, encoding="utf-8")
+    command = [python, HERE / "same_checks.py", path, "--rounds", "9"]
+    env = environment(work, python, which)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=TIMEOUT_S)
     if done.returncode != 0:
         raise Void(f"same_checks.py ended with {done.returncode}: {done.stderr[-2000:]}")
-    found = json.loads(done.stdout)["submissions"]
-    return {
-        kind: (statistics.median(found[str(path)]["cpu_s"]), found[str(path)]["failed"])
-        for kind, path in paths.items()
-    }
+    found = json.loads(done.stdout)
+    return statistics.median(found["cpu_s"]), found["failed"]
 
 
 def run_once(grader: Grader, source: str, n: int, expected: list[str]) -> Cost:
@@ -351,28 +378,49 @@ def run_once(grader: Grader, source: str, n: int, expected: list[str]) -> Cost:
     return cost
 
 
-def measure(
-    graders: list[Grader], sources: dict[str, str], expected: dict[str, list[str]], rounds: int
-) -> dict[tuple[str, str], Figures]:
-    """Every grader on every submission in every round, so that a busy hour is everyone's."""
-    figures = {(grader.name, kind): Figures() for grader in graders for kind in sources}
-    for number in range(rounds + 1):
-        for kind, source in sources.items():
-            for grader in graders:
-                say(f"round {number} of {rounds}: {grader.name}, {kind}")
-                if isinstance(grader, Gradkit2) and kind != "reference":
+@dataclass
+class Work:
+    """What is graded, by whom, and what it cost.
+
+    Attributes:
+        heading: Said above the table.
+        graders: Each with the same checks.
+        source: The submission.
+        rounds: How often it is measured.
+        own_s: Processor seconds of the checks alone.
+        expected: The numbers of the checks that take points.
+    """
+
+    heading: str
+    graders: list[Grader]
+    source: str
+    rounds: int
+    own_s: float
+    expected: list[str]
+    figures: dict[str, Figures] = field(default_factory=dict)
+
+    def further(self, name: str) -> Cost:
+        return median(self.figures[name].further)
+
+
+def measure(works: list[Work]) -> None:
+    """Every grader on every submission in every round, so that a busy minute is everyone's."""
+    for number in range(1 + max(work.rounds for work in works)):
+        for work in works:
+            for grader in work.graders:
+                if number > work.rounds or (number == 0 and work is not works[0]):
                     continue
-                one = run_once(grader, source, 1, expected[kind])
+                say(f"round {number}: {grader.name}: {work.heading}")
+                one = run_once(grader, work.source, 1, work.expected)
                 if number == 0:
-                    continue  # writes bytecode and settings, and shows that all do the same work
-                found = figures[grader.name, kind]
+                    continue  # writes bytecode and settings
+                found = work.figures.setdefault(grader.name, Figures())
                 found.first.append(one)
                 if grader.batch == 1:  # nothing is kept from one submission to the next
                     found.further.append(one)
                 else:
-                    found.batch.append(run_once(grader, source, grader.batch, expected[kind]))
+                    found.batch.append(run_once(grader, work.source, grader.batch, work.expected))
                     found.further.append((found.batch[-1] - one) / (grader.batch - 1))
-    return figures
 
 
 def sandbox_ms() -> dict[str, float]:
@@ -389,70 +437,75 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def seconds(value: float) -> str:
-    return f"{value:.2f}"
-
-
-def table(
-    graders: list[Grader], figures: dict[tuple[str, str], Figures], kind: str, own_s: float
-) -> list[str]:
-    """Rows of Markdown: each grader's costs, and how many times the kit's the further ones are."""
+def table(work: Work) -> str:
+    """Markdown: each grader's costs, and how many times the kit's the further ones are."""
     lines = [
-        "| grader | first: wall s | CPU s | each further: wall s | CPU s | times gradkit's: wall | CPU | the checks' own share of CPU |",
+        f"{work.heading}:",
+        "",
+        "| grader | first: wall s | CPU s | each further: wall s | CPU s | times gradkit's: wall | CPU | checks' own share |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    kit = median(figures["gradkit", kind].further)
-    for grader in graders:
-        found = figures[grader.name, kind]
+    kit = work.further("gradkit")
+    for grader in work.graders:
         if isinstance(grader, Gradkit2):
             continue
-        first, further = median(found.first), median(found.further)
+        first, further = median(work.figures[grader.name].first), work.further(grader.name)
         numbers = [first.wall_s, first.cpu_s, further.wall_s, further.cpu_s]
+        shown = " | ".join(f"{number:.2f}" for number in numbers)
         ratios = f"{further.wall_s / kit.wall_s:.1f} | {further.cpu_s / kit.cpu_s:.1f}"
-        lines.append(
-            f"| {grader.name} | {' | '.join(map(seconds, numbers))} | {ratios} | {100 * own_s / further.cpu_s:.0f}% |"
-        )
-    return lines
+        lines.append(f"| {grader.name} | {shown} | {ratios} | {100 * work.own_s / further.cpu_s:.0f}% |")
+    return "\n".join(lines) + "\n"
 
 
-def jobs_line(figures: dict[tuple[str, str], Figures]) -> str:
-    one, two = (median(figures[name, "reference"].batch) for name in ("gradkit", "gradkit, two jobs"))
-    further = [median(figures[name, "reference"].further) for name in ("gradkit", "gradkit, two jobs")]
+def jobs_line(work: Work) -> str:
+    one, two = (median(work.figures[kind.name].batch) for kind in (Gradkit, Gradkit2))
+    further = work.further(Gradkit.name).wall_s / work.further(Gradkit2.name).wall_s
     return (
         f"{Gradkit.batch} submissions with `--jobs 1`: {one.wall_s:.2f} s, {one.cpu_s:.2f} s of CPU; with `--jobs 2`: "
-        f"{two.wall_s:.2f} s, {two.cpu_s:.2f} s of CPU: {one.wall_s / two.wall_s:.2f} times the rate in all, "
-        f"{further[0].wall_s / further[1].wall_s:.2f} times for each further one."
+        f"{two.wall_s:.2f} s, {two.cpu_s:.2f} s of CPU. That is {one.wall_s / two.wall_s:.2f} times the rate, start-up "
+        f"included, and {further:.2f} times without."
     )
 
 
-def plot(
-    path: Path, graders: list[Grader], figures: dict[tuple[str, str], Figures], own: dict[str, float]
-) -> None:
-    """Bars of what each further submission costs, on a logarithmic scale, with the checks' own work as a line."""
+def sandbox_line(work: Work) -> str:
+    workers = 1 + sum("p" not in number for number in work.graders[0].checks)  # one for all public checks
+    sandbox, kit = sandbox_ms(), work.further("gradkit")
+    enter_s = workers * sandbox["enter"] / 1e3
+    return (
+        f"The sandbox: {workers} workers, each {sandbox['enter']:.2f} ms to enter it, {enter_s:.3f} s in all, or "
+        f"{100 * enter_s / kit.wall_s:.0f}% of a further submission's wall time. From fork to end a worker that does nothing "
+        f"takes {sandbox['fork to reaped']:.2f} ms (with torch loaded, which this assignment's workers lack)."
+    )
+
+
+def plot(path: Path, works: list[Work]) -> None:
+    """What each further submission costs, a panel for each piece of work, beside the checks' own."""
     from coursekit import plots
 
-    shown = [grader for grader in graders if not isinstance(grader, Gradkit2)]
     with plots.style():
-        fig, ax = plots.subplots(size=(7.2, 0.9 + 0.62 * len(shown)))
-        for place, grader in enumerate(reversed(shown)):
-            further = median(figures[grader.name, "reference"].further)
-            for height, value, colour, label in (
-                (0.18, further.wall_s, "blue", "wall time"),
-                (-0.18, further.cpu_s, "orange", "processor time"),
-            ):
-                bar = ax.barh(
-                    place + height, value, 0.34, color=plots.COLORS[colour], label=label if place == 0 else None
-                )
-                ax.bar_label(bar, [f"{value:.2f} s"], padding=4, size=9)
-        line = ax.axvline(own["reference"], color="#444444", linewidth=1.0, linestyle="--")
-        line.set_label(f"the checks' own work: {own['reference']:.2f} s")
-        ax.set_yticks(range(len(shown)), [grader.name for grader in reversed(shown)])
-        ax.set_xscale("log")
-        ax.set_xlim(right=ax.get_xlim()[1] * 1.6)
-        ax.grid(False, axis="y")
-        ax.set_xlabel("seconds for each further submission, logarithmic")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.45, 1.22), ncols=3)
-        plots.save(fig, path.parent, path.stem, "What one more submission costs in each grader, same checks.")
+        names = [grader.name for grader in works[0].graders if not isinstance(grader, Gradkit2)][::-1]
+        fig, axes = plots.subplots(1, len(works), size=(10.0, 1.4 + 0.55 * len(names)), sharey=True, sharex=True)
+        for ax, work in zip(axes, works, strict=True):
+            for up, colour, marker, label in ((0.14, "blue", "o", "wall time"), (-0.14, "orange", "s", "CPU time")):
+                costs = [work.further(name) for name in names]
+                values = [cost.wall_s if label == "wall time" else cost.cpu_s for cost in costs]
+                heights = [place + up for place in range(len(names))]
+                ax.plot(values, heights, marker, color=plots.COLORS[colour], markersize=8, label=label)
+                for value, height in zip(values, heights, strict=True):
+                    shown = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "size": 9}
+                    ax.annotate(f"{value:.2f} s", (value, height), **shown)
+            ax.axvline(work.own_s, color=plots.COLORS["grey"], linestyle="--", label="the checks' own CPU time")
+            which = "all" if work is works[0] else "the public"
+            ax.set_title(f"{which} {len(work.graders[0].checks)} checks", loc="left")
+            ax.set_xscale("log")
+            ax.grid(False, axis="y")
+            ax.set_xlabel("seconds per submission, logarithmic")
+        axes[0].set_yticks(range(len(names)), [f"{name}, isolated" if name == "gradkit" else name for name in names])
+        axes[0].set_ylim(-0.5, len(names) - 0.5)
+        low, high = axes[0].get_xlim()
+        axes[0].set_xlim(low, high * 3)  # room for the last number
+        fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+        plots.save(fig, path.parent, path.stem, "What each further submission costs in each grader, doing the same checks.")
     path.with_suffix(".png").unlink()
 
 
@@ -479,55 +532,60 @@ def main() -> None:
     if options.python and not options.python.is_file():
         parser.error(f"--python: {options.python} is not there")
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-    reference = read_source(same_checks.REFERENCE)
-    mistake = read_source(ROOT / "solutions" / ID / "mistakes" / f"{MISTAKE}.py")
-    sources = {"reference": reference, "mistake": f"{reference}\n\n{mistake}"}
-    checks = same_checks.read_checks()
-
     with tempfile.TemporaryDirectory(prefix="graders-") as place:
-        work = Path(place)
-        graders: list[Grader] = [Gradkit(Path(sys.executable), checks, work), Gradkit2(Path(sys.executable), checks, work)]
-        versions, missing = [], []
         try:
-            for kind in (Nbgrader, Otter, GradescopeUtils):
-                if version := available(options.python, kind.needs):
-                    versions.append(f"{kind.name} {version}")
-                    graders.append(kind(options.python.absolute(), checks, work))
-                else:
-                    why = f"{options.python} can't import {kind.needs}" if options.python else "no --python given"
-                    missing.append(f"not run: {kind.name}: {why}")
-            own = warm(options.python or Path(sys.executable), sources, work)
-            expected = {kind: failed for kind, (_, failed) in own.items()}
-            if expected["reference"] or not expected["mistake"]:
-                raise Void(f"the checks alone: reference fails {expected['reference']}, mistake {expected['mistake']}")
-            figures = measure(graders, sources, expected, options.rounds)
+            run(options, Path(place))
         except Void as error:
             sys.exit(f"no figures: {error}")
 
-    sandbox = sandbox_ms()
-    cases = sum(len(check.cases) for check in checks.values())
-    hidden = len([number for number in checks if "p" not in number])
-    own_s = {kind: cpu_s for kind, (cpu_s, _) in own.items()}
-    print(f"{ID}: {len(checks)} checks, {cases} cases; {time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, "
-          f"load {os.getloadavg()[0]:.1f}, medians of {options.rounds}; {', '.join(versions)}")
-    print(f"isolation of gradkit: {graders[0].isolation['level']}; of the others: none\n")
-    print("The reference as the submission, full marks in each:\n")
-    print("\n".join(table(graders, figures, "reference", own_s["reference"])))
-    print(f"\nThe known mistake `{MISTAKE}`, which loses points at {len(expected['mistake'])} checks, the same in each; "
-          "gradkit also finds out which mistake it is:\n")
-    print("\n".join(table(graders, figures, "mistake", own_s["mistake"])))
-    print(f"\nThe checks' own work, in a process that has done it before: {own_s['reference']:.3f} s of CPU.")
-    print(jobs_line(figures))
-    enter = sandbox["enter"] * (hidden + 1) / 1e3
-    life = sandbox["fork to reaped"] * (hidden + 1) / 1e3
-    kit = median(figures["gradkit", "reference"].further)
-    print(f"The sandbox: {hidden + 1} workers, each {sandbox['enter']:.2f} ms to enter it and {sandbox['fork to reaped']:.2f} ms "
-          f"from fork to end: {100 * enter / kit.wall_s:.0f}% and {100 * life / kit.wall_s:.0f}% of a further submission's wall time.")
+
+def run(options: argparse.Namespace, place: Path) -> None:
+    theirs = options.python.absolute() if options.python else None
+    kinds, lines, missing = [], [], []
+    for kind in (Nbgrader, Otter, GradescopeUtils):
+        if version := available(theirs, kind.needs):
+            kinds.append(kind)
+            lines.append(f"{kind.name} {version}")
+        else:
+            why = f"{theirs} can't import {kind.needs}" if theirs else "no --python given"
+            missing.append(f"not run: {kind.name}: {why}")
+
+    reference = read_source(same_checks.REFERENCE)
+    mistake = reference + "\n\n" + read_source(ROOT / "solutions" / ID / "mistakes" / f"{MISTAKE}.py")
+    ours, works = Path(sys.executable), []
+    graders = {
+        which: [Gradkit(ours, which, place), *(kind(theirs, which, place) for kind in kinds)] for which in ("all", "public")
+    }
+    for which, source, what, rounds in (
+        ("all", reference, "the reference, full marks in each", options.rounds),
+        ("public", reference, "the reference, full marks in each", max(1, options.rounds - 1)),
+        ("all", mistake, "", max(1, options.rounds - 1)),
+    ):
+        own_s, failed = warm(theirs or ours, which, source, place)
+        if bool(failed) != (source is mistake):
+            raise Void(f"the checks alone take points at {failed or 'none'}")
+        checks = graders[which][0].checks
+        what = what or f"the mistake `{MISTAKE}`, which loses points at {len(failed)} checks, the same in each"
+        cases = sum(len(check.cases) for check in checks.values())
+        heading = f"{'All' if which == 'all' else 'The public'} {len(checks)} checks, {cases} cases, on {what}"
+        works.append(Work(heading, graders[which], source, rounds, own_s, failed))
+    works[0].graders = [*works[0].graders, Gradkit2(ours, "all", place)]
+    measure(works)
+
+    isolation = graders["all"][0].isolation["level"]
+    print(
+        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; medians of {options.rounds} "
+        f"and {works[1].rounds}; {', '.join(lines)}; gradkit at isolation {isolation}, the others at none\n"
+    )
+    for work in works:
+        print(table(work))
+    print(f"The checks' own CPU time, in the tables' order: {', '.join(f'{work.own_s:.3f} s' for work in works)}.")
+    print(jobs_line(works[0]))
+    print(sandbox_line(works[0]))
     for line in missing:
         print(line)
     if options.plot:
-        plot(options.plot, graders, figures, own_s)
+        plot(options.plot, works[:2])
 
 
 if __name__ == "__main__":
