@@ -1,6 +1,6 @@
 """How long the references of conv, attention and kv_cache take, against what torch has of its own.
 
-    python tests/benchmarks/against_torch.py [--repeats 9]
+    OMP_NUM_THREADS=1 python tests/benchmarks/against_torch.py [--repeats 9]
 
 Times are CPU seconds of this process in one thread, medians of `repeats` rounds in which the contestants take turns, in
 float32. Before a figure is printed, the contestants' answers are compared. What a reference is for is to be read and to be
