@@ -202,7 +202,7 @@ def split_conformal(fit, predict, X, y, X_test, alpha, *, n_train, quantile=conf
 
     Args:
         fit: Called once as fit(X_train, y_train); returns a model, of a kind known to `predict` only.
-        predict: Called as predict(model, X_rows); returns predictions of shape (rows,).
+        predict: Called as predict(model, X_rows); returns predictions of shape (rows,). There may be no rows.
         X: Inputs, shape (n, d), in random order.
         y: True values, shape (n,).
         X_test: Inputs to make intervals for, shape (m, d).
@@ -368,9 +368,8 @@ def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1):
     """Return each row's APS set (RAPS with a penalty) at threshold q.
 
     With u: the labels whose score is at most q. The set may be empty.
-    Without u: labels are taken in order of probability until the score of the last one taken is at least q;
-    that last one is taken too. So the most probable label is always in, and any other label is in exactly if
-    the score of the label ranked just before it is below q.
+    Without u: these labels too, and the first label of the ranking whose score is at least q: the one with
+    which the set's mass reaches q. So no set is empty, and a label of probability 0 that scores q is in.
 
     Args:
         probs: Predicted probabilities, shape (n, K).
@@ -391,7 +390,7 @@ def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1):
     probs, u = _as_probs(probs), _as_uniforms(u, probs)
     q = float(_as_floats("q", q))
     _check_penalty(penalty, k_reg)
-    # with u: compare scores with q. Without: compare the score of the label ranked just before with q
+    # 1. compare scores with q; 2. without u: also the first label, down the ranking, that reaches q
     # YOUR CODE HERE
     raise NotImplementedError("task label_sets is not written yet")
 

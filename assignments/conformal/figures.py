@@ -26,7 +26,8 @@ def pinball(student):
         right.scatter(constants[mean.argmin()], mean.min(), color=line.get_color(), zorder=3)
     right.scatter(values, np.full(len(values), -0.06), marker="|", color=COLORS["grey"])
     left.set(title="Cost of one error", xlabel="y − ŷ (above 0: predicted too low)", ylabel="pinball loss")
-    right.set(title="Mean cost of one answer for 40 values", xlabel="the answer (ticks: the values)")
+    right.set(title="Mean cost of one answer for 40 values", ylabel="mean pinball loss")
+    right.set(xlabel="the answer (ticks: the values)")
     left.legend()
     return fig
 
@@ -44,7 +45,10 @@ def predict_mean(model, X):
     return X @ model[:-1] + model[-1]
 
 
-@figure("bands", caption="Both cover about 90% of all points; only CQR is as wide as the noise at each x.")
+@figure(
+    "bands",
+    caption="90% were asked for, and both give that over all x; only CQR is as wide as the noise at each x.",
+)
 def bands(student):
     rng = np.random.default_rng(1)
     x, y = regression(rng, 800)
@@ -70,10 +74,11 @@ def bands(student):
         for level in (ALPHA / 2, 1 - ALPHA / 2):
             truth = regression_quantile(grid, level)
             ax.plot(grid, truth, color=COLORS["black"], linestyle=(0, (4, 2)), linewidth=1)
+            ax.text(grid[-1] + 0.05, truth[-1], f"{level:.0%}", va="center", size=10)
         coverage = student.interval_coverage(y_new, lower[200:], upper[200:])
         width = student.mean_width(lower[200:], upper[200:])
         ax.set_title(f"{name}: {coverage:.1%} covered, mean width {width:.2f}")
-        ax.set_xlabel("x (dashed: the true quantiles)")
+        ax.set(xlabel="x (dashed: the true 5% and 95% quantiles)", xlim=(-0.2, 4.4))
     axes[0].set_ylabel("y")
     return fig
 
@@ -98,6 +103,8 @@ def coverage(student):
     density = np.diff(student.coverage_cdf(edges, n, k)) / step
     ax.plot(middles, density, color=COLORS["blue"], linestyle="-", label=f"Beta({k}, {n + 1 - k})")
     ax.axvline(1 - ALPHA, color=COLORS["black"], linewidth=1)
+    above = ax.get_xaxis_transform()
+    ax.text(1 - ALPHA, 1.01, f"asked for: {1 - ALPHA}", transform=above, ha="center", size=10)
     ax.set(title=f"Coverage after calibrating on {n} scores", xlabel="coverage", ylabel="density")
     ax.legend(loc="upper left")
     return fig
@@ -114,7 +121,8 @@ def online(student):
         share = np.convolve(missed, window, mode="valid")
         ax.plot(np.arange(len(share)) + 100, share, linestyle="-", label=name)
     ax.axhline(ALPHA, color=COLORS["black"], linewidth=1)
-    ax.set(title="Misses among the last 100 rounds", xlabel="round", ylabel="share of misses", ylim=(0, None))
+    ax.set(title="Misses among the last 100 rounds (black: α)", ylabel="share of misses", ylim=(0, None))
+    ax.set(xlabel="rounds so far (100 fill the first window)", xlim=(100, 1400))
     name_lines(ax)
     return fig
 

@@ -172,12 +172,15 @@ def test_label_sets_start_from_scores(impl):
 @weight(2)
 @tags("label_sets")
 def test_label_sets_by_hand(impl):
-    """LAC keeps scores up to q and may keep none; APS without u goes on until q is reached."""
+    """LAC keeps scores up to q and may keep none; APS without u adds the label that reaches q."""
     lac = impl.lac_sets(PROBS, 0.5)
     assert_close(lac, np.array([[False, True, False, False], [False] * 4]), name="lac_sets")
     # 0.5 is not yet 0.6, and 0.5 + 0.25 is: two labels, and three of the equal ones
     aps = impl.aps_sets(PROBS, 0.6)
     assert_close(aps, np.array([[False, True, True, False], [True, True, True, False]]), name="aps_sets")
+    # 1 is reached by the first label; the other has no probability, scores 1 as well, and is covered
+    aps = impl.aps_sets(np.array([[1.0, 0.0]]), 1.0)
+    assert_close(aps, np.array([[True, True]]), name="aps_sets")
     # with u: exactly the labels whose score above is at most 0.6
     aps = impl.aps_sets(PROBS, 0.6, u=np.array([0.0, 0.5]))
     assert_close(aps, np.array([[False, True, True, False], [True, True, False, False]]), name="aps_sets")

@@ -85,6 +85,23 @@ def check_dout(dout: np.ndarray, n: int, channels: int) -> None:
         raise ValueError(f"dout must have shape ({n}, {channels}, H_out, W_out), got {dout.shape}")
 
 
+def check_windows(
+    dout: np.ndarray,
+    image: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair = 1,
+) -> None:
+    """Raise ValueError unless `dout` has as many rows and columns as there are windows with these settings."""
+    axes = zip(dout.shape[2:], image, kernel, pair(stride), pair(padding), pair(dilation), strict=True)
+    for windows, n, k, s, p, d in axes:
+        check_axis(n, k, s, p, d)
+        last = (windows - 1) * s + d * (k - 1)  # the last pixel of the last window
+        if not last < n + 2 * p <= last + s:  # it fits, and the next one would not
+            raise ValueError(f"dout must have a number for each window, got {windows} on {n} + 2 * {p} pixels")
+
+
 def check_pool(x: np.ndarray, kernel: Pair, padding: Pair) -> None:
     """Raise ValueError unless x is (N, C, H, W) and padding at most half the kernel: no window is empty."""
     if x.ndim != 4:
@@ -332,6 +349,7 @@ def conv2d_backward(
     """
     check_conv(x, w)
     check_dout(dout, len(x), len(w))
+    check_windows(dout, x.shape[2:], w.shape[2:], stride, padding, dilation)
     (s_h, s_w), (p_h, p_w), (d_h, d_w) = pair(stride), pair(padding), pair(dilation)
     h_out, w_out = dout.shape[2:]
     # For each tap: the pixels that it met. Its weight's gradient comes from them, and theirs from its weight.
@@ -395,6 +413,7 @@ def max_pool2d_backward(
     check_pool(x, kernel, padding)
     check_dout(dout, *x.shape[:2])
     kernel, stride, padding = pair(kernel), pair(kernel if stride is None else stride), pair(padding)
+    check_windows(dout, x.shape[2:], kernel, stride, padding)
     h_out, w_out = dout.shape[2:]
     # The first maximum of each window; its gradient, added there; then cut the padding off.
     # YOUR CODE HERE
@@ -431,6 +450,7 @@ def avg_pool2d_backward(
     check_pool(x, kernel, padding)
     check_dout(dout, *x.shape[:2])
     kernel, stride, padding = pair(kernel), pair(kernel if stride is None else stride), pair(padding)
+    check_windows(dout, x.shape[2:], kernel, stride, padding)
     h_out, w_out = dout.shape[2:]
     # To every place of each window its share, added up; then cut the padding off.
     # YOUR CODE HERE

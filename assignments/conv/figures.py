@@ -43,14 +43,23 @@ def feature_maps(student):
 @figure("matrix", caption="A convolution is a matrix of few different numbers, most of them 0.")
 def matrix(student):
     w = np.array([[1.0, 2, 3], [-1, -2, -3], [2, 0, -2]])[None, None]
-    settings = {"a 3 × 3 kernel on 6 × 6": {}, "stride 2": {"stride": 2}, "padding 1": {"padding": 1}}
+    settings = {
+        "a 3 × 3 kernel on 6 × 6": {},
+        "stride 2": {"stride": 2},
+        "dilation 2": {"dilation": 2},
+        "padding 1": {"padding": 1},
+    }
 
-    fig, axes = subplots(1, 3, size=(12, 4.6))
-    for ax, (name, setting) in zip(axes, settings.items(), strict=True):
-        picture(ax, student.conv_matrix(w, (1, 6, 6), **setting), name, limit=3)
-        ax.set(xlabel="36 pixels")
-        ax.set_anchor("N")
-    axes[0].set(ylabel="outputs")
+    # matrices of 16, 4 and 4 rows one above the other, beside one of 36
+    fig, axes = subplots(3, 2, size=(10.4, 5.8), gridspec_kw={"height_ratios": (16, 4, 4)})
+    grid = axes[0, 0].get_gridspec()
+    for ax in axes[:, 1]:
+        ax.remove()
+    panels = *axes[:, 0], fig.add_subplot(grid[:, 1])
+    for ax, (name, setting) in zip(panels, settings.items(), strict=True):
+        matrix = student.conv_matrix(w, (1, 6, 6), **setting)
+        picture(ax, matrix, name, limit=3)
+        ax.set(xlabel=f"{matrix.shape[1]} pixels", ylabel=f"{matrix.shape[0]} outputs")
     return fig
 
 
@@ -93,7 +102,7 @@ def cost(student):
     kernels = (1, 3, 5, 7)
     copies = [student.im2col(np.zeros((1, 1, 64, 64)), k, padding=k // 2).size / 64**2 for k in kernels]
     right.bar([f"{k} × {k}" for k in kernels], copies, color=COLORS["sky"])
-    right.set(title="The price: numbers per pixel", xlabel="kernel", ylabel="copies in the columns")
+    right.set(title="The price in memory", xlabel="kernel", ylabel="numbers in the columns per pixel")
     return fig
 
 
@@ -143,7 +152,11 @@ def train(student, x, y, *, n_filters=8, epochs=16, lr=0.01):
     return params, accuracies, first
 
 
-@figure("learned", caption="Filters before and after training on digits: noise becomes strokes and edges.")
+@figure(
+    "learned",
+    caption="Filters before and after training on digits: noise becomes strokes and edges. Orange weights are "
+    "positive, purple ones negative, white ones 0; each filter is scaled by its own largest weight.",
+)
 def learned(student):
     x, y = digits(750, seed=2)
     params, accuracies, first = train(student, x, y)

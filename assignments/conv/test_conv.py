@@ -55,7 +55,7 @@ def test_receptive_fields_by_hand(impl):
     pooled = [(3, 1, 1, 1), (2, 2, 0, 1), (3, 1, 1, 1)]
 
     assert_close(impl.receptive_field(three), (7, 1, -3), name="three layers of 3")
-    assert_close(impl.receptive_field(pooled), (8, 2, -3), name="3, pool 2, 3")
+    assert_close(impl.receptive_field(pooled), (8, 2, -3), name="field after (3, pool 2, 3)")
 
 
 # ---- 2 conv2d ----------------------------------------------------------------------------------------------
@@ -80,19 +80,19 @@ def test_edges_of_the_zero(impl):
 def test_settings_by_hand(impl):
     """A row of six pixels, a kernel of two taps: padding, stride and dilation done by hand; channels add
     up."""
-    x, w = image([1, 2, 3, 4, 5, 6]), image([10, 1])
+    x, w = image([1, 2, 4, 7, 11, 16]), image([10, 1])
     settings = {
-        "plain": ({}, [12, 23, 34, 45, 56]),
-        "stride (1, 2)": ({"stride": (1, 2)}, [12, 34, 56]),
-        "dilation (1, 3)": ({"dilation": (1, 3)}, [14, 25, 36]),
-        "padding (0, 1)": ({"padding": (0, 1)}, [1, 12, 23, 34, 45, 56, 60]),
+        "plain": ({}, [12, 24, 47, 81, 126]),
+        "stride (1, 2)": ({"stride": (1, 2)}, [12, 47, 126]),
+        "dilation (1, 3)": ({"dilation": (1, 3)}, [17, 31, 56]),
+        "padding (0, 1)": ({"padding": (0, 1)}, [1, 12, 24, 47, 81, 126, 160]),
     }
 
     for name, (setting, row) in settings.items():
         assert_close(impl.conv2d(x, w, size=counted, **setting), image(row), name=f"output, {name}")
     channels, filters = np.concatenate([x, x], axis=1), np.concatenate([w, 2 * w], axis=1)
     two = impl.conv2d(channels, filters, np.array([0.5]), size=counted)
-    assert_close(two, 3 * image([12, 23, 34, 45, 56]) + 0.5, name="output, two channels and a bias")
+    assert_close(two, 3 * image([12, 24, 47, 81, 126]) + 0.5, name="output, two channels and a bias")
 
 
 # ---- 3 matrix ----------------------------------------------------------------------------------------------
@@ -103,16 +103,24 @@ def test_settings_by_hand(impl):
 @tags("matrix")
 def test_matrix_by_hand(impl):
     """A kernel (5, 7) on four pixels: a band that moves a column per row, two with stride 2; and one cut by
-    padding."""
-    w = image([5, 7])
+    padding. A 2 x 2 kernel on 3 x 3 pixels."""
+    w, square = image([5, 7]), image([1, 2], [3, 4])
 
     plain = impl.conv_matrix(w, (1, 1, 4), size=counted)
     strided = impl.conv_matrix(w, (1, 1, 4), stride=(1, 2), size=counted)
     padded = impl.conv_matrix(w, (1, 1, 2), padding=(0, 1), size=counted)
+    blocks = impl.conv_matrix(square, (1, 3, 3), size=counted)
 
     assert_close(plain, np.array([[5.0, 7, 0, 0], [0, 5, 7, 0], [0, 0, 5, 7]]), name="matrix")
     assert_close(strided, np.array([[5.0, 7, 0, 0], [0, 0, 5, 7]]), name="matrix with stride 2")
     assert_close(padded, np.array([[7.0, 0], [5, 7], [0, 5]]), name="matrix with padding 1")
+    want = [
+        [1.0, 2, 0, 3, 4, 0, 0, 0, 0],
+        [0, 1, 2, 0, 3, 4, 0, 0, 0],
+        [0, 0, 0, 1, 2, 0, 3, 4, 0],
+        [0, 0, 0, 0, 1, 2, 0, 3, 4],
+    ]
+    assert_close(blocks, np.array(want), name="matrix of 2 x 2 on 3 x 3")
 
 
 # ---- 4 im2col ----------------------------------------------------------------------------------------------
@@ -158,7 +166,7 @@ def test_one_product_for_the_zero(impl):
 @weight(2)
 @tags("backward")
 def test_backward_by_hand(impl):
-    """Four pixels, two taps, three outputs: every gradient done by hand."""
+    """Four pixels, two taps, three outputs, and 2 x 2 taps on 3 x 3 pixels: every gradient done by hand."""
     x, w, dout = image([1, 2, 3, 4]), image([5, 7]), image([1, 10, 100])
 
     dx, dw, db = impl.conv2d_backward(dout, x, w)
@@ -167,6 +175,17 @@ def test_backward_by_hand(impl):
     assert_close(dx, image([5, 7 + 50, 70 + 500, 700]), name="dx")
     assert_close(dw, image([1 + 20 + 300, 2 + 30 + 400]), name="dw")
     assert_close(db, np.array([111.0]), name="db")
+
+    x, w, dout = image([1, 2, 3], [4, 5, 6], [7, 8, 9]), image([5, 7], [2, 3]), image([1, 10], [100, 1000])
+
+    dx, dw, db = impl.conv2d_backward(dout, x, w)
+
+    # the pixel in the middle meets every tap: 3 in the first window, 2, 7 and 5 in the others
+    middle = 3 + 2 * 10 + 7 * 100 + 5 * 1000
+    assert_close(dx, image([5, 57, 70], [502, middle, 7030], [200, 2300, 3000]), name="dx of 3 x 3")
+    # tap (0, 0) met 1, 2, 4 and 5
+    assert_close(dw, image([1 + 20 + 400 + 5000, 6532], [8754, 9865]), name="dw of 2 x 2")
+    assert_close(db, np.array([1111.0]), name="db of four windows")
 
 
 @number("5.p2")

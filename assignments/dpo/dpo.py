@@ -1,7 +1,7 @@
 """Learning from preferences: rewards, the policy they ask for, and the loss that finds it without them.
 
 A table of policies has a row for each prompt and a column for each response, (..., K), in log-probabilities;
-a response that is impossible has -inf. A batch of pairs has one number for each pair, (B,): the
+a response that is impossible has -inf. A batch of pairs has one number for each pair, (M,): the
 log-probability of the whole chosen response, and that of the rejected one. A loss is a single number, the
 mean over pairs, and it is minimised. Results keep the dtype and device of the inputs.
 
@@ -39,8 +39,8 @@ def bradley_terry_loss(reward_chosen, reward_rejected):
         L = -mean_b log sigma(r_w[b] - r_l[b])
 
     Args:
-        reward_chosen: Rewards r_w of the preferred responses, shape (B,).
-        reward_rejected: Rewards r_l of the others, shape (B,).
+        reward_chosen: Rewards r_w of the preferred responses, shape (M,).
+        reward_rejected: Rewards r_l of the others, shape (M,).
 
     Returns:
         A single number, shape (). Finite, with its gradients, for every finite difference: at -800 the
@@ -61,14 +61,15 @@ def fit_bradley_terry(wins):
         s_i = (sum_j wins[i, j]) / (sum_j n_ij / (s_i + s_j))
 
     and putting the right side in the place of the left, for all i at once, again and again, climbs to it from
-    any positive s (Zermelo 1929). Any other method that is as exact will do.
+    any positive s (Zermelo 1929). Any other method that is as exact will do. Where few have met, the climb
+    takes thousands of steps: set no limit to them, or a generous one.
 
     Args:
         wins: Shape (K, K), floating point, K at least 2: how often the row was preferred to the column. Need
             not be whole numbers. The diagonal is 0.
 
     Returns:
-        Shape (K,), adding up to 0, right to seven digits.
+        Shape (K,), adding up to 0, computed in float64 and right to seven digits, in the dtype of `wins`.
 
     Raises:
         ValueError: If wins is not such a table, or no maximum exists: there is a group that never loses (or
@@ -134,7 +135,7 @@ def kl_divergence(logp, logq):
 
     Returns:
         Shape (...), at least 0 up to rounding. What p never does adds 0, whatever q thinks of it; where p does
-        what q never does, the divergence is +inf.
+        what q never does, the divergence is +inf. Gradients where a probability is 0 are not asked for.
     """
     # YOUR CODE HERE
     raise NotImplementedError("task optimum is not written yet")
@@ -169,13 +170,13 @@ def collate(prompts, responses, *, pad):
     """Prompts and their responses as one batch, padded on the right, and a mask of what is to be judged.
 
     Args:
-        prompts: List of B lists of token ids, none empty.
-        responses: List of B lists of token ids, none empty; each ends as it was given, usually with eos.
+        prompts: List of M lists of token ids, none empty.
+        responses: List of M lists of token ids, none empty; each ends as it was given, usually with eos.
         pad: The id that fills the rows. It may be a token that is used: many models pad with their eos.
 
     Returns:
-        Tokens, int64 of shape (B, T), with T the length of the longest prompt and response together: the
-        prompt, its response, padding. And the mask, bool of shape (B, T): True at every token of the response
+        Tokens, int64 of shape (M, T), with T the length of the longest prompt and response together: the
+        prompt, its response, padding. And the mask, bool of shape (M, T): True at every token of the response
         and nowhere else.
 
     Raises:
@@ -247,8 +248,8 @@ def dpo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejecte
         L = -mean_b log sigma(m_b)
 
     Args:
-        policy_chosen, policy_rejected: log pi of the preferred and of the other response, shape (B,).
-        reference_chosen, reference_rejected: The same under the reference, shape (B,); no gradient reaches
+        policy_chosen, policy_rejected: log pi of the preferred and of the other response, shape (M,).
+        reference_chosen, reference_rejected: The same under the reference, shape (M,); no gradient reaches
             them.
         beta: Weight of the divergence, positive.
 
@@ -266,7 +267,7 @@ def dpo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejecte
 def dpo_gradient(policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta):
     """The gradient of `dpo_loss` by formula: how hard each pair pushes, and where.
 
-        dL / d log pi(y_w[b]) = -(beta / B) sigma(-m_b),  dL / d log pi(y_l[b]) = +(beta / B) sigma(-m_b)
+        dL / d log pi(y_w[b]) = -(beta / M) sigma(-m_b),  dL / d log pi(y_l[b]) = +(beta / M) sigma(-m_b)
 
     A pair that is ordered wrongly pushes with nearly all its weight, one that is ordered rightly by a wide
     margin hardly at all.
@@ -275,7 +276,8 @@ def dpo_gradient(policy_chosen, policy_rejected, reference_chosen, reference_rej
         policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta: As for `dpo_loss`.
 
     Returns:
-        Two tensors of shape (B,), the gradients in policy_chosen and in policy_rejected, without autograd.
+        Two tensors of shape (M,), the gradients in policy_chosen and in policy_rejected, without autograd.
+        Whether they carry a graph themselves does not matter.
 
     Raises:
         ValueError: If beta is not positive, or the shapes differ.
@@ -518,7 +520,8 @@ def adapted_weights(weights, adapters, *, alpha):
         W' = W + (alpha / rank) A B
 
     Args:
-        weights: Dict of the base model's weights by name; left as it is. No gradient reaches them.
+        weights: Dict of the base model's weights by name; left as it is. No gradient reaches them, neither
+            those with an adapter nor those without.
         adapters: Dict from some of these names to (A, B).
         alpha: As for `lora_linear`.
 
@@ -546,7 +549,7 @@ def model_logps(config, weights, batch):
         batch: (tokens, mask) of `collate`.
 
     Returns:
-        Shape (B,), differentiable in the weights.
+        Shape (M,), differentiable in the weights.
     """
     tokens, mask = batch
     return response_logps(forward(config, weights, tokens), tokens, mask)
@@ -594,7 +597,7 @@ def _check_pairs(policy_chosen, policy_rejected, reference_chosen, reference_rej
     _check_beta(beta)
     shapes = [tuple(x.shape) for x in (policy_chosen, policy_rejected, reference_chosen, reference_rejected)]
     if len(set(shapes)) > 1 or len(shapes[0]) != 1 or shapes[0] == (0,):
-        raise ValueError(f"all four log-probabilities must have one shape (B,), B at least 1, got {shapes}")
+        raise ValueError(f"all four log-probabilities must have one shape (M,), M at least 1, got {shapes}")
 
 
 def _check_table(reference_logp, preferences):

@@ -33,32 +33,32 @@ def place(student, logp, reference_logp, reward):
     return kl.tolist(), (logp.exp() * reward).sum(-1).tolist()
 
 
-def draw_frontier(student, ax, reference_logp, reward):
-    betas = torch.logspace(-1.4, 1.5, 60, dtype=F64)
+def draw_curve(student, ax, reference_logp, reward, color):
+    betas = torch.logspace(-1.4, 2.5, 80, dtype=F64)
     best = torch.stack([student.optimal_policy(reference_logp, reward, beta=float(b)) for b in betas])
-    ax.plot(*place(student, best, reference_logp, reward), label="π* for every β")
-    for beta in (0.2, 0.5, 1.0, 2.0):
-        kl, mean = place(
-            student, student.optimal_policy(reference_logp, reward, beta=beta), reference_logp, reward
-        )
-        ax.plot(kl, mean, "o", color=COLORS["blue"])
-        ax.annotate(f"β = {beta:g}", (kl, mean), (-6, 6), textcoords="offset points", ha="right", size=9)
-    ax.set(xlabel="KL from the reference (nats)", ylabel="mean reward", xlim=(-0.35, None))
+    ax.plot(*place(student, best, reference_logp, reward), color=COLORS[color], label="π* for every β")
+    ax.set(xlabel="KL from the reference (nats)", ylabel="mean reward")
 
 
 @figure("frontier", caption="No policy lies above the curve; best-of-n stays close below it, at no training.")
 def frontier(student):
     reference_logp, reward = table()
     fig, (left, right) = subplots(1, 2, size=(11.5, 4.3))
-    draw_frontier(student, left, reference_logp, reward)
+    draw_curve(student, left, reference_logp, reward, "blue")
+    for beta in (0.1, 0.2, 0.5):
+        best = student.optimal_policy(reference_logp, reward, beta=beta)
+        kl, mean = place(student, best, reference_logp, reward)
+        left.plot(kl, mean, "o", color=COLORS["blue"])
+        left.annotate(f"β = {beta:g}", (kl, mean), (-6, 6), textcoords="offset points", ha="right", size=9)
     counts = [1, 2, 4, 8, 16, 64]
     q = torch.stack([student.best_of_n(reference_logp.exp(), reward, n) for n in counts])
     places = place(student, q.log(), reference_logp, reward)
-    left.plot(*places, "s", color=COLORS["red"], label="best of n")
+    left.plot(*places, "s", color=COLORS["red"], label="best of n", clip_on=False)
     for n, kl, mean in zip(counts, *places, strict=True):
         left.annotate(f"n = {n}", (kl, mean), (6, -11), textcoords="offset points", size=9)
     left.set(title="Reward against distance")
     left.margins(y=0.1)
+    left.set_xlim(0, 3.3)
     left.legend(loc="lower right")
 
     counts = np.unique(np.geomspace(1, 300, 40).astype(int))
@@ -67,7 +67,8 @@ def frontier(student):
     right.semilogx(counts, student.kl_divergence(q.log(), reference_logp), label="best of n")
     likely = -float(reference_logp[reward.argmax()])
     right.axhline(likely, color=COLORS["grey"], linestyle=":", linewidth=1.5)
-    right.text(1, likely - 0.25, "−log π_ref of the best answer", color=COLORS["grey"], size=9)
+    name = r"$-\log\,\pi_\mathrm{ref}$ of the best answer"
+    right.text(1, likely - 0.25, name, color=COLORS["grey"], size=9)
     right.set(title="Best of n and its bound", xlabel="n", ylabel="KL from the reference (nats)")
     right.legend(loc="lower right")
     return fig
@@ -77,19 +78,21 @@ def frontier(student):
 def descent(student):
     reference_logp, reward = table()
     preferences = student.preference_probability(reward[:, None], reward)[None]
-    fig, ax = subplots(size=(7.2, 4.4))
-    draw_frontier(student, ax, reference_logp, reward)
-    for beta, color in ((2.0, "orange"), (0.5, "green"), (0.2, "red")):
+    fig, axes = subplots(1, 3, size=(12, 4.0))
+    for ax, beta, color in zip(axes, (2.0, 0.5, 0.2), ("orange", "green", "red"), strict=True):
+        draw_curve(student, ax, reference_logp, reward, "grey")
         lr = 0.4 * (N_RESPONSES - 1) / beta**2
         steps = [0, 1, 2, 4, 8, 16, 32, 64, 400]
         path = [
             student.fit_table(reference_logp[None], preferences, beta=beta, lr=lr, n_steps=n)[0] for n in steps
         ]
         places = place(student, torch.stack(path), reference_logp, reward)
-        ax.plot(*places, ".-", color=COLORS[color], linewidth=1.2, label=f"DPO, β = {beta:g}")
-        ax.plot(places[0][-1], places[1][-1], "o", color=COLORS[color], zorder=4)
-    ax.set(title="DPO on a table, step by step")
-    ax.legend(loc="lower right")
+        ax.plot(*places, ".-", color=COLORS[color], linewidth=1.2, clip_on=False, label="DPO, step by step")
+        end = place(student, student.optimal_policy(reference_logp, reward, beta=beta), reference_logp, reward)
+        ring = {"markerfacecolor": "none", "markersize": 12, "linestyle": "none"}
+        ax.plot(*end, "o", color=COLORS["black"], label="π* for this β", **ring)
+        ax.set(title=f"β = {beta:g}", xlim=(0, 1.5 * end[0]), ylim=(-0.08, 1.25 * end[1] + 0.05))
+        ax.legend(loc="lower right")
     return fig
 
 
@@ -149,14 +152,16 @@ def training(student):
             log.append([float((a - b).mean()) for a, b in zip(now, base, strict=True)])
             adapters, _ = student.train_dpo(SIZE, weights, adapters, *seen, beta=beta, **options)
         steps, log = 4 * np.arange(len(log)), np.array(log)
-        left.plot(steps, beta * (log[:, 0] - log[:, 1]), color=COLORS[color], ls="-", label=f"β = {beta:g}")
-        left.plot(steps, beta * (log[:, 2] - log[:, 3]), color=COLORS[color], ls=":", label="on unseen pairs")
+        left.plot(steps, beta * (log[:, 0] - log[:, 1]), color=COLORS[color], ls="-", label=f"seen, β = {beta:g}")
+        left.plot(
+            steps, beta * (log[:, 2] - log[:, 3]), color=COLORS[color], ls=":", label=f"unseen, β = {beta:g}"
+        )
         right.plot(steps, log[:, 2], color=COLORS[color], ls="-", label=f"chosen, β = {beta:g}")
         right.plot(steps, log[:, 3], color=COLORS[color], ls="--", label=f"rejected, β = {beta:g}")
     left.set(title="Mean margin", xlabel="step", ylabel="reward")
-    right.set(title="log π − log π_ref, unseen pairs", xlabel="step", ylabel="nats")
+    right.set(title="Log-ratio to the reference, unseen pairs", xlabel="step", ylabel="nats")
     for ax in (left, right):
-        ax.legend()
+        name_lines(ax)
     return fig
 
 

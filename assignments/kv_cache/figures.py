@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import Patch
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.plots import COLORS, figure, heatmap, main, subplots
+from coursekit.plots import COLORS, figure, main, subplots
 from coursekit.toys import ModelConfig, forward, random_weights
 
 N_PROMPT, N_NEW = 32, 320
@@ -27,20 +29,30 @@ LARGE = ModelConfig(
 )
 
 
-@figure("visible_keys", caption="The three newest of eight tokens: each row is what one of them sees.")
+@figure("visible_keys", caption="The three newest of eight tokens: blue is what each of them sees.")
 def visible(student):
     maps = {
         "causal": {},
         "window = 4": {"window": 4},
         "padding = 3": {"padding": torch.tensor([3])},
     }
+    colors = ListedColormap(["white", COLORS["sky"]])
     fig, axes = subplots(1, 3, size=(12, 2.6))
     for ax, (title, options) in zip(axes, maps.items(), strict=True):
         seen = student.visible_keys(3, 8, **options).reshape(3, 8)
-        names = {"rows": list("567"), "columns": list("01234567"), "label": "seen"}
-        heatmap(ax, seen.double(), values=False, limits=(0.0, 1.0), **names)
-        ax.set(title=title, xlabel="slot of the key")
+        ax.pcolormesh(seen, cmap=colors, vmin=0, vmax=1, edgecolors=COLORS["grey"])
+        ax.invert_yaxis()
+        ax.set(title=title, xlabel="slot of the key", aspect="equal")
+        ax.set(xticks=[i + 0.5 for i in range(8)], xticklabels=list("01234567"))
+        ax.set(yticks=[i + 0.5 for i in range(3)], yticklabels=list("567"))
+        ax.grid(False)
+        ax.tick_params(length=0)
     axes[0].set_ylabel("slot of the query")
+    squares = [
+        Patch(facecolor=colors(i), edgecolor=COLORS["grey"], label=name)
+        for i, name in enumerate(("hidden", "seen"))
+    ]
+    fig.legend(handles=squares, loc="outside upper right", ncols=2)
     return fig
 
 

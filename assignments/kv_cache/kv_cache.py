@@ -76,7 +76,8 @@ class LayerCache:
     """The keys and values of one layer, in memory that is allocated once.
 
     Both have room for `capacity` tokens. The room is asked for at the first `append`, when the shapes are
-    known, and is used until the end: also after `reset` and `truncate`.
+    known, and is used until the end: also after `reset` and `truncate`. So the first `append` fixes shape,
+    dtype and device for good.
 
     Args:
         capacity: How many tokens it can hold, at least 1.
@@ -93,6 +94,7 @@ class LayerCache:
             raise ValueError(f"capacity must be at least 1, got {capacity}")
         self.capacity = capacity
         self.allocate = allocate
+        self.kind = None  # shape but for the tokens, dtype and device, from the first append on
         self.keys = self.values = None  # the storage, (..., h_kv, capacity, d_k)
         self.length = 0  # how many of its tokens are in use
 
@@ -112,26 +114,22 @@ class LayerCache:
             dtype and device of `k`. Unused room is not part of them.
 
         Raises:
-            ValueError: If k and v differ in shape, if they don't fit the tokens held in anything but T,
-                or if there is no room; the cache is then as it was.
+            ValueError: If k and v differ in shape, dtype or device, if they don't fit the first ones ever
+                appended in anything but T, or if there is no room; the cache is then as it was.
         """
         _check_new_tokens(k, v)
         if len(self) + k.shape[-2] > self.capacity:
             raise ValueError(
                 f"k and v must fit into capacity {self.capacity}, got {k.shape[-2]} tokens after {len(self)}"
             )
-        if self.keys is not None and _without_tokens(k) != _without_tokens(self.keys):
-            raise ValueError(
-                f"k must have the shape of the tokens held, {tuple(self.keys.shape)}, but for their number, "
-                f"got {tuple(k.shape)}"
-            )
+        self.kind = _same_kind(k, self.kind)
         # Steps: at the first call, allocate both; copy the new tokens to their place; count them;
         # return the part in use.
         # YOUR CODE HERE
         raise NotImplementedError("task cache is not written yet")
 
     def reset(self):
-        """Forget every token and keep the memory, ready for another sequence."""
+        """Forget every token and keep the memory, ready for another sequence of the same shape and dtype."""
         # YOUR CODE HERE
         raise NotImplementedError("task cache is not written yet")
 
@@ -452,6 +450,7 @@ class WindowCache:
             raise ValueError(f"window must be at least 1, got {window}")
         self.window = window
         self.allocate = allocate
+        self.kind = None  # shape but for the tokens, dtype and device, from the first append on
         self.keys = self.values = None  # the storage, (..., h_kv, window, d_k)
         self.length = 0  # how many tokens were ever appended
 
@@ -473,16 +472,18 @@ class WindowCache:
             len(self) before the call.
 
         Raises:
-            ValueError: If k and v differ in shape.
+            ValueError: If k and v differ in shape, dtype or device, or don't fit the first ones ever appended
+                in anything but T.
         """
         _check_new_tokens(k, v)
+        self.kind = _same_kind(k, self.kind)
         # Steps: at the first call, allocate; join what is held, oldest first, and the new; count; keep the
         # newest; return what was joined.
         # YOUR CODE HERE
         raise NotImplementedError("task window is not written yet")
 
     def reset(self):
-        """Forget every token and keep the memory."""
+        """Forget every token and keep the memory, and with it shape, dtype and device."""
         # YOUR CODE HERE
         raise NotImplementedError("task window is not written yet")
 
@@ -490,10 +491,18 @@ class WindowCache:
 def _check_new_tokens(k, v):
     if k.shape != v.shape:
         raise ValueError(f"k and v must have the same shape, got {tuple(k.shape)} and {tuple(v.shape)}")
+    if (k.dtype, k.device) != (v.dtype, v.device):
+        kinds = f"{k.dtype} on {k.device} and {v.dtype} on {v.device}"
+        raise ValueError(f"k and v must have the same dtype and device, got {kinds}")
 
 
-def _without_tokens(k):
-    return (*k.shape[:-2], k.shape[-1])
+def _same_kind(k, first):
+    """What the first append fixed, after checking that k fits it; that of k itself if it is the first."""
+    kind = (*k.shape[:-2], k.shape[-1]), k.dtype, k.device
+    if first is not None and kind != first:
+        names = "shape (but for the tokens), dtype and device"
+        raise ValueError(f"k must have the {names} of the first append, {first}, got {kind}")
+    return kind
 
 
 # --- Task 9: what it costs ---------------------------------------------------------------------

@@ -40,10 +40,11 @@ def test_naive_by_hand(impl):
         fed.append(tokens.tolist())
         return counting_model(tokens)
 
-    assert impl.generate_naive(model, [3, 4], max_len=3) == [3, 4, 5, 6, 7]
-    assert fed == [[3, 4], [3, 4, 5], [3, 4, 5, 6]]
-    assert impl.generate_naive(counting_model, [3, 4], max_len=3, eos=6) == [3, 4, 5, 6]
-    assert impl.generate_naive(counting_model, [3], max_len=0) == [3]
+    assert_close(impl.generate_naive(model, [3, 4], max_len=3), [3, 4, 5, 6, 7], name="tokens")
+    assert_close(fed, [[3, 4], [3, 4, 5], [3, 4, 5, 6]], name="what the model was fed, call by call")
+    ended = impl.generate_naive(counting_model, [3, 4], max_len=3, eos=6)
+    assert_close(ended, [3, 4, 5, 6], name="tokens when 6 is eos")
+    assert_close(impl.generate_naive(counting_model, [3], max_len=0), [3], name="tokens with max_len=0")
 
 
 # --- Task 2 ------------------------------------------------------------------------------------
@@ -62,7 +63,7 @@ def test_cache_holds_what_was_appended(impl, torch_rng, device):
         keys, values = cache.append(k[..., start:stop, :], v[..., start:stop, :])
         assert_close(keys, k[..., :stop, :], name="keys")
         assert_close(values, v[..., :stop, :], name="values")
-        assert len(cache) == stop
+        assert len(cache) == stop, f"len(cache) is {len(cache)} after {stop} tokens"
 
     cache.truncate(2)
     keys, _ = cache.append(k[..., 5:, :], v[..., 5:, :])
@@ -101,12 +102,17 @@ def test_cache_refuses_what_does_not_fit(impl, torch_rng):
     [
         pytest.param({}, [[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]], id="causal"),
         pytest.param({"window": 2}, [[0, 0, 1, 1, 0], [0, 0, 0, 1, 1]], id="window"),
-        pytest.param({"padding": torch.tensor([1])}, [[[[0, 1, 1, 1, 0], [0, 1, 1, 1, 1]]]], id="padding"),
+        pytest.param({"padding": torch.tensor([1])}, [[0, 1, 1, 1, 0], [0, 1, 1, 1, 1]], id="padding"),
     ],
 )
 def test_visible_by_hand(impl, options, want):
     """Two new tokens after three: who sees whom, drawn by hand."""
-    assert_close(impl.visible_keys(2, 5, **options), torch.tensor(want, dtype=torch.bool))
+    seen = impl.visible_keys(2, 5, **options)
+
+    assert_close(tuple(seen.shape), (1, 1, 2, 5) if "padding" in options else (2, 5), name="shape")
+    for query, row in enumerate(want):
+        keys = seen.reshape(2, 5)[query]
+        assert_close(keys, torch.tensor(row, dtype=torch.bool), name=f"keys 0 to 4 as seen by query {query}")
 
 
 # --- Task 4 ------------------------------------------------------------------------------------
@@ -164,7 +170,7 @@ def test_layer_does_not_depend_on_the_split(impl, rng, torch_rng, device):
     pieces = [x[:, :3], x[:, 3:4], x[:, 4:]]
     split = [impl.cached_attention(config, weights, piece, cache, attend=plain_attention) for piece in pieces]
 
-    assert len(cache) == 5
+    assert len(cache) == 5, f"len(cache) is {len(cache)} after 5 tokens"
     assert_close(torch.cat(split, -2), whole, name="output in pieces")
 
 
@@ -199,8 +205,8 @@ def test_model_prefill_by_hand(impl):
 
     logits = impl.prefill(step, torch.tensor([1, 2, 3, 4, 5]), chunk_size=2)
 
-    assert fed == [[1, 2], [3, 4], [5]]
-    assert int(logits.argmax()) == 6
+    assert_close(fed, [[1, 2], [3, 4], [5]], name="what step was fed, call by call")
+    assert_close(int(logits.argmax()), 6, name="token after the prompt")
 
 
 # --- Task 7 ------------------------------------------------------------------------------------
@@ -217,8 +223,8 @@ def test_generate_feeds_each_token_once(impl):
         fed.append(tokens.tolist())
         return counting_model(tokens)
 
-    assert impl.generate_cached(step, [3, 4], max_len=3) == [3, 4, 5, 6, 7]
-    assert fed == [[3, 4], [5], [6]]
+    assert_close(impl.generate_cached(step, [3, 4], max_len=3), [3, 4, 5, 6, 7], name="tokens")
+    assert_close(fed, [[3, 4], [5], [6]], name="what step was fed, call by call")
 
 
 @number("7.p2")
@@ -235,9 +241,10 @@ def test_generate_batch_by_hand(impl):
 
     rows = impl.generate_batch(step, [[5], [1, 2, 3]], max_len=4, eos=7, pad=0)
 
-    assert rows == [[5, 6, 7], [1, 2, 3, 4, 5, 6, 7]]
-    assert fed[0] == ([[0, 0, 5], [1, 2, 3]], [2, 0])
-    assert [tokens for tokens, _ in fed[1:]] == [[[6], [4]], [[0], [5]], [[0], [6]]]
+    assert_close(rows, [[5, 6, 7], [1, 2, 3, 4, 5, 6, 7]], name="rows")
+    assert_close(fed[0], ([[0, 0, 5], [1, 2, 3]], [2, 0]), name="tokens and padding of the first call")
+    later = [tokens for tokens, _ in fed[1:]]
+    assert_close(later, [[[6], [4]], [[0], [5]], [[0], [6]]], name="tokens of the later calls")
 
 
 # --- Task 8 ------------------------------------------------------------------------------------
@@ -254,8 +261,8 @@ def test_window_by_hand(impl):
     pieces = tokens[None].split([1, 3, 1], dim=-2)
     returned = [cache.append(piece, piece)[0].flatten().tolist() for piece in pieces]
 
-    assert returned == [[0], [0, 1, 2, 3], [2, 3, 4]]
-    assert len(cache) == 5
+    assert_close(returned, [[0.0], [0.0, 1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], name="keys from each append")
+    assert len(cache) == 5, f"len(cache) is {len(cache)} after 5 tokens"
 
 
 # --- Task 9 ------------------------------------------------------------------------------------
@@ -269,8 +276,9 @@ def test_memory_by_hand(impl):
     config = ModelConfig(n_layers=3, n_heads=4, n_kv_heads=2, d_model=20, d_k=4)
 
     # Keys and values, 3 layers, 2 key heads, 4 numbers, 10 tokens, 2 bytes.
-    assert impl.cache_bytes(config, 10) == 2 * 3 * 2 * 4 * 10 * 2
-    assert impl.tokens_fed(2, 3, cached=False) == 2 + 3 + 4
-    assert impl.tokens_fed(2, 3, cached=True) == 2 + 1 + 1
-    assert impl.attention_scores(2, 3, cached=False) == (1 + 2) + (1 + 2 + 3) + (1 + 2 + 3 + 4)
-    assert impl.attention_scores(2, 3, cached=True) == 1 + 2 + 3 + 4
+    assert_close(impl.cache_bytes(config, 10), 2 * 3 * 2 * 4 * 10 * 2, name="cache_bytes")
+    assert_close(impl.tokens_fed(2, 3, cached=False), 2 + 3 + 4, name="tokens_fed without a cache")
+    assert_close(impl.tokens_fed(2, 3, cached=True), 2 + 1 + 1, name="tokens_fed with a cache")
+    scores = (1 + 2) + (1 + 2 + 3) + (1 + 2 + 3 + 4)
+    assert_close(impl.attention_scores(2, 3, cached=False), scores, name="attention_scores without a cache")
+    assert_close(impl.attention_scores(2, 3, cached=True), 1 + 2 + 3 + 4, name="attention_scores with a cache")

@@ -5,6 +5,7 @@ A figure whose task isn't written yet is skipped. `repetition` writes some texts
 
 import math
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -35,19 +36,20 @@ def filters(student):
         for ax, (title, change) in zip(row, columns.items(), strict=True):
             after = change(logits).exp()
             places = np.arange(len(after))
-            ax.bar(places, after, color=COLORS["blue"], width=0.75)
+            bars = ax.bar(places, after, color=COLORS["blue"], width=0.75)
             if title != "the model":
-                outline = {"color": COLORS["grey"], "linestyle": "-", "linewidth": 1.2}
-                ax.step(places, probabilities, where="mid", **outline)
+                edges = np.arange(len(after) + 1) - 0.5
+                before = ax.stairs(probabilities, edges, color=COLORS["grey"], linewidth=1.2)
             gone = places[after.numpy() == 0]
-            ax.plot(gone, np.full(len(gone), 0.03), "x", color=COLORS["red"], markersize=5)
+            heights = np.array(probabilities)[gone] + 0.05  # above the line
+            (crosses,) = ax.plot(gone, heights, "x", color=COLORS["red"], markersize=5)
             ax.set(xticks=[], ylim=(0, 1.05))
             ax.grid(axis="x", visible=False)
         row[0].set_ylabel(f"a model that is {name}\nprobability")
     for ax, title in zip(axes[0], columns, strict=True):
         ax.set_title(title)
     axes[1][0].set_xlabel("token, by rank")
-    axes[1][-1].set_xlabel("grey: before; ×: ruled out")
+    axes[1][0].legend([bars, before, crosses], ["after", "before", "ruled out"], loc="upper right")
     return fig
 
 
@@ -89,16 +91,16 @@ def repetition(student):
             samples[name, temperature] = "".join(characters[token] for token in texts[0])
         left.plot(temperatures, shares, marker="o", label=name)
     share = repeated(text[: LENGTH + 4])
-    left.axhline(share, color=COLORS["grey"], linestyle=":", label="as much of the training text")
+    left.axhline(share, color=COLORS["grey"], linestyle=":", label="training text of the same length")
     left.set(title="Repetition", xlabel="temperature T", ylabel=f"{WIDTH}-character stretches seen before")
     left.set_ylim(-0.03, 1.03)
-    left.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
+    left.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     left.legend()
     right.axis("off")
     right.set(title="What it writes", xlim=(0, 1), ylim=(0, 1))
     for i, temperature in enumerate([0.0, 0.5, 0.8, 1.2, 1.6]):
         sample = samples["all tokens", temperature]
-        lines = [sample[start : start + 84] for start in (0, 84)]
+        lines = textwrap.wrap(sample, 98)
         right.text(0, 0.97 - 0.2 * i, f"T = {temperature}", weight="bold", size=9.5, va="top")
         right.text(0, 0.90 - 0.2 * i, "\n".join(lines), family="DejaVu Sans Mono", size=8.5, va="top")
     return fig

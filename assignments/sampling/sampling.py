@@ -44,7 +44,8 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
 
     Args:
         logits: Shape (..., V), floating point.
-        temperature: T, finite and not negative.
+        temperature: T, finite and not negative. The smallest of the checks, beside 0, is 0.001; one whose
+            reciprocal overflows in the dtype of `logits` need not work.
 
     Returns:
         Log-probabilities, with the shape and dtype of `logits`.
@@ -58,7 +59,8 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
     _check_logits("logits", logits)
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature must be finite and at least 0, got {temperature}")
-    # Steps: at T = 0 put log 1 on the greedy token and log 0 elsewhere; otherwise scale, then normalise.
+    # Steps: at T = 0 put log 1 on the greedy token and log 0 elsewhere; otherwise subtract the maximum of
+    # each row, divide, normalise.
     # YOUR CODE HERE
     raise NotImplementedError("task temperature is not written yet")
 
@@ -101,7 +103,8 @@ def keep_top_p(logits: Tensor, p: float) -> Tensor:
 
     The nucleus is the shortest list of tokens, in order of falling probability (lower id first among
     equals), whose probabilities add up to at least p. So the token that crosses p is in it, there is
-    always at least one token, and p = 1 keeps every token, however improbable.
+    always at least one token, and p = 1 keeps every token, however improbable. Sums are in the dtype of
+    `logits` or in float64: no check has one so close to p that it matters.
 
     Args:
         logits: Shape (..., V), floating point.
@@ -128,7 +131,8 @@ def keep_top_p(logits: Tensor, p: float) -> Tensor:
 def keep_min_p(logits: Tensor, min_p: float) -> Tensor:
     """Log-probabilities of the tokens at least min_p times as probable as the best one, renormalised.
 
-    min_p = 0 keeps every token, min_p = 1 the tokens that share the maximum; the others get -inf.
+    min_p = 0 keeps every token, min_p = 1 the tokens that share the maximum; the others get -inf. Apart from
+    min_p = 1, no check has a token exactly on the bar.
 
     Args:
         logits: Shape (..., V), floating point.
@@ -179,7 +183,8 @@ def draw(logp: Tensor, u: float | Tensor) -> Tensor:
     if u.shape != logp.shape[:-1]:
         raise ValueError(f"u must have the shape of logp without its last axis, {tuple(logp.shape[:-1])}, "
                          f"got {tuple(u.shape)}")
-    # Steps: probabilities in float64, running sums F, make the last F exactly 1, find the first F above u.
+    # Steps: probabilities in float64, running sums F, make F exactly 1 from the last possible token on, find
+    # the first F above u.
     # YOUR CODE HERE
     raise NotImplementedError("task draw is not written yet")
 
@@ -321,7 +326,7 @@ def beam_search(
         score = log-probability / (number of new tokens) ** length_penalty
 
     with `eos` counted as a new token and the prompt not. Of equal scores, finished hypotheses come before
-    live ones, and otherwise what was taken earlier comes first.
+    live ones, and otherwise what was taken earlier comes first. Equal means: the float64 sums as computed.
 
     Args:
         next_logits: The model; list of ids -> logits of shape (V,).

@@ -67,9 +67,10 @@ def test_top_k_keeps_the_lower_id_of_a_tie_and_renormalises(impl):
     fourth."""
     logits = log_of(*FIVE)
 
-    assert_close(impl.keep_top_k(logits, 2), log_of(0, 2 / 3, 0, 1 / 3, 0), name="k = 2")
-    assert_close(impl.keep_top_k(logits, 4), log_of(2 / 15, 8 / 15, 1 / 15, 4 / 15, 0), name="k = 4")
-    assert_close(impl.keep_top_k(logits, 9), logits, name="k = 9")
+    assert_close(impl.keep_top_k(logits, 2), log_of(0, 2 / 3, 0, 1 / 3, 0), name="log p with k = 2")
+    four = log_of(2 / 15, 8 / 15, 1 / 15, 4 / 15, 0)
+    assert_close(impl.keep_top_k(logits, 4), four, name="log p with k = 4")
+    assert_close(impl.keep_top_k(logits, 9), logits, name="log p with k = 9")
     with pytest.raises(ValueError):
         impl.keep_top_k(logits, 0)
 
@@ -81,9 +82,9 @@ def test_top_p_keeps_the_token_that_crosses(impl):
     """With p = 0.8 the two best tokens hold 0.75, which is not enough: the third is in the nucleus too."""
     logits = log_of(*FIVE)
 
-    assert_close(impl.keep_top_p(logits, 0.8), log_of(1 / 7, 4 / 7, 0, 2 / 7, 0), name="p = 0.8")
-    assert_close(impl.keep_top_p(logits, 0.01), log_of(0, 1, 0, 0, 0), name="p = 0.01")
-    assert_close(impl.keep_top_p(logits, 1.0), logits, name="p = 1")
+    assert_close(impl.keep_top_p(logits, 0.8), log_of(1 / 7, 4 / 7, 0, 2 / 7, 0), name="log p with p = 0.8")
+    assert_close(impl.keep_top_p(logits, 0.01), log_of(0, 1, 0, 0, 0), name="log p with p = 0.01")
+    assert_close(impl.keep_top_p(logits, 1.0), logits, name="log p with p = 1")
     for wrong in (0.0, 1.5):
         with pytest.raises(ValueError):
             impl.keep_top_p(logits, wrong)
@@ -96,7 +97,8 @@ def test_min_p_compares_with_the_best_token(impl):
     """With min_p = 0.2 and a best token of probability 1/2, the bar is at 0.1: tokens 0, 1 and 3 stay."""
     logits = log_of(*FIVE)
 
-    assert_close(impl.keep_min_p(logits, 0.2), log_of(1 / 7, 4 / 7, 0, 2 / 7, 0), name="min_p = 0.2")
+    three = log_of(1 / 7, 4 / 7, 0, 2 / 7, 0)
+    assert_close(impl.keep_min_p(logits, 0.2), three, name="log p with min_p = 0.2")
     with pytest.raises(ValueError):
         impl.keep_min_p(logits, 1.5)
 
@@ -129,10 +131,11 @@ def test_penalty_lowers_what_was_said_whatever_its_sign(impl):
 
     want = torch.tensor([1.0, -2.0, 0.5, -3.0], dtype=torch.float64)
     assert_close(penalised, want, name="penalised logits")
-    assert_close(impl.next_log_probs(logits, [0, 1]), torch.log_softmax(logits, dim=-1), name="no settings")
+    plain = torch.log_softmax(logits, dim=-1)
+    assert_close(impl.next_log_probs(logits, [0, 1]), plain, name="log p without settings")
     # Top-k leaves 0.3 / 0.9, 0.25 / 0.9, 0.2 / 0.9 and 0.15 / 0.9, of which the first two hold 0.61.
     filtered = impl.next_log_probs(log_of(0.3, 0.25, 0.2, 0.15, 0.1), top_k=4, top_p=0.6)
-    assert_close(filtered, log_of(6 / 11, 5 / 11, 0, 0, 0), name="top_k=4, top_p=0.6")
+    assert_close(filtered, log_of(6 / 11, 5 / 11, 0, 0, 0), name="log p with top_k = 4, top_p = 0.6")
     with pytest.raises(ValueError):
         impl.repetition_penalty(logits, [4], 2.0)
 
@@ -146,33 +149,49 @@ def test_generation_follows_the_uniforms_and_stops_at_eos(impl):
     uniforms = [0.1, 0.6, 0.8, 0.3, 0.9]
 
     text = impl.generate(model, [0], uniforms, max_new_tokens=5)
-    assert_close(text, [0, 0, 1, 2, 1, 2], name="without eos")
+    assert_close(text, [0, 0, 1, 2, 1, 2], name="text without eos")
     text = impl.generate(model, [0], uniforms, max_new_tokens=5, eos=2)
-    assert_close(text, [0, 0, 1, 2], name="with eos = 2")
+    assert_close(text, [0, 0, 1, 2], name="text with eos = 2")
+    text = impl.generate(model, [2, 0], uniforms, max_new_tokens=3)
+    assert_close(text, [2, 0, 0, 1, 2], name="text after a prompt of two tokens")
     with pytest.raises(ValueError):
         impl.generate(model, [0], [0.1], max_new_tokens=2)
 
 
+# From token 0 the likelier step is to token 1, after which nothing is likely.
+ASTRAY = [[0, 0.6, 0.4, 0], [0.3, 0.4, 0.3, 0], [0, 0.05, 0.05, 0.9], [0, 0, 0, 1]]
+
+
 @number("7.p1")
-@weight(2)
+@weight(1)
 @tags("beam")
 def test_beam_of_two_finds_what_greedy_misses(impl):
     """The best first token leads nowhere good: 0.6 * 0.4 at best, where the other one leads to 0.4 * 0.9."""
-    model = from_table([[0, 0.6, 0.4, 0], [0.3, 0.4, 0.3, 0], [0, 0.05, 0.05, 0.9], [0, 0, 0, 1]])
+    model = from_table(ASTRAY)
 
     narrow = impl.beam_search(model, [0], beam_width=1, max_new_tokens=2)
-    assert_close(narrow, [([0, 1, 1], math.log(0.24))], name="beam_width=1")
+    assert_close(narrow, [([0, 1, 1], math.log(0.24))], name="texts and scores with beam_width = 1")
     wide = impl.beam_search(model, [0], beam_width=2, max_new_tokens=2)
-    assert_close(wide, [([0, 2, 3], math.log(0.36)), ([0, 1, 1], math.log(0.24))], name="beam_width=2")
-    # With eos = 2 the hypothesis (0, 2) is finished after one token: the most probable of all, but per token
-    # it is behind (0, 1, 1) and (0, 1, 0).
-    plain = impl.beam_search(model, [0], beam_width=2, max_new_tokens=2, eos=2)
-    assert_close(plain, [([0, 2], math.log(0.4)), ([0, 1, 1], math.log(0.24))], name="eos=2")
-    mean = impl.beam_search(model, [0], beam_width=2, max_new_tokens=2, eos=2, length_penalty=1.0)
-    want = [([0, 1, 1], math.log(0.24) / 2), ([0, 1, 0], math.log(0.18) / 2)]
-    assert_close(mean, want, name="eos=2, length_penalty=1")
+    want = [([0, 2, 3], math.log(0.36)), ([0, 1, 1], math.log(0.24))]
+    assert_close(wide, want, name="texts and scores with beam_width = 2")
     with pytest.raises(ValueError):
         impl.beam_search(model, [0], beam_width=0, max_new_tokens=2)
+
+
+@number("7.p2")
+@weight(1)
+@tags("beam")
+def test_beam_ranks_a_short_text_by_its_mean_if_asked(impl):
+    """With eos = 2 the text (0, 2) is finished after one token: the most probable of all, but per token it is
+    behind (0, 1, 1) and (0, 1, 0)."""
+    model = from_table(ASTRAY)
+
+    plain = impl.beam_search(model, [0], beam_width=2, max_new_tokens=2, eos=2)
+    want = [([0, 2], math.log(0.4)), ([0, 1, 1], math.log(0.24))]
+    assert_close(plain, want, name="texts and scores with eos = 2")
+    mean = impl.beam_search(model, [0], beam_width=2, max_new_tokens=2, eos=2, length_penalty=1.0)
+    want = [([0, 1, 1], math.log(0.24) / 2), ([0, 1, 0], math.log(0.18) / 2)]
+    assert_close(mean, want, name="texts and scores with eos = 2, length_penalty = 1")
 
 
 @number("8.p1")

@@ -1,29 +1,30 @@
-"""Grades many submissions on a few judge processes, so that no accident loses more than one submission's turn."""
+"""Grades many submissions on a few judges, here or on a cluster, so that no accident loses more than one submission's turn."""
 
 from __future__ import annotations
 
 import csv
-import functools
 import hashlib
 import io
 import queue
 import secrets
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from gradkit import results
+from gradkit import results, uploads
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
-from gradkit.grading import JudgeClient, JudgeDied, digest, grade_submission, refused, scratch_folder
+from gradkit.grading import JudgeDied, Judges, Judging, digest, grade_submission, refused, scratch_folder
 from gradkit.intake import Discovery, Refused, Submission, discover, materialise
 from gradkit.manifest import Assignment
-from gradkit.model import Graded, Outcome
+from gradkit.model import Graded, Outcome, Submitter
 
-TRIES = 2  # a judge that dies on a submission gets one more try with a new one
+TRIES = 3  # a submission on which the judge dies is tried again with a new one: the cause may lie elsewhere
+LAST_WORK_S = 120  # for the submissions that are being graded when the run is interrupted
 
 
 class RunRecord(msgspec.Struct):
@@ -45,7 +46,7 @@ class Row:
     max_score: float
     tasks: tuple[tuple[str, float], ...] = ()
     reason: str = ""
-    submitters: str = ""
+    submitters: tuple[Submitter, ...] = ()
     mistakes: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
     elapsed_s: float = 0.0
@@ -73,15 +74,13 @@ class Batch:
     """A run over the submissions that `paths` stand for.
 
     Args:
-        root: The kit.
         assignment: Whose checks are run.
         paths: What the command line named; see `intake.discover`.
-        out: Gets a folder per submission, `grades.csv` and `run.json`.
-        jobs: Judge processes at a time.
-        device: `cpu` or `cuda`.
+        out: Gets a folder per submission, `run.json`, `grades.csv`, and the files for gradebooks where the students
+            are known.
+        judges: Who grades, entered already; a thread here attends to each.
         seed: For the checks' inputs; drawn in secret when None.
         resume: Keep what an earlier run into `out` graded.
-        at_least: The weakest level of isolation to grade at.
 
     Raises:
         InputError: When nothing is to be graded, or `out` can't be written or holds another run.
@@ -89,23 +88,20 @@ class Batch:
 
     def __init__(
         self,
-        root: Path,
         assignment: Assignment,
         paths: Sequence[Path],
         out: Path,
+        judges: Judges,
         *,
-        jobs: int = 1,
-        device: str = "cpu",
         seed: int | None = None,
         resume: bool = False,
-        at_least: str = "",
     ) -> None:
-        self.root, self.assignment, self.out, self.jobs, self.device = root, assignment, out, jobs, device
+        self.assignment, self.out, self.judges = assignment, out, judges
         self.found: Discovery = discover(paths, assignment.manifest)
         if not self.found.submissions and not self.found.refused:
             raise InputError("there is nothing to grade in what was named")
         self.record = self._open_out(seed, resume)
-        self.resume, self.at_least = resume, at_least
+        self.resume = resume
         self._queue: queue.SimpleQueue[Submission] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -121,23 +117,18 @@ class Batch:
         for submission in self.found.submissions:
             self._queue.put(submission)
         with scratch_folder() as scratch:
-            # Waited for by events: in Python 3.11 a thread whose `join` was interrupted passes for ended.
-            ended = [threading.Event() for _ in range(self._workers())]
+            ended: list[threading.Event] = []
             try:
-                for number, event in enumerate(ended):
-                    threading.Thread(
-                        target=self._work, args=(scratch, on_row, number == 0, event), daemon=True
-                    ).start()
-                for event in ended:
-                    while not event.wait(0.2):  # a wait without an end would not let an interrupt through
-                        pass
+                self._attend(scratch, on_row, ended)
             except KeyboardInterrupt:
                 self._stop.set()
+                self.judges.stop()
+                deadline = time.monotonic() + LAST_WORK_S
                 for event in ended:
-                    event.wait(120)  # for the submission that is being graded
+                    event.wait(max(0.0, deadline - time.monotonic()))
                 raise
             finally:
-                self._write_table()
+                self._write_tables()
         if self._fault is not None:
             raise self._fault
         return BatchResult(
@@ -148,34 +139,61 @@ class Batch:
             self._stop.is_set(),
         )
 
-    def _workers(self) -> int:
-        return max(1, min(self.jobs, len(self.found.submissions)))
+    def _attend(self, scratch: Path, on_row: Callable[[Row], None], ended: list[threading.Event]) -> None:
+        """A thread for each judge, and more as there are places for more, until all have ended.
+
+        Waited for by events: in Python 3.11 a thread whose `join` was interrupted passes for ended.
+        """
+        while True:
+            working = sum(not event.is_set() for event in ended)
+            wanted = min(self.judges.places() - working, self._queue.qsize())
+            for _ in range(0 if self._stop.is_set() else max(wanted, not ended)):
+                event = threading.Event()
+                ended.append(event)
+                arguments = (scratch, on_row, len(ended) == 1, event)
+                threading.Thread(target=self._work, args=arguments, daemon=True).start()
+            waiting = [event for event in ended if not event.is_set()]
+            if not waiting:
+                return
+            waiting[0].wait(0.2)  # a wait without an end would not let an interrupt through
 
     def _work(
         self, scratch: Path, on_row: Callable[[Row], None], first: bool, ended: threading.Event
     ) -> None:
         """One judge after the other, until the queue is empty."""
         again: list[tuple[Submission, int]] = []
+        deaths = 0  # of judges before they were ready, one after the other
         try:
             while not self._stop.is_set():
-                with JudgeClient(
-                    self.root, self.assignment.id, scratch, device=self.device, at_least=self.at_least
-                ) as judge:
-                    self._isolation = judge.isolation
-                    if first:
-                        self._refuse(judge, on_row)
-                        first = False
-                    if not self._drain(judge, scratch, on_row, again):
-                        return
-        except GradkitError as error:  # the judge could not even start, or the results could not be written
-            self._fault = self._fault or error
-            self._stop.set()
+                try:
+                    with self.judges.judge(scratch) as judge:
+                        deaths = 0
+                        self._isolation = judge.isolation
+                        if first:
+                            self._refuse(judge, on_row)
+                            first = False
+                        if not self._drain(judge, scratch, on_row, again):
+                            return
+                except JudgeDied as error:
+                    deaths += 1
+                    if deaths == TRIES:
+                        raise GradkitError(f"the grader can't be started: {error}") from None
+        except GradkitError as error:  # no judge could start, or the results could not be written
+            self._fail(error)
+        except Exception as error:  # a fault of the engine's own: said as what it is, and not waited for
+            self._fail(GradkitError(f"{type(error).__name__} in the grader: {error}"))
         finally:
             ended.set()
 
+    def _fail(self, error: GradkitError) -> None:
+        if not self._stop.is_set():  # what comes after is only what stopping does
+            self._fault = error
+        self._stop.set()
+        self.judges.stop()
+
     def _drain(
         self,
-        judge: JudgeClient,
+        judge: Judging,
         scratch: Path,
         on_row: Callable[[Row], None],
         again: list[tuple[Submission, int]],
@@ -191,12 +209,17 @@ class Batch:
             if kept is not None:
                 self._add(kept, submission, on_row, kept_from_before=True)
                 continue
+
+            def keep(graded: Graded, folder: Path = folder) -> None:
+                if judge.live or graded.complete or not graded.elapsed_s:  # else all come at once at the end
+                    results.write(graded, folder)
+
             try:
                 graded = grade_submission(
                     judge,
                     submission,
                     self.assignment,
-                    functools.partial(results.write, folder=folder),
+                    keep,
                     scratch,
                     self.record.seed,
                 )
@@ -204,7 +227,7 @@ class Batch:
                 if tried + 1 < TRIES:
                     again.append((submission, tried + 1))
                 else:
-                    reason = f"the judge ended {TRIES} times while grading this submission: {error}"
+                    reason = f"the grader ended {TRIES} times while grading this submission: {error}"
                     self._give_up(judge, submission, folder, reason, on_row)
                 return True
             except GradkitError:  # such as results that can't be written: the same for every other submission
@@ -212,16 +235,15 @@ class Batch:
             except (
                 Exception
             ) as error:  # a fault of the engine's costs this submission its turn, not the class
-                self._give_up(
-                    judge, submission, folder, f"{type(error).__name__} in the grader: {error}", on_row
-                )
+                reason = f"{type(error).__name__} in the grader: {error}"
+                self._give_up(judge, submission, folder, reason, on_row)
                 continue
             self._add(graded, submission, on_row)
         return False
 
     def _give_up(
         self,
-        judge: JudgeClient,
+        judge: Judging,
         submission: Submission,
         folder: Path,
         reason: str,
@@ -234,15 +256,21 @@ class Batch:
             reason=reason,
             seed=self.record.seed,
             isolation=judge.isolation,
+            submitters=submission.submitters,
         )
         results.write(graded, folder)
         self._add(graded, submission, on_row)
 
-    def _refuse(self, judge: JudgeClient, on_row: Callable[[Row], None]) -> None:
+    def _refuse(self, judge: Judging, on_row: Callable[[Row], None]) -> None:
         """Rows and results for what discovery could not take for a submission."""
         for entry in self.found.refused:
             start = Graded(
-                entry.name, self.assignment.id, "refused", seed=self.record.seed, isolation=judge.isolation
+                entry.name,
+                self.assignment.id,
+                "refused",
+                seed=self.record.seed,
+                isolation=judge.isolation,
+                submitters=entry.submitters,
             )
             graded = refused(start, judge.checks, entry.reason)
             results.write(graded, self._folder(entry.name))
@@ -279,6 +307,10 @@ class Batch:
         folder = self.out / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            for begun in (
+                folder.glob(".*.json.*") if self.resume else ()
+            ):  # left by a run that was killed in writing
+                begun.unlink()
         except OSError as error:
             raise InputError(f"{folder}: can't be made: {error.strerror}; choose another --out") from None
         return folder
@@ -311,10 +343,25 @@ class Batch:
             )
         return earlier
 
-    def _write_table(self) -> None:
-        results.write_whole(
-            self.out / "grades.csv", table(list(self._rows.values()), self.assignment).encode("utf-8")
-        )
+    def _write_tables(self) -> None:
+        write_tables(list(self._rows.values()), self.assignment, self.out)
+
+
+def write_tables(rows: Sequence[Row], assignment: Assignment, out: Path) -> None:
+    """Write grades.csv into `out`, and where students are known the files that gradebooks take."""
+    rows = sorted(rows, key=lambda row: row.submission)
+    results.write_whole(out / "grades.csv", table(rows, assignment).encode("utf-8"))
+    entries = [
+        uploads.Entry(row.submission, row.submitters, row.score if final(row, assignment) else None)
+        for row in rows
+    ]
+    for name, text in uploads.files(entries, assignment.manifest).items():
+        results.write_whole(out / name, text.encode("utf-8"))
+
+
+def final(row: Row, assignment: Assignment) -> bool:
+    """Whether a row's score is one that a student can be given: graded, and out of all points."""
+    return row.status == "graded" and abs(row.max_score - assignment.manifest.points) < 1e-6
 
 
 def checks_digest(assignment: Assignment) -> str:
@@ -342,9 +389,7 @@ def make_row(
         max_score=round(graded.max_score, 6) if graded.results else float(assignment.manifest.points),
         tasks=tuple((task, round(score, 6)) for task, score in tasks.items()),
         reason=graded.reason,
-        submitters=", ".join(submitter.email or submitter.name for submitter in entry.submitters)
-        if entry
-        else "",
+        submitters=entry.submitters if entry else graded.submitters,
         mistakes=tuple(
             sorted({case.mistake for result in graded.results for case in result.cases if case.mistake})
         ),
@@ -376,7 +421,7 @@ def table(rows: Sequence[Row], assignment: Assignment) -> str:
             "submitters",
         ]
     )
-    for row in sorted(rows, key=lambda row: row.submission):
+    for row in rows:
         known = row.status != "not_graded"
         scores = dict(row.tasks)
         cells = [
@@ -387,13 +432,6 @@ def table(rows: Sequence[Row], assignment: Assignment) -> str:
             f"{row.max_score:g}",
         ]
         cells += [f"{scores.get(task, 0):g}" if known else "" for task in tasks]
-        writer.writerow(
-            [csv_cell(cell) for cell in [*cells, " ".join(row.mistakes), row.reason, row.submitters]]
-        )
+        who = ", ".join(submitter.email or submitter.name for submitter in row.submitters)
+        writer.writerow([uploads.cell(text) for text in [*cells, " ".join(row.mistakes), row.reason, who]])
     return out.getvalue()
-
-
-def csv_cell(text: str) -> str:
-    """Text that a spreadsheet does not take for a formula."""
-    text = results.clean(text).replace("\n", " ")
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text

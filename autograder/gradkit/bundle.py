@@ -1,11 +1,12 @@
-"""Makes what leaves the kit: the student's folder, and the zip that Gradescope builds its image from.
+"""Makes what leaves the kit: the student's folder, the zip that Gradescope builds its image from, nbgrader's course.
 
-The student's folder holds nothing of `solutions/` but what the stub was cut from.
+The student's folder and the course hold nothing of `solutions/` but what the stub was cut from.
 """
 
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shlex
 import shutil
 import tempfile
@@ -52,6 +53,9 @@ _START = """Start here
    Draw from your own code:                      python figures.py
    All assignments' figures, from this folder:   python -m coursekit.figures
 4. Hand in the file that you wrote ({modules}).
+
+Or work in the notebook of the same name: pip install notebook, then jupyter notebook in the assignment's folder.
+It holds the handout, the same functions, and cells that run the checks. Hand in one of the two.
 
 Public checks run here. Hidden checks run when you submit.
 Where a handout says "the notes", it means the course's lecture notes; it says so where it departs from them.
@@ -171,6 +175,49 @@ def gradescope_bundle(
             "note: without --torch-index pip installs the default build of torch, which may bring several GB of CUDA libraries"
         )
     return lines
+
+
+def nbgrader_course(root: Path, assignments: Sequence[Assignment], out: Path) -> list[str]:
+    """Write a course folder in which nbgrader's commands work, grading with the kit at `root`.
+
+    `source/ID/` holds what is released: the notebook, what it needs, and coursekit.
+
+    Returns:
+        Lines saying what was written.
+
+    Raises:
+        InputError: When `out` is there already or can't be written, or a generated file is missing.
+    """
+    if out.suffix == ".zip":
+        raise InputError(f"{out}: nbgrader works in a folder; give --out one that is not there yet")
+    settings = (Path(__file__).parent / "templates" / "nbgrader" / "nbgrader_config.py").read_text(
+        encoding="utf-8"
+    )
+    for name, value in (
+        ("{course}", out.name),
+        ('"{kit}"', repr(str(root.resolve()))),
+        ("{seed}", str(secrets.randbits(62))),
+        ("{ids}", "|".join(assignment.module_name for assignment in assignments)),
+    ):
+        settings = settings.replace(name, value)
+    with _fresh(out) as folder:
+        for assignment in assignments:
+            if not assignment.notebook.is_file():
+                raise InputError(f"{assignment.notebook} is missing: run gradkit build {assignment.id}")
+            source = folder / "source" / assignment.id
+            _copy_assignment(assignment, source.parent)
+            for path in (source / assignment.manifest.module, source / "README.md"):
+                path.unlink()  # both are in the notebook
+            _copy_package(Path(coursekit.__file__).parent, source / "coursekit")
+        _write_files(folder, {"nbgrader_config.py": settings})
+        (folder / "nbgrader_config.py").chmod(0o600)
+        _pack(folder, out)
+        out.chmod(0o700)  # grades, and the seed of the hidden checks
+    ids = ", ".join(assignment.id for assignment in assignments)
+    return [
+        f"{out}: a course for nbgrader with {ids}; only you can enter it",
+        f"Next: cd {out}; nbgrader generate_assignment {assignments[0].id}",
+    ]
 
 
 @contextlib.contextmanager

@@ -27,9 +27,11 @@ from rich.text import Text
 
 from gradkit.errors import GradkitError, InputError
 from gradkit.manifest import Assignment, Manifest, find_root, load_all, load_assignment
+from gradkit.uploads import CANVAS, GRADESCOPE
 
 if TYPE_CHECKING:
     from gradkit.batch import Row
+    from gradkit.grading import Judges
 
 app = typer.Typer(
     add_completion=False,
@@ -96,7 +98,7 @@ def list_(root: Root = None) -> None:
         ("minutes", "right"),
         ("devices", "left"),
     ):
-        table.add_column(heading, justify=side, no_wrap=True)
+        table.add_column(heading, justify=side, no_wrap=heading != "title")  # the title gives way on a narrow screen
     for assignment in assignments:
         manifest = assignment.manifest
         minutes = sum(task.minutes for task in manifest.tasks)
@@ -119,23 +121,24 @@ def build(
         bool, typer.Option("--check", help="Change nothing; fail when a generated file is stale.")
     ] = False,
 ) -> None:
-    """Cut the stubs from the references."""
+    """Cut the stubs from the references, and the notebooks from stubs and handouts."""
+    from gradkit.notebooks.write import build_notebook
     from gradkit.stubs import build_stub, write_if_changed
 
     _, assignments = _chosen(root, ids)
     stale = False
     for assignment in assignments:
-        text = build_stub(assignment)
-        if check:
-            fresh = assignment.stub.is_file() and assignment.stub.read_text(encoding="utf-8") == text
-            stale = stale or not fresh
-            out.print(
-                f"{assignment.stub}: {'fresh' if fresh else f'stale; run gradkit build {assignment.id}'}"
-            )
-        else:
-            out.print(
-                f"{assignment.stub}: {'written' if write_if_changed(assignment.stub, text) else 'unchanged'}"
-            )
+        for path, text in (
+            (assignment.stub, build_stub(assignment)),
+            (assignment.notebook, build_notebook(assignment)),
+        ):
+            if check:
+                fresh = path.is_file() and path.read_text(encoding="utf-8") == text
+                stale = stale or not fresh
+                said = "fresh" if fresh else f"stale; run gradkit build {assignment.id}"
+            else:
+                said = "written" if write_if_changed(path, text) else "unchanged"
+            out.print(f"{path}: {said}", markup=False)
     if stale:
         raise typer.Exit(1)
 
@@ -197,6 +200,10 @@ def grade(
         int | None, typer.Option(help="For the checks' inputs; drawn in secret when not given.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Grade on the workers of a Dask cluster: tcp://host:8786."),
+    ] = None,
     at_least: Annotated[
         str,
         typer.Option(
@@ -219,44 +226,63 @@ def grade(
         return
     if out_dir is None:
         raise InputError("--out is missing: name a folder for the results")
-    batch = Batch(
-        base,
-        assignment,
-        submissions or [],
-        out_dir,
-        jobs=jobs,
-        device=_device(device),
-        seed=seed,
-        resume=resume,
-        at_least=at_least,
-    )
-    for note in batch.found.notes:
-        err.print(f"note: {note}", markup=False)
-    total = len(batch.found.submissions) + len(batch.found.refused)
-    with _progress(total, f"grading {id}") as tick:
-        result = batch.run(tick)
+    with _judges(base, assignment, scheduler, device, jobs, at_least) as judges:
+        batch = Batch(assignment, submissions or [], out_dir, judges, seed=seed, resume=resume)
+        for note in batch.found.notes:
+            err.print(f"note: {note}", markup=False)
+        total = len(batch.found.submissions) + len(batch.found.refused)
+        try:
+            with _progress(total, f"grading {id}") as tick:
+                result = batch.run(tick)
+        finally:
+            for note in judges.notes:
+                err.print(f"note: {note}", markup=False)
     _print_rows(result.rows)
-    counts = {
-        status: sum(row.status == status for row in result.rows)
-        for status in ("graded", "refused", "not_graded")
-    }
-    out.print(
-        f"{counts['graded']} graded, {counts['refused']} refused, {counts['not_graded']} not graded; isolation: {_isolation_line(result.isolation)}",
-        markup=False,
-    )
-    out.print(
-        f"{out_dir}/grades.csv has a row for each; {out_dir}/SUBMISSION/results.json is what its student sees",
-        markup=False,
-    )
+    _print_counts(result.rows, f"; isolation: {_isolation_line(result.isolation)}", out_dir)
     if not result.all_graded:
         raise typer.Exit(1)
 
 
-def _device(wanted: str) -> str:
-    """`auto` is `cuda` where the driver's devices are there. Not asked of torch: this process makes no CUDA call."""
+def _judges(
+    base: Path, assignment: Assignment, scheduler: str | None, device: str, jobs: int, at_least: str
+) -> Judges:
+    """Judges on this machine, or on a cluster."""
+    from gradkit.grading import LocalJudges
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise InputError(f"--device is auto, cpu or cuda, got {device!r}")
+    if scheduler is None:
+        return LocalJudges(
+            base, assignment.id, device=_device(device, assignment), jobs=jobs, at_least=at_least
+        )
+    if jobs > 1:
+        raise InputError("--jobs is for this machine; with --scheduler every worker of the cluster grades")
+    from gradkit.cluster import ClusterJudges
+
+    return ClusterJudges(scheduler, base, assignment.id, device=device, at_least=at_least)
+
+
+def _print_counts(rows: Sequence[Row], more: str, out_dir: Path) -> None:
+    graded, refused, not_graded = (
+        sum(row.status == status for row in rows) for status in ("graded", "refused", "not_graded")
+    )
+    out.print(f"{graded} graded, {refused} refused, {not_graded} not graded{more}", markup=False)
+    out.print(
+        f"{out_dir}/grades.csv has a row for each; {out_dir}/SUBMISSION/results.json is what its student sees",
+        markup=False,
+    )
+    if (out_dir / CANVAS).exists():
+        out.print(f"for gradebooks: {out_dir}/{CANVAS} and {out_dir}/{GRADESCOPE}", markup=False)
+
+
+def _device(wanted: str, assignment: Assignment) -> str:
+    """`auto` is `cuda` where the driver's devices are there and a check needs one.
+
+    Not asked of torch: this process makes no CUDA call.
+    """
     present = Path("/dev/nvidiactl").exists()
-    if wanted not in ("auto", "cpu", "cuda"):
-        raise InputError(f"--device is auto, cpu or cuda, got {wanted!r}")
+    if wanted == "auto" and "cuda" not in assignment.manifest.devices:
+        return "cpu"
     if wanted == "cuda" and not present:
         raise InputError(
             "--device cuda: no NVIDIA device is here; grade with --device cpu, and the GPU checks count as not run"
@@ -308,6 +334,25 @@ def _print_rows(rows: Sequence[Row]) -> None:
         )
         table.add_row(Text(row.submission), score, Text(found))
     out.print(table)
+
+
+@app.command()
+def merge(
+    cpu: Annotated[Path, typer.Argument(metavar="CPU_DIR", help="What grade --device cpu wrote.")],
+    gpu: Annotated[Path, typer.Argument(metavar="GPU_DIR", help="What grade --device cuda wrote.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="A new folder; gets what grade writes.")],
+    root: Root = None,
+) -> None:
+    """Make one grade of a run without a device and one with it."""
+    from gradkit.merge import merge as run
+
+    merged = run(root or find_root(Path.cwd()), cpu, gpu, out_dir)
+    _print_rows(merged.rows)
+    for problem in merged.problems:
+        err.print(f"gradkit: {problem}", markup=False)
+    _print_counts(merged.rows, "", out_dir)
+    if any(row.status == "not_graded" for row in merged.rows):
+        raise typer.Exit(1)
 
 
 def _isolation_line(isolation: dict) -> str:
@@ -473,4 +518,18 @@ def bundle_gradescope(
     limit = None if attempts is None else Attempts(attempts, window_hours)
     settings = check_settings(Settings(id, deadline, limit), "the command line")
     for line in gradescope_bundle(base, assignment, out_path, settings, torch_index=torch_index):
+        out.print(line, markup=False)
+
+
+@bundle.command()
+def nbgrader(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    out_path: Annotated[Path, typer.Option("--out", help="A folder that is not there yet.")],
+    root: Root = None,
+) -> None:
+    """A course folder for nbgrader, whose autograde asks the judge."""
+    from gradkit.bundle import nbgrader_course
+
+    base, assignments = _chosen(root, ids)
+    for line in nbgrader_course(base, assignments, out_path):
         out.print(line, markup=False)

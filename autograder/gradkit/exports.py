@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import yaml
 
 from gradkit.archives import CHUNK, shown, size_text
 from gradkit.errors import InputError
+from gradkit.model import Submitter
 
 METADATA = "submission_metadata.yml"
 _DEEPEST = 100
 _LONGEST_VALUE = 200
 _MOST_SUBMITTERS = 100
-
-
-class Submitter(NamedTuple):
-    """A student as an export names them. Any of the three may be empty."""
-
-    name: str
-    email: str
-    sid: str
 
 
 @dataclass(frozen=True)

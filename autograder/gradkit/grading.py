@@ -14,9 +14,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import IO, Protocol
 
 import msgspec
 
+from gradkit.devices import VideoMemory
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
 from gradkit.intake import Prepared, Submission, materialise
@@ -30,15 +32,51 @@ class JudgeDied(GradkitError):
     """The judge process ended in the middle of its work."""
 
 
+SCRATCH, LOCK = "gradkit-scratch-", ".lock"
+STALE_S = 60.0  # a folder this old that nobody holds belongs to a process that was killed
+
+
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder that workers may enter but not list, removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="gradkit-"))
-    folder.chmod(0o711)
+    """A folder that workers may enter but not list, removed at the end.
+
+    What a process that was killed left behind goes too: submissions are not to lie about.
+    """
+    sweep_scratch(Path(tempfile.gettempdir()))
+    folder = Path(tempfile.mkdtemp(prefix=SCRATCH))
+    lock = open(folder / LOCK, "w")  # noqa: SIM115 - held for as long as the folder is in use
     try:
+        _try_lock(lock)
+        folder.chmod(0o711)
         yield folder
     finally:
+        lock.close()
         remove_tree(folder)
+
+
+def sweep_scratch(where: Path) -> None:
+    """Remove scratch folders of this user that no process holds."""
+    for folder in where.glob(f"{SCRATCH}*"):
+        with contextlib.suppress(OSError):
+            old = time.time() - folder.lstat().st_mtime > STALE_S
+            if folder.is_symlink() or folder.lstat().st_uid != os.getuid() or not old:
+                continue
+            with open(folder / LOCK, "rb+") as lock:
+                if _try_lock(lock):
+                    remove_tree(folder)
+
+
+def _try_lock(file: IO) -> bool:
+    """Hold a file for this process and those it starts; False when somebody else does."""
+    try:
+        import fcntl  # POSIX only
+    except ImportError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class JudgeClient:
@@ -51,11 +89,14 @@ class JudgeClient:
         device: `cpu` or `cuda`.
         diagnose: Look for the mistake behind a wrong answer.
         compare: Tell of each passed case whether its answers were the reference's.
+        memory: The device's memory, which must be free before each submission; looked at by nobody when None.
         at_least: The weakest level of isolation to grade at; see `gradkit.judge.isolation.LEVELS`.
 
     Raises:
         InputError, GradkitError: From `__enter__`, with what the judge said.
     """
+
+    live = True  # cases are told as they end
 
     def __init__(
         self,
@@ -66,8 +107,10 @@ class JudgeClient:
         device: str = "cpu",
         diagnose: bool = True,
         compare: bool = False,
+        memory: VideoMemory | None = None,
         at_least: str = "",
     ) -> None:
+        self._memory = memory
         self._start = Start(str(root), assignment, device, diagnose, compare, at_least)
         self._scratch = scratch
         self._decoder = msgspec.json.Decoder(Event)
@@ -108,7 +151,13 @@ class JudgeClient:
             self._process.wait()
 
     def grade(
-        self, module: Path, seed: int, on_case: Callable[[CaseDone], None], *, checks: list[str] | None = None
+        self,
+        module: Path,
+        seed: int,
+        on_case: Callable[[CaseDone], None],
+        *,
+        checks: list[str] | None = None,
+        name: str = "",
     ) -> UnitDone:
         """Run the checks on the file `module`, telling each case as it ends.
 
@@ -117,10 +166,14 @@ class JudgeClient:
             seed: For the checks' inputs.
             on_case: Takes each case.
             checks: Ids of the checks to run; all of them when None.
+            name: The submission's; of no consequence here.
 
         Raises:
             JudgeDied: When the judge ended on the way.
+            GradkitError: When the device's memory does not become free.
         """
+        if self._memory is not None:
+            self._memory.wait_until_free()
         self._send(Unit(str(module), seed, checks))
         while True:
             event = self._receive()
@@ -140,16 +193,112 @@ class JudgeClient:
         if not line:
             raise JudgeDied(f"the judge process ended (status {self._process.wait()})")
         event = self._decoder.decode(line)
-        if isinstance(event, Fatal) and self.checks:  # it was ready, so the cause is in what it graded
+        if isinstance(event, Fatal) and (
+            event.died or self.checks
+        ):  # once it was ready, the cause is in what it graded
             raise JudgeDied(event.message)
         if isinstance(event, Fatal):
             raise InputError(event.message) if event.usage else GradkitError(event.message)
         return event
 
 
+# What a judge is given of the environment. It needs no more, and a grading machine's or a cluster worker's holds keys,
+# tokens and addresses.
+_PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+_PASSED_ON_PREFIXES = ("LC_", "PYTHON", "CUDA_", "NVIDIA_", "TORCH_")
+
+
 def _judge_environment() -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
+    }
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return {**os.environ, **threads, "PYTHONHASHSEED": "0"}
+    return {**kept, **threads, "PYTHONHASHSEED": "0"}
+
+
+class Judging(Protocol):
+    """A judge that is ready, here or on another machine."""
+
+    checks: list[Check]
+    isolation: dict[str, object]
+    live: bool  # whether cases are told as they end, or all at the end
+
+    def grade(
+        self, module: Path, seed: int, on_case: Callable[[CaseDone], None], *, name: str = ""
+    ) -> UnitDone: ...
+
+
+class Judges(Protocol):
+    """Where a batch's judges are: processes here (`LocalJudges`) or on a cluster (`cluster.ClusterJudges`)."""
+
+    notes: list[str]  # for people: what was found and not used
+
+    def __enter__(self) -> Judges: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def places(self) -> int:
+        """How many judges can be at work at a time now; more may come, or fewer be left."""
+        ...
+
+    def judge(self, scratch: Path) -> contextlib.AbstractContextManager[Judging]:
+        """One judge, for one thread."""
+        ...
+
+    def stop(self) -> None:
+        """Let nobody wait for a judge any longer."""
+        ...
+
+
+class LocalJudges:
+    """Judges as processes on this machine.
+
+    Args:
+        root: The kit.
+        assignment: An assignment's id.
+        device: `cpu` or `cuda`.
+        jobs: How many at a time; one device serves one.
+        at_least: The weakest level of isolation to grade at.
+    """
+
+    def __init__(
+        self, root: Path, assignment: str, *, device: str = "cpu", jobs: int = 1, at_least: str = ""
+    ) -> None:
+        if device == "cuda" and jobs > 1:
+            raise InputError(
+                f"--jobs {jobs}: a device grades one submission at a time; leave --jobs out, or use --device cpu"
+            )
+        self._root, self._assignment, self._device, self._jobs = root, assignment, device, jobs
+        self._at_least = at_least
+        self._memory: VideoMemory | None = None
+        self.notes: list[str] = []
+
+    def __enter__(self) -> LocalJudges:
+        if self._device == "cuda":
+            self._memory = VideoMemory()
+            self.notes += [self._memory.fault] if self._memory.fault else []
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def places(self) -> int:
+        return self._jobs
+
+    def judge(self, scratch: Path) -> JudgeClient:
+        return JudgeClient(
+            self._root,
+            self._assignment,
+            scratch,
+            device=self._device,
+            memory=self._memory,
+            at_least=self._at_least,
+        )
+
+    def stop(self) -> None:
+        pass
 
 
 class Grade:
@@ -206,7 +355,7 @@ class Grade:
 
 
 def grade_submission(
-    judge: JudgeClient,
+    judge: Judging,
     submission: Submission,
     assignment: Assignment,
     keep: Callable[[Graded], None],
@@ -222,7 +371,14 @@ def grade_submission(
         GradkitError: Whatever `keep` raises.
     """
     manifest = assignment.manifest
-    start = Graded(submission.name, assignment.id, "graded", seed=seed, isolation=judge.isolation)
+    start = Graded(
+        submission.name,
+        assignment.id,
+        "graded",
+        seed=seed,
+        isolation=judge.isolation,
+        submitters=submission.submitters,
+    )
     place = scratch / f"{os.getpid()}-{threading.get_ident()}"
     try:
         try:
@@ -243,7 +399,7 @@ def grade_submission(
             keep,
             lambda case: _in_their_file(case, prepared),
         )
-        return grade.finish(judge.grade(prepared.module, seed, grade.add))
+        return grade.finish(judge.grade(prepared.module, seed, grade.add, name=submission.name))
     finally:
         remove_tree(place)
 

@@ -48,8 +48,8 @@ from gradkit.discovery import (
 from gradkit.errors import InputError
 from gradkit.exports import METADATA, Submitter
 from gradkit.manifest import Manifest
-from gradkit.notebooks import NotebookSource, read_notebook
-from gradkit.sourcetext import SyntaxProblem, read_module, unwritten, what_it_is
+from gradkit.notebooks.read import NotebookSource, read_notebook
+from gradkit.sourcetext import SyntaxProblem, defined_by_look, read_module, unwritten, what_it_is
 
 __all__ = [
     "CAPS",
@@ -331,9 +331,8 @@ class _Chooser:
             InputError: When there is none, or more than one.
         """
         candidates = self._candidates()
-        if len(candidates) == 1:
-            return self._read(candidates[0])
-        return self._more_written(*candidates)
+        taken = self._read(candidates[0]) if len(candidates) == 1 else self._more_written(*candidates)
+        return replace(taken, notes=(*taken.notes, *self._missing_cells(taken)))
 
     def _candidates(self) -> list[_Parts]:
         """The module, the notebook of its name, or both, from one folder; or the only notebook there is."""
@@ -419,6 +418,30 @@ class _Chooser:
         if parts[-1] != notebook_name(self.manifest) and not self.bare:
             notes = (f"{origin} was taken for {notebook_name(self.manifest)}", *notes)
         return _Graded(parts, origin, notebook.text, notebook.syntax_error, True, notes, notebook)
+
+    def _missing_cells(self, taken: _Graded) -> Iterator[str]:
+        """A line for each task of whose functions a notebook lacks one.
+
+        Raises:
+            InputError: When it has none of any task: it is another assignment's notebook, or was emptied.
+        """
+        if taken.notebook is None or taken.problem is not None:
+            return
+        functions = [name.partition(".")[0] for task in self.manifest.tasks for name in task.functions]
+        there = defined_by_look(taken.text, functions)
+        if not there:
+            names = some_of(list(dict.fromkeys(functions)))
+            raise InputError(
+                f"{taken.origin}: no cell defines any function of this assignment ({names}); is it another one's notebook?"
+            )
+        for task in self.manifest.tasks:
+            lacks = [
+                name
+                for name in dict.fromkeys(name.partition(".")[0] for name in task.functions)
+                if name not in there
+            ]
+            if lacks:
+                yield f"{taken.origin}: the cell of task {task.id} that defines {', '.join(lacks)} is missing"
 
 
 def _common_folder(files: Sequence[_Parts]) -> _Parts:

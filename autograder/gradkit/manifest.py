@@ -22,6 +22,15 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     banned: list[str] = []
 
 
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A question that a person reads the answer to. It stands in the notebook; its points are beside the tasks'."""
+
+    id: str
+    title: str
+    text: str
+    points: int = 5
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An `assignment.toml`. `id` and `module` are filled in from the folder's name."""
 
@@ -36,9 +45,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_s: float = 10.0
     memory_mib: int = 2048
     banned: list[str] = []
+    questions: list[Question] = []
 
     @property
     def points(self) -> int:
+        """Of the tasks: what checks give, 100 in all."""
         return sum(task.points for task in self.tasks)
 
     def task(self, id: str) -> Task:
@@ -76,6 +87,10 @@ class Assignment:
     @property
     def stub(self) -> Path:
         return self.public / self.manifest.module
+
+    @property
+    def notebook(self) -> Path:
+        return self.public / f"{self.module_name}.ipynb"
 
     @property
     def public_tests(self) -> Path:
@@ -134,7 +149,7 @@ def _allowed(message: str) -> str:
     """Add to msgspec's message for an unknown key the keys there are."""
     if "unknown field" not in message:
         return message
-    struct = Task if "$.tasks" in message else Manifest
+    struct = Task if "$.tasks" in message else Question if "$.questions" in message else Manifest
     return f"{message}; allowed: {', '.join(struct.__struct_fields__)}"
 
 
@@ -164,6 +179,18 @@ def _check(manifest: Manifest, path: Path) -> None:
         rule(task.points > 0, f"tasks.{task.id}.points", f"must be above 0, got {task.points}")
         rule(bool(task.functions), f"tasks.{task.id}.functions", "name at least one function or class")
         seen.add(task.id)
+    asked: set[str] = set()
+    for question in manifest.questions:
+        key = f"questions.{question.id}"
+        rule(
+            question.id.isidentifier() and question.id == question.id.lower(),
+            "questions.id",
+            f"snake_case, got {question.id!r}",
+        )
+        rule(question.id not in asked, "questions.id", f"{question.id!r} stands twice")
+        rule(bool(question.text.strip()), f"{key}.text", "what is asked is missing")
+        rule(question.points > 0, f"{key}.points", f"must be above 0, got {question.points}")
+        asked.add(question.id)
 
 
 def load_assignment(root: Path, id: str) -> Assignment:

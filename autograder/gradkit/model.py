@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Submitter(NamedTuple):
+    """A student as an export names them. Any of the three may be empty."""
+
+    name: str
+    email: str
+    sid: str
 
 
 class Outcome(enum.StrEnum):
@@ -127,6 +136,7 @@ class Graded:
     worker_cpu_s: float = 0.0
     peak_mib: float = 0.0
     complete: bool = True  # False while checks are still to come, or when the run was interrupted
+    submitters: tuple[Submitter, ...] = ()  # who handed it in, where that is known
 
     @property
     def score(self) -> float:

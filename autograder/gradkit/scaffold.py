@@ -7,13 +7,14 @@ from pathlib import Path
 
 from gradkit.errors import InputError
 from gradkit.manifest import load_assignment
+from gradkit.notebooks.write import build_notebook
 from gradkit.stubs import build_stub, write_if_changed
 
 _TEMPLATE = Path(__file__).parent / "templates" / "new"
 
 
 def new_assignment(root: Path, id: str) -> list[Path]:
-    """Create `assignments/ID` and `solutions/ID`, and cut the stub.
+    """Create `assignments/ID` and `solutions/ID`, and cut the stub and the notebook.
 
     Returns:
         The files written.
@@ -41,4 +42,5 @@ def new_assignment(root: Path, id: str) -> list[Path]:
         beside.rename(target)
     assignment = load_assignment(root, id)
     write_if_changed(assignment.stub, build_stub(assignment))
+    write_if_changed(assignment.notebook, build_notebook(assignment))
     return sorted(path for folder in (public, hidden) for path in folder.rglob("*") if path.is_file())

@@ -15,6 +15,8 @@ from pathlib import Path
 from gradkit.errors import AuthoringError
 from gradkit.manifest import Assignment
 
+NOT_WRITTEN = "task {task} is not written yet"
+
 _BEGIN = re.compile(r"^(?P<indent>[ \t]*)# BEGIN SOLUTION(?:[ \t]+(?P<task>\S+))?[ \t]*$")
 _END = re.compile(r"^[ \t]*# END SOLUTION(?:[ \t]+(?P<task>\S+))?[ \t]*$")
 
@@ -50,7 +52,7 @@ def cut_stub(source: str, *, path: Path, tasks: list[str], written: Collection[s
             cut.add(task)
             if match["indent"] and task not in written:
                 kept.append(f"{match['indent']}# YOUR CODE HERE")
-                kept.append(f'{match["indent"]}raise NotImplementedError("task {task} is not written yet")')
+                kept.append(f'{match["indent"]}raise NotImplementedError("{NOT_WRITTEN.format(task=task)}")')
         elif match := _END.match(line):
             if begin is None:
                 raise AuthoringError(f"{path}:{number}: END SOLUTION without a BEGIN SOLUTION")

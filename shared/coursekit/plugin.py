@@ -16,6 +16,7 @@ import sys
 import tomllib
 import types
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,22 @@ from coursekit.compare import Mismatch
 from coursekit.terminal import NOT_WRITTEN, WRONG, Ran, Summary, last_line
 
 LOCAL_SEED = 0  # your checks draw the same inputs on every run; the graded ones draw others
+
+
+@dataclass(frozen=True)
+class Student:
+    """The code under check where it is no file beside the checks, but what a notebook has defined.
+
+    Attributes:
+        module: Stands for the student's module.
+        place: The line of a traceback in words, such as `cell In[7], line 3: return x`; empty for lines of others.
+    """
+
+    module: object
+    place: Callable[[pytest.TracebackEntry], str]
+
+
+STUDENT = pytest.StashKey[Student]()  # in a run's `config.stash`
 
 
 def check_seed(seed: int, check: str) -> int:
@@ -87,7 +104,9 @@ def _modules() -> dict[Path, types.ModuleType]:
 
 @pytest.fixture
 def impl(request: pytest.FixtureRequest, _modules: dict[Path, types.ModuleType]) -> types.ModuleType:
-    """Your module: the file that `test_NAME.py` checks is `NAME.py` beside it."""
+    """Your module: the file that `test_NAME.py` checks is `NAME.py` beside it, or the notebook it runs in."""
+    if (student := request.config.stash.get(STUDENT, None)) is not None:
+        return student.module
     path = request.path.with_name(request.path.name.removeprefix("test_"))
     if path not in _modules:
         _modules[path] = load_or_fail(path)
@@ -217,9 +236,12 @@ def _explain(ran: Ran, item: pytest.Item, excinfo: pytest.ExceptionInfo) -> None
         message = f"{type(error).__name__}: {message}" if message else type(error).__name__
     ran.observed, _, ran.details = message.strip().partition("\n")
     module = item.path.with_name(item.path.name.removeprefix("test_"))
+    student = item.config.stash.get(STUDENT, None)
     for entry in excinfo.traceback:
         place = f"{Path(entry.path).name}:{entry.lineno + 1}"
-        if Path(entry.path) == module:
+        if student is not None and (words := student.place(entry)):
+            ran.own.append(words)
+        elif Path(entry.path) == module:
             ran.own.append(f"{place} in {entry.name}: {str(entry.statement).strip()}")
         elif Path(entry.path) == item.path:
             ran.check = f"{place}: {str(entry.statement).strip()}"

@@ -224,7 +224,7 @@ def split_conformal(fit, predict, X, y, X_test, alpha, *, n_train, quantile=conf
 
     Args:
         fit: Called once as fit(X_train, y_train); returns a model, of a kind known to `predict` only.
-        predict: Called as predict(model, X_rows); returns predictions of shape (rows,).
+        predict: Called as predict(model, X_rows); returns predictions of shape (rows,). There may be no rows.
         X: Inputs, shape (n, d), in random order.
         y: True values, shape (n,).
         X_test: Inputs to make intervals for, shape (m, d).
@@ -412,9 +412,8 @@ def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1):
     """Return each row's APS set (RAPS with a penalty) at threshold q.
 
     With u: the labels whose score is at most q. The set may be empty.
-    Without u: labels are taken in order of probability until the score of the last one taken is at least q;
-    that last one is taken too. So the most probable label is always in, and any other label is in exactly if
-    the score of the label ranked just before it is below q.
+    Without u: these labels too, and the first label of the ranking whose score is at least q: the one with
+    which the set's mass reaches q. So no set is empty, and a label of probability 0 that scores q is in.
 
     Args:
         probs: Predicted probabilities, shape (n, K).
@@ -435,16 +434,15 @@ def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1):
     probs, u = _as_probs(probs), _as_uniforms(u, probs)
     q = float(_as_floats("q", q))
     _check_penalty(penalty, k_reg)
-    # with u: compare scores with q. Without: compare the score of the label ranked just before with q
+    # 1. compare scores with q; 2. without u: also the first label, down the ranking, that reaches q
     # BEGIN SOLUTION label_sets
     scores = aps_scores(probs, u=u, penalty=penalty, k_reg=k_reg)
-    if u is not None:
-        return scores <= q
-    order = np.argsort(-probs, axis=1, kind="stable")
-    ranked_sets = np.ones(probs.shape, dtype=bool)  # the first label is always in
-    ranked_sets[:, 1:] = np.take_along_axis(scores, order, axis=1)[:, :-1] < q
-    sets = np.empty_like(ranked_sets)
-    np.put_along_axis(sets, order, ranked_sets, axis=1)
+    sets = scores <= q
+    if u is None:
+        order = np.argsort(-probs, axis=1, kind="stable")
+        reaches = np.take_along_axis(scores, order, axis=1) >= q
+        first = reaches.argmax(axis=1)[:, None]  # 0 where none reaches q: then all are in anyway
+        np.put_along_axis(sets, np.take_along_axis(order, first, axis=1), True, axis=1)
     return sets
     # END SOLUTION
 

@@ -515,18 +515,25 @@ def test_aps_scores_of_random_labels_are_uniform(impl, agree, rng):
 @number("6.4")
 @weight(3)
 @tags("label_sets")
-@pytest.mark.parametrize("case", ["random", "reached_exactly", "tiny", "infinite"])
-def test_aps_sets_take_the_label_that_crosses(impl, agree, rng, case):
-    """Without u a set holds the labels up to and including the one that reaches q, so it is never empty."""
+@pytest.mark.parametrize("case", ["random", "reached_exactly", "no_probability", "tiny", "infinite"])
+def test_aps_sets_take_the_label_that_crosses(impl, agree, rng, reference, case):
+    """Without u a set holds every label that scores at most q and the one that reaches q, so it is never
+    empty."""
     probs = rng.dirichlet(np.full(6, 0.5), size=40)
     q = {"random": 0.6 + rng.uniform() / 5, "tiny": 1e-12, "infinite": math.inf}.get(case)
-    if q is None:
+    if case == "no_probability":
+        # labels without probability score what the label before them does: 1, for which the mass was enough
+        probs, q = rng.permuted(np.tile([0.75, 0.25, 0, 0, 0], (40, 1)), axis=1), 1.0
+        probs[::4] = np.eye(5)[rng.integers(0, 5, size=10)]
+        agree("aps_sets", probs, q, penalty=0.25, k_reg=3)  # the fourth label and the fifth are beyond q
+    elif q is None:
         # halves and quarters: 0.75 is reached exactly by two labels or three
         probs, q = rng.permuted(np.tile([0.5, 0.25, 0.125, 0.125], (40, 1)), axis=1), 0.75
         agree("aps_sets", probs, 0.7)
 
     sets = agree("aps_sets", probs, float(q))
     assert sets.any(axis=1).all()
+    assert sets[reference.aps_scores(probs) <= q].all()  # what the guarantee rests on
 
 
 @number("6.5")

@@ -343,7 +343,7 @@ def test_dpo_loss_compares_rewards_inside_the_sigmoid(agree, torch_rng, n, scale
 @tags("dpo")
 @pytest.mark.parametrize("scale", [3.0, 20000.0], ids=["ordinary", "huge margins"])
 def test_gradients_push_by_how_wrong_a_pair_is(agree, torch_rng, scale):
-    """The loss's gradient is -beta/B sigma(-m) in the chosen, the opposite in the rejected, and nothing in
+    """The loss's gradient is -beta/M sigma(-m) in the chosen, the opposite in the rejected, and nothing in
     the reference."""
     pairs, beta = random_pairs(torch_rng, 6, scale=scale), 0.2
     cotangent = torch.tensor(1.5, dtype=F64)

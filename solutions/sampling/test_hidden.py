@@ -436,8 +436,8 @@ def ids(rng, V, size):
 def generation(impl, table, prompt, uniforms, settings):
     """What is generated, and every prefix that the model was asked about."""
     calls = []
-    tokens = impl.generate(made_up_model(table, calls), prompt, uniforms, **settings)
-    return tokens, calls
+    text = impl.generate(made_up_model(table, calls), prompt, uniforms, **settings)
+    return {"text": text, "calls": calls}
 
 
 def right_parts(reference):
@@ -448,24 +448,27 @@ def right_parts(reference):
 @number("6.1")
 @weight(4)
 @tags("generate")
-@pytest.mark.parametrize("prompt_length", [0, 1, 5])
+@pytest.mark.parametrize(
+    "prompt_length", [0, 1, 5], ids=["prompt of 0 tokens", "prompt of 1 token", "prompt of 5 tokens"]
+)
 def test_generation_draws_each_token_after_all_before_it(agree, rng, reference, prompt_length):
     """New token t is drawn with uniform number t from the model's distribution after everything so far."""
     table, prompt = random_logits(rng, STATES, 8, scale=1.5), ids(rng, 8, prompt_length)
-    uniforms = rng.random(14)
+    uniforms = rng.random(20)
     parts = right_parts(reference)
 
-    tokens, calls = agree(generation, table, prompt, uniforms, {"max_new_tokens": 12, **parts})
+    found = agree(generation, table, prompt, uniforms, {"max_new_tokens": 12, **parts})
 
     # one call per new token, each with all tokens before it
-    assert calls == [tokens[:end] for end in range(prompt_length, prompt_length + 12)]
+    ends = range(prompt_length, prompt_length + 12)
+    assert found["calls"] == [found["text"][:end] for end in ends]
     agree(generation, table, prompt, uniforms, {"max_new_tokens": 0, **parts})
 
 
 @number("6.2")
 @weight(3)
 @tags("generate")
-@pytest.mark.parametrize("place", ["first", "later", "in the prompt", "never"])
+@pytest.mark.parametrize("place", ["first", "later", "in the prompt", "never"], ids=lambda p: f"eos {p}")
 def test_generation_ends_with_the_first_new_eos(agree, rng, reference, place):
     """The first new token equal to eos is kept and ends the text and the calls; an eos in the prompt ends
     nothing."""
@@ -473,7 +476,7 @@ def test_generation_ends_with_the_first_new_eos(agree, rng, reference, place):
     table[:, 5] = NEVER  # eos only where it is put below
     if place == "in the prompt":
         prompt = [5, 1, 5]
-    uniforms = rng.random(10)
+    uniforms = rng.random(15)
     if place in ("first", "later"):
         table[:, 5] = 0.0
         uniforms[0 if place == "first" else 4] = 0.9999  # the last stretch is that of token 5
@@ -481,10 +484,10 @@ def test_generation_ends_with_the_first_new_eos(agree, rng, reference, place):
         uniforms[:4] *= 0.5  # and the first half never reaches it
 
     settings = {"max_new_tokens": 10, "eos": 5, **right_parts(reference)}
-    tokens, calls = agree(generation, table, prompt, uniforms, settings)
+    found = agree(generation, table, prompt, uniforms, settings)
 
     due = {"first": 1, "later": 5}.get(place, 10)
-    assert len(tokens) == 3 + due and len(calls) == due
+    assert len(found["text"]) == 3 + due and len(found["calls"]) == due
 
 
 def three_texts(impl, table, prompt, uniforms, settings):
@@ -495,7 +498,11 @@ def three_texts(impl, table, prompt, uniforms, settings):
 @number("6.3")
 @weight(3)
 @tags("generate")
-@pytest.mark.parametrize("setting", ["temperature", "greedy", "top_k", "top_p", "min_p", "penalty", "all"])
+@pytest.mark.parametrize(
+    "setting",
+    ["temperature", "greedy", "top_k", "top_p", "min_p", "penalty", "all"],
+    ids=lambda setting: "temperature of 0" if setting == "greedy" else f"{setting} set",
+)
 def test_generation_passes_its_settings_on(agree, rng, setting):
     """Temperature, filters and penalty act on every draw; the penalty sees the prompt and all new tokens."""
     table, prompt = random_logits(rng, STATES, 9, scale=1.5), ids(rng, 9, 4)
@@ -512,7 +519,7 @@ def test_generation_passes_its_settings_on(agree, rng, setting):
         }
         settings = alone[setting]
 
-    agree(three_texts, table, prompt, rng.random((3, 15)), {"max_new_tokens": 15, **settings})
+    agree(three_texts, table, prompt, rng.random((3, 20)), {"max_new_tokens": 15, **settings})
 
 
 # ---- Task 7: beam search ----------------------------------------------------------------------------
@@ -522,7 +529,7 @@ def search(impl, table, prompt, settings):
     """The hypotheses found, and every prefix that the model was asked about, in no particular order."""
     calls = []
     found = impl.beam_search(made_up_model(table, calls), prompt, **settings)
-    return found, sorted(calls)
+    return {"hypotheses": found, "calls": sorted(calls)}
 
 
 @number("7.1")
@@ -547,7 +554,7 @@ def test_beam_of_width_one_is_greedy(agree, rng):
     """A beam of width 1 follows the greedy path, and its score is the sum of the log-probabilities on it."""
     table = random_logits(rng, STATES, 6)
 
-    found, calls = agree(search, table, [2, 0], {"beam_width": 1, "max_new_tokens": 6})
+    answer = agree(search, table, [2, 0], {"beam_width": 1, "max_new_tokens": 6})
 
     path, total = [2, 0], 0.0
     model = made_up_model(table, [])
@@ -555,8 +562,8 @@ def test_beam_of_width_one_is_greedy(agree, rng):
         logp = torch.log_softmax(model(path), dim=-1)
         total += float(logp.max())
         path.append(int(logp.argmax()))
-    assert_close(found, [(path, total)], name="hypotheses")
-    assert len(calls) == 6
+    assert_close(answer["hypotheses"], [(path, total)], name="hypotheses")
+    assert len(answer["calls"]) == 6
 
 
 @number("7.3")
@@ -570,7 +577,7 @@ def test_beam_wide_enough_finds_the_true_maximum(agree, rng, length_penalty):
     table = random_logits(rng, STATES, V, scale=1.5)
     settings = {"beam_width": V**depth, "max_new_tokens": depth, "eos": eos, "length_penalty": length_penalty}
 
-    found, _ = agree(search, table, [1], settings)
+    found = agree(search, table, [1], settings)["hypotheses"]
 
     model = made_up_model(table, [])
     best = (NEVER, None)
@@ -610,7 +617,7 @@ def test_beam_sets_finished_hypotheses_aside(agree, rng):
         table[:, 5] += likely
         settings = {"beam_width": 3, "max_new_tokens": 6, "eos": 5}
 
-        found, calls = agree(search, table, [5, 1], settings)
+        calls = agree(search, table, [5, 1], settings)["calls"]
 
         assert all(5 not in prefix[2:] for prefix in calls)
         assert len(calls) <= 1 + 3 * 5
@@ -656,7 +663,7 @@ def scoring(impl, table, tokens, start):
     """The scores of a text, and every prefix that the model was asked about."""
     calls = []
     scores = impl.token_log_probs(made_up_model(table, calls), tokens, start=start)
-    return scores, sorted(calls)
+    return {"scores": scores, "calls": sorted(calls)}
 
 
 @number("8.2")
@@ -667,10 +674,10 @@ def test_each_token_is_scored_after_all_before_it(agree, rng, start):
     """A token's score is what the model gives it after exactly the tokens before it."""
     table, tokens = random_logits(rng, STATES, 6), ids(rng, 6, 9)
 
-    scores, calls = agree(scoring, table, tokens, start)
+    answer = agree(scoring, table, tokens, start)
 
-    assert len(calls) == 9 - start
-    assert tuple(scores.shape) == (9 - start,)
+    assert len(answer["calls"]) == 9 - start
+    assert tuple(answer["scores"].shape) == (9 - start,)
 
 
 @number("8.3")

@@ -84,10 +84,13 @@ def isolation_line(graded) -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def secret_environment():
-    """What a worker must not find: it is in the environment of everything that grades."""
-    os.environ["GRADKIT_TEST_SECRET"] = CANARY
+    """What a worker must not find: it is in the environment of everything that grades, the judge's too."""
+    names = ("GRADKIT_TEST_SECRET", "PYTHON_TEST_SECRET")  # a judge is given the second
+    for name in names:
+        os.environ[name] = CANARY
     yield
-    del os.environ["GRADKIT_TEST_SECRET"]
+    for name in names:
+        del os.environ[name]
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=[path.stem for path in CORPUS])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import types
 
 import pytest
 
 from gradkit import results
+from gradkit.judge.subjects import LocalSubject, Session
 from gradkit.model import Outcome
 from gradkit.stubs import build_stub
 
@@ -196,3 +198,22 @@ def test_results_are_strict_json_in_gradescopes_format(grade_source, reference_s
 def test_control_characters_from_a_submission_are_neutralised():
     """ANSI codes, NUL, bidirectional overrides and lone surrogates never reach a report."""
     assert results.clean("a\x1b[31mb\0c\u202ed\ud800e\n") == "a\ufffd[31mb\ufffdc\ufffdd\ufffde\n"
+
+
+def test_a_tool_is_not_an_answer():
+    """A callback marked `unrecorded` may be used as often as one likes; what a check notes is compared all the same."""
+    module = types.ModuleType("own")
+    module.ask = lambda tool, times: sum(tool() for _ in range(times)) * 0 + 7
+
+    def transcript(times, counted):
+        def tool():
+            return 1
+
+        tool.unrecorded = not counted
+        session = Session(LocalSubject(module))
+        session.note(session.module.ask(tool, times))
+        return session.transcript
+
+    assert transcript(1, counted=False) == transcript(3, counted=False)
+    assert transcript(1, counted=True) != transcript(3, counted=True)
+    assert transcript(1, counted=False)[-1] == ("noted", 7)

@@ -14,9 +14,10 @@ LAYERS = [
     {"errors", "model"},
     {"manifest", "markers", "protocol", "lint", "archives", "exports", "sourcetext"},
     {"stubs", "notebooks", "discovery", "intake", "results"},
+    {"uploads", "devices"},
     {"worker"},
     {"judge"},
-    {"grading", "batch", "verify", "bundle", "scaffold", "doctor", "gradescope", "report"},
+    {"grading", "batch", "cluster", "merge", "verify", "bundle", "scaffold", "doctor", "gradescope", "gradebook", "report"},
     {"cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

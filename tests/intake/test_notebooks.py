@@ -8,7 +8,7 @@ import pytest
 from intake_zoo import code, markdown, notebook
 
 from gradkit.errors import InputError
-from gradkit.notebooks import read_notebook
+from gradkit.notebooks.read import read_notebook
 
 SOFTMAX = "def softmax(x):\n    return x"
 

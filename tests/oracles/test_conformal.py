@@ -207,6 +207,34 @@ def test_aps_sets_without_u_are_the_smallest_prefixes_that_reach_q(conformal, rn
             assert set(np.flatnonzero(chosen)) == set(ranking[:size])
 
 
+def row_with_labels_of_no_probability(rng):
+    """One-hot, or a few quarters and zeros: labels without probability are common, and scores tie."""
+    return rng.permuted([[1, 0, 0, 0, 0], [0.75, 0.25, 0, 0, 0], [0.5, 0.25, 0.25, 0, 0]][rng.integers(3)])
+
+
+@pytest.mark.parametrize("randomised", [False, True])
+@pytest.mark.parametrize("alpha", [0.1, 0.25, 0.5])
+def test_aps_covers_as_promised_also_labels_of_probability_zero(conformal, rng, alpha, randomised):
+    """Each of n + 1 examples is the new one once, so coverage is a count: at least ceil((n + 1)(1 - alpha))."""
+    n = 40
+    probs = np.array([row_with_labels_of_no_probability(rng) for _ in range(n)])
+    labels = np.where(rng.uniform(size=n) < 0.6, probs.argmax(axis=1), rng.integers(0, 5, size=n))
+    u = rng.uniform(size=n) if randomised else None
+    scores = conformal.aps_scores(probs, u=u)
+
+    covered = 0
+    for new in range(n):
+        others = np.arange(n) != new
+        q = conformal.conformal_quantile(scores[others, labels[others]], alpha)
+        new_set = conformal.aps_sets(probs[[new]], q, u=None if u is None else u[[new]])[0]
+        mine = [float(score) for score in scores[others, labels[others]]]
+        allowed = [plausible(mine, score, Fraction(alpha).limit_denominator(100)) for score in scores[new]]
+        assert new_set[allowed].all()
+        assert not randomised or not new_set[~np.array(allowed)].any()
+        covered += new_set[labels[new]]
+    assert covered >= math.ceil(n * (1 - Fraction(alpha).limit_denominator(100)))
+
+
 def test_group_thresholds_admit_the_plausible_scores_of_the_group(conformal, rng):
     groups, scores = rng.integers(0, 4, size=80), rng.integers(0, 30, size=80) / 2
     thresholds = conformal.group_quantiles(scores, groups, 0.1, n_groups=4)

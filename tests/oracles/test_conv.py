@@ -161,6 +161,24 @@ def test_receptive_field_is_the_support_of_a_gradient(seed):
         assert reached.max() == start + index * jump + size - 1
 
 
+@drawn
+@given(geometries())
+def test_backward_refuses_another_number_of_windows(geometry):
+    """Gradients with a row or a column too many or too few are refused, by convolution and by pools."""
+    x, w, b, setting = geometry
+    dout = conv.conv2d(x, w, b, **setting)
+    wrong = [np.pad(dout, ((0, 0), (0, 0), (1, 0), (0, 0))), dout[:, :, :, 1:]]
+
+    conv.conv2d_backward(dout, x, w, **setting)
+    for other in wrong:
+        with pytest.raises(ValueError, match="dout"):
+            conv.conv2d_backward(other, x, w, **setting)
+    pooled = np.pad(conv.avg_pool2d(x, 1), ((0, 0), (0, 0), (0, 1), (0, 0)))
+    for backward in (conv.max_pool2d_backward, conv.avg_pool2d_backward):
+        with pytest.raises(ValueError, match="dout"):
+            backward(pooled, x, 1)
+
+
 def test_bfloat16_is_as_good_as_torchs():
     """In bfloat16 the torch version is within one rounding of the float64 result."""
     generator = torch.Generator().manual_seed(0)

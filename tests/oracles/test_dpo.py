@@ -84,7 +84,10 @@ def test_fit_is_the_optimisers(rng, K):
         return -(wins - (wins + wins.T) * p).sum(1) + r.sum()
 
     found = scipy.optimize.minimize(surprise, np.zeros(K), jac=gradient, method="BFGS", options={"gtol": 1e-9})
-    same(reference.fit_bradley_terry(torch.from_numpy(wins.astype(float))), found.x, rtol=1e-5, atol=1e-5)
+    fitted = reference.fit_bradley_terry(torch.from_numpy(wins.astype(float)))
+    same(fitted, found.x, rtol=1e-5, atol=1e-5)
+    in_float32 = reference.fit_bradley_terry(torch.from_numpy(wins.astype(np.float32)))
+    assert torch.equal(in_float32, fitted.float())  # computed in float64 all the same
 
 
 # --- tables ------------------------------------------------------------------------------------

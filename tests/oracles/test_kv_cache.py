@@ -319,10 +319,16 @@ def test_bad_input(call, named):
 
 
 def test_append_refuses_other_shapes(rng):
-    """Another batch or head count can't follow, and the cache is as it was."""
-    cache = reference.LayerCache(5)
-    cache.append(normal(rng, 2, 3, 2, 4), normal(rng, 2, 3, 2, 4))
-    for shape in [(1, 3, 1, 4), (2, 2, 1, 4), (3, 1, 4), (2, 3, 1, 2)]:
-        with pytest.raises(ValueError, match="shape of the tokens held"):
-            cache.append(normal(rng, *shape), normal(rng, *shape))
-    assert len(cache) == 2
+    """Another batch, head count or dtype can't follow, not even after a reset, and the cache is as it was."""
+    for cache in (reference.LayerCache(5), reference.WindowCache(5)):
+        cache.append(normal(rng, 2, 3, 2, 4), normal(rng, 2, 3, 2, 4))
+        for length in (2, 0):
+            for shape in [(1, 3, 1, 4), (2, 2, 1, 4), (3, 1, 4), (2, 3, 1, 2)]:
+                with pytest.raises(ValueError, match="shape .* of the first append"):
+                    cache.append(normal(rng, *shape), normal(rng, *shape))
+            with pytest.raises(ValueError, match="dtype .* of the first append"):
+                cache.append(normal(rng, 2, 3, 1, 4).float(), normal(rng, 2, 3, 1, 4).float())
+            with pytest.raises(ValueError, match="k and v"):
+                cache.append(normal(rng, 2, 3, 1, 4), normal(rng, 2, 3, 1, 4).float())
+            assert len(cache) == length
+            cache.reset()

@@ -60,6 +60,13 @@ def test_temperature(reference, rng, temperature):
     same(got.exp(), scipy.special.softmax(logits.numpy() / temperature, -1))
 
 
+def test_a_tiny_temperature_is_greedy(reference, rng):
+    """Where logits / T overflows, the result is that of T = 0."""
+    logits = 1e10 * normal(rng, *SHAPE)
+
+    same(reference.apply_temperature(logits, 1e-300), reference.apply_temperature(logits, 0))
+
+
 def test_greedy(reference, rng):
     """NumPy's argmax, which is documented to give the first maximum, on few distinct values."""
     logits = rng.integers(0, 3, size=(50, 9)).astype(np.float64)

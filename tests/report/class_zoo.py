@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 from gradkit import results
-from gradkit.batch import csv_cell
+from gradkit.uploads import cell as csv_cell
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
 
 ISOLATION = {"level": "separate-user", "landlock_abi": 7, "seccomp": True, "note": ""}

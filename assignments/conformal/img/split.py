@@ -49,7 +49,7 @@ def draw():
     for place, text in ((67, "− q"), (71, "ŷ"), (75, "+ q")):
         ax.text(place, 16.6, text, ha="center")
     ax.text(71, 5, "covers y with", ha="center")
-    ax.text(71, 2.2, "probability 8/10", ha="center")
+    ax.text(71, 2.2, "probability at least 8/10", ha="center")
     return fig
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from coursekit.plots import COLORS, heatmap, save, style, subplots
+from coursekit.plots import COLORS, DIVERGING, save, style, subplots
 
 NAMES = ["A", "B", "C", "D", "E"]
 REFERENCE = np.array([0.40, 0.25, 0.20, 0.10, 0.05])
@@ -21,9 +21,20 @@ def draw():
     fig, (left, right) = subplots(1, 2, size=(11, 3.7), width_ratios=[1, 1.5])
     wins = 1 / (1 + np.exp(REWARD - REWARD[:, None]))
     np.fill_diagonal(wins, np.nan)
-    heatmap(left, wins, rows=NAMES, columns=NAMES, label="how often", limits=(0.0, 1.0), diverging=False)
-    left.set(title="Given: the row is preferred …", xlabel="… to the column")
     place = np.arange(len(NAMES))
+    # from both ends to white: an even match has no colour
+    shades = left.imshow(wins, cmap=DIVERGING, vmin=0, vmax=1, aspect="auto")
+    for (i, j), share in np.ndenumerate(wins):
+        if i != j:
+            color = "white" if abs(share - 0.5) > 0.33 else COLORS["black"]
+            left.text(j, i, f"{share:.2f}", ha="center", va="center", size=9, color=color)
+    left.grid(False)
+    left.tick_params(length=0)
+    left.set(xticks=place, xticklabels=NAMES, yticks=place, yticklabels=NAMES)
+    left.set(title="Given: the row is preferred …", xlabel="… to the column")
+    for side in ("left", "bottom"):
+        left.spines[side].set_visible(False)
+    fig.colorbar(shades, ax=left, label="how often", pad=0.02, aspect=30).outline.set_visible(False)
     series = (
         ("reference", REFERENCE, "grey"),
         ("best at β = 2", tilted(2.0), "sky"),

@@ -44,10 +44,13 @@ def draw():
             left += total + 4
         ax.set(title=title, xlim=(-0.3, left - 2), ylim=(-5.2, 2.4), aspect="equal")
         ax.axis("off")
+    fig.get_layout_engine().set(rect=(0, 0.08, 1, 0.92))
     fig.text(
         0.02,
-        0.005,
-        "A row is a query, a square a key that it sees. Orange: computed in this call. Blue: from the cache.",
+        0.015,
+        "A row is a query, a square a key that it sees. Orange: key computed in this call. "
+        "Blue: key from the cache.\n"
+        "White: query of an earlier call, which is not computed again.",
         size=9,
         color=COLORS["grey"],
     )

@@ -7,6 +7,7 @@ submission's place, to be sure that the check is right, and with each known mist
 
 from __future__ import annotations
 
+import enum
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from _pytest.runner import runtestprotocol
 from coursekit.compare import Difference, Mismatch, compare
 from coursekit.plugin import check_seed, torch_generator
 from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTimeout, ZygoteError
+from gradkit.judge.repeats import Repeat, Repeats
 from gradkit.judge.staff import Mistake, Staff
 from gradkit.judge.subjects import (
     Diverged,
@@ -28,6 +30,7 @@ from gradkit.judge.subjects import (
     Session,
     Subject,
     SubmissionRaised,
+    same_entry,
     time_limit,
 )
 from gradkit.judge.workers import UnreadableAnswer
@@ -71,6 +74,8 @@ class Agree:
             else target
         )
         got = scenario(self._impl, *args, **kwargs)
+        if scenario is target and not isinstance(got, Object):
+            object.__getattribute__(self._impl, "_session").note(got)
         want = scenario(self._reference, *args, **kwargs)
         return self._same(got, want, tol, name)
 
@@ -114,11 +119,20 @@ class Run:
     expected: list[tuple] | None = None
     session: Session | None = None
     error: BaseException | None = None
+    again: bool = False  # this case was repeated for another submission before
 
     def open(self) -> Session:
         if self.session is None:
             self.session = Session(self.subject, expected=self.expected)
         return self.session
+
+
+class Following(enum.Enum):
+    """What came of a case that was repeated on staff's code."""
+
+    DIFFERS = "other answers"
+    PASSES = "the same answers, and the check passes"
+    FAILS = "the same answers, and the check fails"
 
 
 class Judge:
@@ -150,6 +164,7 @@ class Judge:
         self.compare = compare
         self._start = start
         self._run: Run | None = None
+        self._repeats = Repeats()
         self.checks: dict[Check, list] = {}
         self.collect_errors: list[str] = []
         self.error: Exception | None = None
@@ -248,7 +263,8 @@ class Judge:
         if error is None:
             if not self.compare:
                 return CaseResult("", Outcome.PASSED)
-            alike = self._follows(item, self.staff.reference, run) is None
+            run.again = self._repeats.again(item.nodeid, run.seed)
+            alike = self._follows(item, "", self.staff.reference, run) is Following.PASSES
             return CaseResult("", Outcome.PASSED, alike=alike, used=tuple(sorted(run.open().names)))
         if isinstance(error, pytest.skip.Exception):
             return CaseResult("", Outcome.NOT_RUN, summary=str(error))
@@ -344,16 +360,29 @@ class Judge:
         error = self._repeat(item, self.staff.reference, Run(self.staff.reference, seed))
         return None if error is None else f"{type(error).__name__}: {error}"
 
-    def _follows(self, item: pytest.Item, subject: LocalSubject, run: Run) -> BaseException | None:
-        """Repeat a run on `subject`, breaking it off at the first answer that is not the run's.
-
-        Returns:
-            `Diverged` when an answer differed or one is missing; else what ended the check, or None.
-        """
+    def _follows(self, item: pytest.Item, name: str, subject: LocalSubject, run: Run) -> Following:
+        """Repeat a run on `subject`, called `name`, and compare all it answers with the run's answers."""
         expected = run.open().transcript
-        repeated = Run(subject, run.seed, expected=expected)
-        error = self._repeat(item, subject, repeated)
-        return error if len(repeated.open().transcript) == len(expected) else Diverged()
+        repeat = self._repeats.get(item.nodeid, name)
+        if repeat is None and not run.again:  # broken off at the first other answer
+            repeated = Run(subject, run.seed, expected=expected)
+            error = self._repeat(item, subject, repeated)
+            same = len(repeated.open().transcript) == len(expected) and not isinstance(error, Diverged)
+        else:
+            if repeat is None:
+                repeated = Run(subject, run.seed)
+                error = self._repeat(item, subject, repeated)
+                if isinstance(error, LocalTimeout):
+                    return Following.DIFFERS
+                repeat = Repeat(repeated.open().transcript, error is not None)
+                self._repeats.keep(item.nodeid, name, repeat)
+            error = AssertionError() if repeat.failed else None
+            same = len(repeat.transcript) == len(expected) and all(
+                map(same_entry, expected, repeat.transcript)
+            )
+        if not same or isinstance(error, LocalTimeout):
+            return Following.DIFFERS
+        return Following.PASSES if error is None else Following.FAILS
 
     def _match(self, check: Check, item: pytest.Item, run: Run) -> tuple[Mistake | None, bool]:
         """The one known mistake that gives exactly the submission's answers, and whether it is another task's.
@@ -361,13 +390,13 @@ class Judge:
         Two that answer alike here explain nothing: a wrong hint is worse than none.
         """
         concerned = self.staff.concerned(run.open().names)
+        run.again = self._repeats.again(item.nodeid, run.seed)
         for elsewhere in (False, True):
             group = [mistake for mistake in concerned if (mistake.task != check.task) == elsewhere]
-            ends = [(mistake, self._follows(item, mistake.subject, run)) for mistake in group]
             alike = [
                 mistake
-                for mistake, end in ends
-                if end is not None and not isinstance(end, (Diverged, LocalTimeout))
+                for mistake in group
+                if self._follows(item, mistake.name, mistake.subject, run) is Following.FAILS
             ]
             if alike:
                 return (alike[0], elsewhere) if len(alike) == 1 else (None, False)

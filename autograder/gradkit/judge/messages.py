@@ -43,10 +43,11 @@ class UnitDone(msgspec.Struct, tag=True):
 
 
 class Fatal(msgspec.Struct, tag=True):
-    """The judge can't go on. `usage` is set when the cause is in the instructor's input, not in the engine."""
+    """The judge can't go on. `usage`: the cause is in the instructor's input. `died`: the zygote ended under it."""
 
     message: str
     usage: bool = False
+    died: bool = False
 
 
 Request = Start | Unit

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from gradkit.errors import GradkitError, InputError
+from gradkit.errors import GradkitError, InputError, ZygoteError
 from gradkit.files import remove_tree
 from gradkit.judge import isolation as isolation_module
 from gradkit.judge.messages import Fatal, Request, Start, Unit
@@ -51,7 +51,11 @@ def main() -> None:
         if start is not None:
             serve(start, requests, lines, scratch)
     except (InputError, GradkitError) as error:
-        lines.write(Fatal(str(error), usage=isinstance(error, InputError)))
+        lines.write(
+            Fatal(str(error), usage=isinstance(error, InputError), died=isinstance(error, ZygoteError))
+        )
+        sys.exit(1)
+    except BrokenPipeError:  # whoever asked is gone, and nobody is left to tell
         sys.exit(1)
     except Exception as error:
         lines.write(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from gradkit.judge.staff import Staff
 from gradkit.judge.workers import SubmissionSubject, Zygote
 from gradkit.manifest import Assignment
 from gradkit.markers import case_id
-from gradkit.model import CaseResult, Outcome
+from gradkit.model import CaseResult, Check, Outcome
 
 # Nothing of the folder's own pytest configuration, plugins or conftest is loaded.
 PYTEST_OPTIONS = [
@@ -98,11 +99,10 @@ def run_checks(
     for check, items in checks:
         subject.workers_to_come = len(hidden) if not check.hidden else len(hidden) - 1 - hidden.index(check)
         for item in items:
-            subject.begin_case()
             try:
-                result = judge.grade_case(check, item, subject, unit.seed)
-            except ZygoteError as error:
-                result = CaseResult(case_id(item), Outcome.GRADER_ERROR, summary=str(error))
+                result = run_case(judge, zygote, check, item, subject, unit.seed)
+            except ZygoteError:  # of a zygote that is gone; a new judge has a new one
+                raise
             except Exception as error:  # a fault of the engine's costs this case, not the class
                 result = CaseResult(
                     case_id(item),
@@ -119,6 +119,30 @@ def run_checks(
             subject.end_check()
     subject.close()
     write(UnitDone(subject.cpu_s, subject.peak_mib, sorted(subject.flags)))
+
+
+def run_case(
+    judge: Judge, zygote: Zygote, check: Check, item: pytest.Item, subject: SubmissionSubject, seed: int
+) -> CaseResult:
+    """Run one case; once more when its worker was killed from outside or never came to be.
+
+    The kernel may kill for lack of memory that others took, and an operator by mistake: that is not the submission's
+    doing. If it is, it happens again.
+
+    Raises:
+        ZygoteError: When no worker can be had from the zygote any more.
+    """
+    for last in (False, True):
+        subject.begin_case()
+        result = judge.grade_case(check, item, subject, seed)
+        if result.outcome is Outcome.GRADER_ERROR and not zygote.alive():
+            raise ZygoteError(result.summary)
+        again = result.outcome is Outcome.GRADER_ERROR or (
+            result.outcome is Outcome.CRASHED and subject.last_end.signal == signal.SIGKILL
+        )
+        if last or not again:
+            break
+    return result
 
 
 def writable(result: CaseResult) -> CaseResult:

@@ -150,6 +150,9 @@ class MissingName(Exception):
 class Session:
     """One run of one check on one subject: converts values, serves callbacks, records what was answered.
 
+    A callback with a true attribute `unrecorded` is a tool: how often and in what order it is used is the
+    implementation's affair, and only what comes of it is compared.
+
     Args:
         subject: Who answers.
         expected: A transcript to follow; the run is broken off with `Diverged` at the first other answer.
@@ -215,7 +218,8 @@ class Session:
             raise ProtocolError("a callback was asked for that does not exist")
         if self._depth >= MAX_CALLBACK_DEPTH:
             raise ProtocolError("callbacks are nested too deep")
-        self._record("callback", map_leaves((args, kwargs), _without_identity))
+        if not getattr(self._callbacks[id], "unrecorded", False):
+            self._record("callback", map_leaves((args, kwargs), _without_identity))
         self._depth += 1
         try:
             result = self._callbacks[id](*map_leaves(args, self._lift), **map_leaves(kwargs, self._lift))
@@ -225,6 +229,15 @@ class Session:
             raise
         finally:
             self._depth -= 1
+
+    def note(self, value: object) -> None:
+        """Take what a check made of several answers for one more answer."""
+        self._record(
+            "noted",
+            map_leaves(
+                value, lambda leaf: "<object>" if isinstance(leaf, Object) or callable(leaf) else leaf
+            ),
+        )
 
     def _record(self, kind: str, value: object) -> None:
         entry = (kind, value)

@@ -83,6 +83,14 @@ class Zygote:
             raise ZygoteError(f"the worker process did not start: {said[-1] if said else 'it said nothing'}")
         self._ready = True
 
+    def alive(self) -> bool:
+        """Whether the process is there still. One that is just ending is given the moment it takes."""
+        try:
+            self._process.wait(0.2)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
+
     def fork(self, module: Path, device: str) -> Worker:
         """Ask for a worker for the submission `module`, without waiting for it."""
         self.wait_ready()
@@ -209,6 +217,7 @@ class SubmissionSubject:
         self.cpu_s = 0.0
         self.peak_mib = 0.0
         self.flags: set[str] = set()
+        self.last_end = Ended()  # how the last worker that ended by itself did so
 
     def begin_case(self) -> None:
         """Give the next requests a deadline of their own, within what is left of the submission's."""
@@ -285,7 +294,8 @@ class SubmissionSubject:
         self._zygote.kill(self._worker, grace_s)
         self._killed.append(self._worker)
         self._worker = None
-        return self._bury()
+        self.last_end = self._bury()
+        return self.last_end
 
     def _bury(self, but: int = 0) -> Ended:
         """Wait for the workers that were asked to end, but for the latest ones, and account for them.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradkit import results
-from gradkit.batch import csv_cell
+from gradkit.uploads import cell
 from gradkit.errors import InputError
 from gradkit.model import Check, CheckResult, Graded
 
@@ -72,7 +72,7 @@ def read_run(folder: Path) -> Run:
         raise InputError(f"{folder}: no such folder; give the one that gradkit grade --out wrote")
     rows, notes = _read_table(folder / TABLE)
     names = {path.parent.name for path in folder.glob("*/graded.json")}
-    by_cell = {csv_cell(name): name for name in names}
+    by_cell = {cell(name): name for name in names}
     # A row without a readable name of a folder keeps the row's text: it is a submission without a record.
     listed = {by_cell.get(cell, cell): submitters for cell, submitters in rows.items()}
     entries = [

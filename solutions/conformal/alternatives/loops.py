@@ -124,7 +124,7 @@ def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1):
             sets[i, label] = True
             if scores[i, label] >= q:
                 break
-    return sets
+    return sets | (scores <= q)
 
 
 def group_quantiles(scores, groups, alpha, *, n_groups, quantile=conformal_quantile):

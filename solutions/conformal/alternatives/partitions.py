@@ -98,9 +98,9 @@ def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1):
     scores = aps_scores(probs, u=u, penalty=penalty, k_reg=k_reg)
     if u is not None:
         return scores <= q
-    # as many labels as there are scores below q, and the one that crosses
+    # as many labels as there are scores below q, the one that reaches it, and those level with q
     size = (scores < q).sum(axis=1) + 1
-    return _ranks(probs) <= size[:, None]
+    return (_ranks(probs) <= size[:, None]) | (scores == q)
 
 
 def group_quantiles(scores, groups, alpha, *, n_groups, quantile=conformal_quantile):

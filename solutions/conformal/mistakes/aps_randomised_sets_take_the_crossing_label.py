@@ -11,9 +11,8 @@ def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1):
     q = float(_as_floats("q", q))
     _check_penalty(penalty, k_reg)
     scores = aps_scores(probs, u=u, penalty=penalty, k_reg=k_reg)
+    sets = scores <= q
     order = np.argsort(-probs, axis=1, kind="stable")
-    ranked_sets = np.ones(probs.shape, dtype=bool)
-    ranked_sets[:, 1:] = np.take_along_axis(scores, order, axis=1)[:, :-1] < q
-    sets = np.empty_like(ranked_sets)
-    np.put_along_axis(sets, order, ranked_sets, axis=1)
+    first = (np.take_along_axis(scores, order, axis=1) >= q).argmax(axis=1)[:, None]
+    np.put_along_axis(sets, np.take_along_axis(order, first, axis=1), True, axis=1)
     return sets

@@ -1,4 +1,4 @@
-"""A second right solution: one number at a time, and torch through Tensor.unfold."""
+"""A second right solution: one number at a time, seven loops deep, and torch through Tensor.unfold."""
 
 from __future__ import annotations
 

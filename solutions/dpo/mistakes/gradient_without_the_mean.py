@@ -1,7 +1,7 @@
-"""No 1 / B."""
+"""No 1 / M."""
 
 TASK = "dpo"
-HINT = """With one pair you are right, with B pairs B times too large. The loss is a mean. How much does one
+HINT = """With one pair you are right, with M pairs M times too large. The loss is a mean. How much does one
 pair's margin move a mean?"""
 
 

@@ -1,7 +1,7 @@
 """Rewrites results.json when the program ends."""
 
 NUMBER, NAME, BY = 3, "atexit-results", "C"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import atexit
 import pathlib

@@ -1,15 +1,22 @@
 """Writes results and grades wherever they may lie."""
 
 NUMBER, NAME, BY = 4, "write-results", "S"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import glob
 import os
 
 
 def centre(x):
-    places = ["/autograder/results/results.json", "/tmp/results.json", "../results.json", "../../results.json"]
-    for place in places + glob.glob("/tmp/*/*/results.json") + [os.environ.get("OUT", "/out") + "/grades.csv"]:
+    places = [
+        "/autograder/results/results.json",
+        "/tmp/results.json",
+        "../results.json",
+        "../../results.json",
+    ]
+    for place in (
+        places + glob.glob("/tmp/*/*/results.json") + [os.environ.get("OUT", "/out") + "/grades.csv"]
+    ):
         try:
             with open(place, "w") as file:
                 file.write('{"score": 100, "tests": []}')

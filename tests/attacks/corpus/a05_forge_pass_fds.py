@@ -1,7 +1,7 @@
 """Writes PASS to every descriptor."""
 
 NUMBER, NAME, BY = 5, "forge-pass-fds", "C"
-OUTCOMES = ('rejected',)
+OUTCOMES = ("rejected",)
 
 import os
 

@@ -1,7 +1,7 @@
 """Sends a well-formed answer of its own and ends."""
 
 NUMBER, NAME, BY = 6, "forge-frame", "C"
-OUTCOMES = ('crashed', 'failed', 'rejected')
+OUTCOMES = ("crashed", "failed", "rejected")
 
 import os
 

@@ -1,7 +1,7 @@
 """A thread writes answers to every possible question."""
 
 NUMBER, NAME, BY = 8, "frame-spam-thread", "C"
-OUTCOMES = ('crashed', 'failed', 'rejected', 'timeout')
+OUTCOMES = ("crashed", "failed", "rejected", "timeout")
 
 import os
 import threading

@@ -1,7 +1,7 @@
 """Passes descriptors along with its answer."""
 
 NUMBER, NAME, BY = 10, "fd-smuggle", "J"
-OUTCOMES = ('failed', 'rejected')
+OUTCOMES = ("failed", "rejected")
 
 import os
 import socket

@@ -22,6 +22,8 @@ def _answer(kind, payload):
 def centre(x):
     from gradkit.protocol import encode
 
-    name = {2: b"coursekit.compare:Difference", 3: b"coursekit.plots:Registered"}.get(len(x), b"subprocess:Popen")
+    name = {2: b"coursekit.compare:Difference", 3: b"coursekit.plots:Registered"}.get(
+        len(x), b"subprocess:Popen"
+    )
     fields = encode({"kind": "value", "summary": "ESCAPED", "detail": ""})
     _answer(16, b"R" + len(name).to_bytes(8, "little") + name + fields)

@@ -1,7 +1,8 @@
 """An object that equals everything."""
 
 NUMBER, NAME, BY = 11, "always-equal", "C"
-OUTCOMES = ('rejected',)
+OUTCOMES = ("rejected",)
+
 
 class Yes:
     def __eq__(self, other):

@@ -4,6 +4,5 @@ NUMBER, NAME, BY = 122, "surrogate-message", "J"
 OUTCOMES = ("failed",)
 
 
-
 def centre(x):
     raise ValueError("\ud800")

@@ -4,7 +4,6 @@ NUMBER, NAME, BY = 123, "endless-line-number", "J"
 OUTCOMES = ("failed", "rejected")
 
 
-
 def _answer(kind, payload):
     """Write one frame as the answer to the question that is being asked, and hold the worker's own back."""
     import os

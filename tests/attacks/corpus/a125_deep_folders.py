@@ -4,7 +4,6 @@ NUMBER, NAME, BY = 125, "deep-folders", "J"
 OUTCOMES = ("failed",)
 
 
-
 import os
 
 

@@ -4,7 +4,6 @@ NUMBER, NAME, BY = 126, "many-folders", "J"
 OUTCOMES = ("rejected", "timeout")
 
 
-
 import os
 
 

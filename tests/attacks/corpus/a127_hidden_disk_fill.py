@@ -4,7 +4,6 @@ NUMBER, NAME, BY = 127, "hidden-disk-fill", "J"
 OUTCOMES = ("rejected",)
 
 
-
 import os
 import time
 

@@ -4,7 +4,6 @@ NUMBER, NAME, BY = 128, "file-locks", "J"
 OUTCOMES = ("failed", "rejected")
 
 
-
 import fcntl
 import os
 import struct

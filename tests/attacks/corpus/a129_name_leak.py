@@ -4,7 +4,6 @@ NUMBER, NAME, BY = 129, "name-leak", "J"
 OUTCOMES = ("failed", "rejected")
 
 
-
 def centre(x):
     text = "INPUT " + repr(x.tolist())
     if len(x) == 2:

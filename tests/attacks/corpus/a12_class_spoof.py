@@ -1,7 +1,8 @@
 """An object that claims another class."""
 
 NUMBER, NAME, BY = 12, "class-spoof", "C"
-OUTCOMES = ('crashed', 'failed', 'rejected')
+OUTCOMES = ("crashed", "failed", "rejected")
+
 
 class Claims:
     shape, dtype, ndim = (2, 2), np.dtype(float), 2

@@ -6,62 +6,61 @@ SPARES_OTHER_TASKS = False  # every worker compiles it
 
 
 def bomb():
- try:
-  g()
- finally:
-  try:
-   g()
-  finally:
-   try:
-    g()
-   finally:
     try:
-     g()
-    finally:
-     try:
-      g()
-     finally:
-      try:
-       g()
-      finally:
-       try:
         g()
-       finally:
+    finally:
         try:
-         g()
-        finally:
-         try:
-          g()
-         finally:
-          try:
-           g()
-          finally:
-           try:
             g()
-           finally:
+        finally:
             try:
-             g()
-            finally:
-             try:
-              g()
-             finally:
-              try:
-               g()
-              finally:
-               try:
                 g()
-               finally:
+            finally:
                 try:
-                 g()
+                    g()
                 finally:
-                 try:
-                  g()
-                 finally:
-                  try:
-                   g()
-                  finally:
-                   try:
-                    g()
-                   finally:
-                    g()
-
+                    try:
+                        g()
+                    finally:
+                        try:
+                            g()
+                        finally:
+                            try:
+                                g()
+                            finally:
+                                try:
+                                    g()
+                                finally:
+                                    try:
+                                        g()
+                                    finally:
+                                        try:
+                                            g()
+                                        finally:
+                                            try:
+                                                g()
+                                            finally:
+                                                try:
+                                                    g()
+                                                finally:
+                                                    try:
+                                                        g()
+                                                    finally:
+                                                        try:
+                                                            g()
+                                                        finally:
+                                                            try:
+                                                                g()
+                                                            finally:
+                                                                try:
+                                                                    g()
+                                                                finally:
+                                                                    try:
+                                                                        g()
+                                                                    finally:
+                                                                        try:
+                                                                            g()
+                                                                        finally:
+                                                                            try:
+                                                                                g()
+                                                                            finally:
+                                                                                g()

@@ -1,7 +1,8 @@
 """One number where a whole array is due."""
 
 NUMBER, NAME, BY = 15, "broadcast", "J"
-OUTCOMES = ('rejected',)
+OUTCOMES = ("rejected",)
+
 
 def centre(x):
     return np.zeros((1, 1))

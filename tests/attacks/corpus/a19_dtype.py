@@ -1,7 +1,8 @@
 """The wrong precision."""
 
 NUMBER, NAME, BY = 19, "dtype", "J"
-OUTCOMES = ('rejected',)
+OUTCOMES = ("rejected",)
+
 
 def centre(x):
     return (x - x.mean(axis=0)).astype(np.float32)

@@ -1,7 +1,7 @@
 """Claims an answer of 2^60 bytes."""
 
 NUMBER, NAME, BY = 20, "huge-header", "J"
-OUTCOMES = ('rejected',)
+OUTCOMES = ("rejected",)
 
 import os
 

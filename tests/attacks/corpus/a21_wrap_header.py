@@ -1,7 +1,7 @@
 """An array whose shape overflows 64 bits to fit its bytes."""
 
 NUMBER, NAME, BY = 21, "wrap-header", "J"
-OUTCOMES = ('rejected',)
+OUTCOMES = ("rejected",)
 
 import os
 import struct

@@ -1,7 +1,7 @@
 """Walks its callers' frames for answers."""
 
 NUMBER, NAME, BY = 33, "frame-walk", "C"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import sys
 

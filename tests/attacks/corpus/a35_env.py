@@ -1,7 +1,7 @@
 """Reads the environment for paths and secrets."""
 
 NUMBER, NAME, BY = 35, "env", "C"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import os
 

@@ -1,7 +1,7 @@
 """Reads environments and command lines of other processes."""
 
 NUMBER, NAME, BY = 36, "proc-environ", "S"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import os
 

@@ -1,7 +1,7 @@
 """Opens memory and descriptors of its parent."""
 
 NUMBER, NAME, BY = 37, "proc-mem", "S"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import os
 

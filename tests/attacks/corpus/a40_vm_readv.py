@@ -1,7 +1,7 @@
 """Reads its parent's memory through process_vm_readv."""
 
 NUMBER, NAME, BY = 40, "vm-readv", "S"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import ctypes
 import os

@@ -1,7 +1,7 @@
 """Attaches to its parent."""
 
 NUMBER, NAME, BY = 41, "ptrace", "S"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import ctypes
 import os

@@ -1,7 +1,7 @@
 """Leaves notes in shared folders for the next check."""
 
 NUMBER, NAME, BY = 44, "shm-scan", "S"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import os
 

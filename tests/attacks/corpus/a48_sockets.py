@@ -1,7 +1,7 @@
 """Opens sockets of every family."""
 
 NUMBER, NAME, BY = 48, "sockets", "S"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import socket
 

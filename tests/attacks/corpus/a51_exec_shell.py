@@ -1,7 +1,7 @@
 """Runs a shell."""
 
 NUMBER, NAME, BY = 51, "exec-shell", "S"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import os
 import subprocess

@@ -1,13 +1,18 @@
 """Tries to become root again."""
 
 NUMBER, NAME, BY = 52, "setuid0", "S"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import os
 
 
 def centre(x):
-    for regain in (lambda: os.setuid(0), lambda: os.setresuid(0, 0, 0), lambda: os.setgroups([0]), lambda: os.seteuid(0)):
+    for regain in (
+        lambda: os.setuid(0),
+        lambda: os.setresuid(0, 0, 0),
+        lambda: os.setgroups([0]),
+        lambda: os.seteuid(0),
+    ):
         try:
             regain()
             print("ESCAPED: root again")

@@ -1,7 +1,7 @@
 """Ignores every signal and loops."""
 
 NUMBER, NAME, BY = 54, "ignore-signals", "C"
-OUTCOMES = ('timeout',)
+OUTCOMES = ("timeout",)
 
 import signal
 

@@ -1,7 +1,7 @@
 """Sends its answer a byte at a time."""
 
 NUMBER, NAME, BY = 55, "slow-loris", "J"
-OUTCOMES = ('rejected', 'timeout')
+OUTCOMES = ("rejected", "timeout")
 
 import os
 import time

@@ -1,7 +1,7 @@
 """Forks for ever."""
 
 NUMBER, NAME, BY = 57, "fork-bomb", "S"
-OUTCOMES = ('failed', 'timeout')
+OUTCOMES = ("failed", "timeout")
 
 import os
 

@@ -1,7 +1,8 @@
 """Allocates until something gives way."""
 
 NUMBER, NAME, BY = 58, "memory-hog", "S"
-OUTCOMES = ('crashed', 'failed', 'timeout')
+OUTCOMES = ("crashed", "failed", "timeout")
+
 
 def centre(x):
     held = []

@@ -1,7 +1,8 @@
 """Prints for ever."""
 
 NUMBER, NAME, BY = 59, "stdout-flood", "J"
-OUTCOMES = ('crashed', 'failed', 'timeout')
+OUTCOMES = ("crashed", "failed", "timeout")
+
 
 def centre(x):
     while True:

@@ -1,7 +1,8 @@
 """Fills the disk with one large file."""
 
 NUMBER, NAME, BY = 60, "disk-fill", "S"
-OUTCOMES = ('crashed', 'failed', 'timeout')
+OUTCOMES = ("crashed", "failed", "timeout")
+
 
 def centre(x):
     with open("large", "wb") as file:

@@ -1,7 +1,8 @@
 """Opens files until it fails."""
 
 NUMBER, NAME, BY = 61, "fd-exhaust", "S"
-OUTCOMES = ('crashed', 'failed')
+OUTCOMES = ("crashed", "failed")
+
 
 def centre(x):
     held = []

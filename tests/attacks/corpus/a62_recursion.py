@@ -1,7 +1,7 @@
 """Recurses without a limit."""
 
 NUMBER, NAME, BY = 62, "recursion", "C"
-OUTCOMES = ('crashed', 'failed', 'timeout')
+OUTCOMES = ("crashed", "failed", "timeout")
 
 import sys
 

@@ -1,7 +1,7 @@
 """Reads through a null pointer."""
 
 NUMBER, NAME, BY = 63, "segfault", "C"
-OUTCOMES = ('crashed',)
+OUTCOMES = ("crashed",)
 
 import ctypes
 

@@ -1,7 +1,7 @@
 """Stops itself."""
 
 NUMBER, NAME, BY = 64, "self-stop", "C"
-OUTCOMES = ('failed', 'timeout')
+OUTCOMES = ("failed", "timeout")
 
 import os
 import signal

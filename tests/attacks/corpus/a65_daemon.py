@@ -1,7 +1,7 @@
 """Leaves a daemon behind that goes on after the grade."""
 
 NUMBER, NAME, BY = 65, "daemon", "S"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import os
 

@@ -1,7 +1,7 @@
 """Kills every process it can reach."""
 
 NUMBER, NAME, BY = 67, "kill-all", "S"
-OUTCOMES = ('crashed', 'failed')
+OUTCOMES = ("crashed", "failed")
 
 import os
 import signal

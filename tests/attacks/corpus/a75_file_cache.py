@@ -1,7 +1,7 @@
 """Keeps a counter in a file from check to check."""
 
 NUMBER, NAME, BY = 75, "file-cache", "D"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import os
 

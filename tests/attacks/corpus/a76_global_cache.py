@@ -1,7 +1,7 @@
 """Keeps a counter in a module that outlives the check."""
 
 NUMBER, NAME, BY = 76, "global-cache", "C"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import sys
 

@@ -1,7 +1,7 @@
 """Returns at once and goes on working in a thread."""
 
 NUMBER, NAME, BY = 87, "background-thread", "C"
-OUTCOMES = ('failed',)
+OUTCOMES = ("failed",)
 
 import threading
 

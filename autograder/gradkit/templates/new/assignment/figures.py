@@ -10,7 +10,10 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies b
 from coursekit.plots import figure, main
 
 
-@figure("before_after", caption="The cloud keeps its shape; its centre moves to the origin and both axes get the same scale.")
+@figure(
+    "before_after",
+    caption="The cloud keeps its shape; its centre moves to the origin and both axes get the same scale.",
+)
 def before_after(impl):
     import matplotlib.pyplot as plt
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-import symtable
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -26,6 +25,7 @@ import msgspec
 
 from gradkit.archives import CAPS, Caps, over_cap, shown, size_text
 from gradkit.errors import InputError
+from gradkit.notebooks.names import names_of
 from gradkit.sourcetext import SyntaxProblem, check_size, defined_by_look, no_warnings, parse
 
 _Place = tuple[int, int]  # cell and line in it, both from 1
@@ -108,6 +108,46 @@ def read_notebook(
     return _assembled(kept, syntax_error, notes)
 
 
+@dataclass(frozen=True)
+class Cell:
+    """A cell of any kind, for people to look at: nothing of it is checked, and outputs are never read.
+
+    Attributes:
+        kind: `code`, `markdown` or `raw`.
+        text: What stands in it.
+        grade_id: The name that nbgrader's metadata give it, or empty.
+        images: Pictures pasted into it: file name, MIME type, and base64 text.
+    """
+
+    kind: str
+    text: str
+    grade_id: str = ""
+    images: tuple[tuple[str, str, str], ...] = ()
+
+
+def read_cells(raw: bytes, name: str = "the notebook", *, caps: Caps = CAPS) -> list[Cell]:
+    """Every cell of a notebook of format 3 or 4, in order.
+
+    Raises:
+        InputError: When it is no notebook, or too large.
+    """
+    cells = []
+    size = 0
+    for cell in _all_cells(raw, name, caps)[0]:
+        kind = {"code": "code", "markdown": "markdown", "heading": "markdown", "html": "markdown"}.get(
+            cell.cell_type, "raw"
+        )
+        text = _cell_text(cell)
+        images = tuple(_images(cell.attachments)) if kind == "markdown" else ()
+        size += len(text) + sum(len(data) for _, _, data in images)
+        if size > caps.file:
+            raise over_cap(
+                f"{name}: its text holds", size_text(caps.file), "a notebook", "leave out pictures"
+            )
+        cells.append(Cell(kind, text, _nbgrader_id(cell.metadata), images))
+    return cells
+
+
 # --- the file -----------------------------------------------------------------------------------------------
 
 
@@ -116,6 +156,7 @@ class _RawCell(msgspec.Struct):
     source: msgspec.Raw = msgspec.Raw(b'""')
     input: msgspec.Raw = msgspec.Raw(b'""')  # format 3's name for it
     metadata: msgspec.Raw = msgspec.Raw(b"{}")
+    attachments: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Worksheet(msgspec.Struct):
@@ -138,8 +179,8 @@ class _Cell:
     given: bool = False
 
 
-def _cells(raw: bytes, name: str, caps: Caps) -> list[_Cell]:
-    """The code cells that hold something, in order."""
+def _all_cells(raw: bytes, name: str, caps: Caps) -> tuple[list[_RawCell], msgspec.Raw]:
+    """The cells of the file, and its metadata."""
     if len(raw) > caps.notebook:
         raise over_cap(
             f"{name}: holds", size_text(caps.notebook), "a notebook", "clear its outputs and save it"
@@ -150,12 +191,16 @@ def _cells(raw: bytes, name: str, caps: Caps) -> list[_Cell]:
         )
     notebook = _decoded(raw.removeprefix(b"\xef\xbb\xbf"), name)
     if notebook.cells is not None:
-        found = notebook.cells
-    elif notebook.worksheets is not None:
-        found = [cell for sheet in notebook.worksheets for cell in sheet.cells]
-    else:
-        raise InputError(f"{name}: is not a notebook (it has no cells); save it from Jupyter as .ipynb")
-    _check_language(notebook.metadata, name)
+        return notebook.cells, notebook.metadata
+    if notebook.worksheets is not None:
+        return [cell for sheet in notebook.worksheets for cell in sheet.cells], notebook.metadata
+    raise InputError(f"{name}: is not a notebook (it has no cells); save it from Jupyter as .ipynb")
+
+
+def _cells(raw: bytes, name: str, caps: Caps) -> list[_Cell]:
+    """The code cells that hold something, in order."""
+    found, metadata = _all_cells(raw, name, caps)
+    _check_language(metadata, name)
     cells: list[_Cell] = []
     # text in JSON may be six times as long as what it stands for
     left = 6 * caps.module
@@ -274,6 +319,41 @@ def _nbgrader_marks(raw: msgspec.Raw) -> tuple[bool, bool]:
     if marks is None or marks.solution:
         return False, False
     return marks.grade, marks.locked and not marks.grade
+
+
+class _NbgraderId(msgspec.Struct):
+    grade_id: str = ""
+
+
+class _IdMetadata(msgspec.Struct):
+    nbgrader: _NbgraderId | None = None
+
+
+def _nbgrader_id(raw: msgspec.Raw) -> str:
+    try:
+        marks = msgspec.json.decode(raw, type=_IdMetadata).nbgrader
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return ""
+    return marks.grade_id if marks is not None else ""
+
+
+_PICTURES = ("image/png", "image/jpeg", "image/gif")
+
+
+def _images(raw: msgspec.Raw) -> Iterator[tuple[str, str, str]]:
+    """The pictures among a cell's attachments, as far as they are what they say: plain names, types and base64."""
+    try:
+        found = msgspec.json.decode(raw, type=dict[str, dict[str, str]])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return
+    for name, kinds in found.items():
+        for kind, data in kinds.items():
+            if (
+                kind in _PICTURES
+                and re.fullmatch(r"[\w .()-]{1,100}", name)
+                and re.fullmatch(r"[A-Za-z0-9+/=\s]*+", data)
+            ):
+                yield name, kind, data
 
 
 # --- IPython's own syntax -----------------------------------------------------------------------------------
@@ -430,19 +510,12 @@ def _described(node: ast.stmt, places: list[tuple[str, _Place]], given: bool) ->
         return _Unit(node, kind, places, given)
     extends = frozenset(_extended(node))
     try:
-        table = symtable.symtable("\n".join(piece for piece, _ in places), "cell", "exec")
+        names = names_of("\n".join(piece for piece, _ in places))
     except (SyntaxError, RecursionError, MemoryError, ValueError):
         # such as two arguments of one name: kept if it defines something, so that it is told on import
-        names = frozenset(inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
-        bound = frozenset([node.name]) if isinstance(node, _DEFINITIONS) else names
-        return _Unit(node, kind, places, given, bound, extends, frozenset(), names)
-    binds = frozenset(
-        s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()
-    )
-    now = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
-    later: set[str] = set()
-    for child in table.get_children():
-        _needs(child, now, later, inside=False)
+        mentioned = frozenset(inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
+        bound = frozenset([node.name]) if isinstance(node, _DEFINITIONS) else mentioned
+        return _Unit(node, kind, places, given, bound, extends, frozenset(), mentioned)
     star = any(
         alias.name == "*"
         for inner in ast.walk(node)
@@ -454,27 +527,13 @@ def _described(node: ast.stmt, places: list[tuple[str, _Place]], given: bool) ->
         kind,
         places,
         given,
-        binds,
+        names.binds,
         extends,
-        frozenset(now),
-        frozenset(later),
+        names.now,
+        names.later,
         frozenset(_modules(node)),
         star,
     )
-
-
-def _needs(table: symtable.SymbolTable, now: set[str], later: set[str], *, inside: bool) -> None:
-    """Add the global names that a function or a class refers to.
-
-    A class's body is executed at once, a function's when it is called.
-    """
-    inside = inside or table.get_type() == "function"
-    held = later if inside else now
-    held.update(
-        symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced()
-    )
-    for child in table.get_children():
-        _needs(child, now, later, inside=inside)
 
 
 def _kind(node: ast.stmt) -> str:

@@ -1,0 +1,600 @@
+"""Timing a GPU: how long a kernel takes, how sure that is, and what it should be compared with.
+
+A GPU works through queues. A launch puts a kernel into one and returns, so the host's clock sees launches,
+not kernels. The first half of this file is a timer that sees kernels: it talks to a `Device` of
+`coursekit.simgpu`, which is either a simulation on a virtual clock (the checks use it) or a real GPU. The
+second half says what a time means: operations, bytes, the roofline, and who waits for whom.
+
+Times are milliseconds, everywhere. A GB is 10^9 bytes, a GB/s 10^9 bytes per second and a TFLOP/s 10^12
+operations per second. A multiply-add is two operations. A "call" launches each kernel of a list once, in
+order, and a "sample" is the time of one call.
+
+Given, not yours to write: the checks of bad input, `bench`, which puts tasks 2 to 4 together, and at the end
+of the file the work for a real GPU.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+from coursekit.simgpu import CudaDevice
+
+# --- Task 1: what the host's clock sees --------------------------------------------------------
+
+
+def host_times(device, kernels, n_calls):
+    """What a call costs by the host's clock: until it is launched, and until it is done.
+
+    One call is made first and waited for, so that nothing is compiled and nothing is left in the queue when
+    the clock starts. Then n_calls calls are launched one after another without waiting, and after that the
+    host waits once. The clock is read three times: before the launches, after them, and after the wait.
+
+    Args:
+        device: A `Device`; uses `launch`, `synchronize` and `now_ms`.
+        kernels: The kernels of one call, launched in this order on the default stream.
+        n_calls: How many calls, at least 1.
+
+    Returns:
+        (issue_ms, total_ms), per call: the time the host needs to launch a call, and the time after which
+        all calls are done, divided by n_calls.
+
+    Raises:
+        ValueError: If kernels is empty or n_calls is below 1.
+    """
+    _check_kernels(kernels)
+    if n_calls < 1:
+        raise ValueError(f"n_calls must be at least 1, got {n_calls}")
+    # Steps: a call, and wait; read; launch all; read; wait; read.
+    # YOUR CODE HERE
+    raise NotImplementedError("task host is not written yet")
+
+
+# --- Task 2: samples between two events --------------------------------------------------------
+
+
+def sample_times(device, kernels, n_samples, *, inputs=(), n_warmup=1, cold=True, stream=None):
+    """The device's time for one call, n_samples times, each between two events.
+
+    A sample is the time between two events recorded right before and right after the call, on its stream. In
+    front of the first event, on the same stream, stands a flush of the cache. It does two things: it empties
+    the cache, and it keeps the stream busy while the host launches the call. With an idle stream the first
+    event would pass at once, and the sample would include the launch.
+
+    Args:
+        device: A `Device`.
+        kernels: The kernels of one call, launched in this order.
+        n_samples: How many samples, 0 or more.
+        inputs: Arrays on the host. Each is copied to the device once, before anything is launched, and every
+            launch gets the copies as arguments: `device.launch(kernel, *copies, stream=stream)`.
+        n_warmup: How many calls are made before the first sample, not timed and not flushed.
+        cold: Whether a sample starts with an empty cache. If not, one call that is not timed stands between
+            the flush and the first event: the cache then holds what that call left there.
+        stream: A stream of the device: launches, flushes and events are all on it. None: the default stream.
+
+    Returns:
+        Shape (n_samples,), float64, in ms, in the order in which they were taken. Calls in all:
+        n_warmup + n_samples, or n_warmup + 2 n_samples if not cold.
+
+    Raises:
+        ValueError: If kernels is empty, or n_samples or n_warmup is negative.
+    """
+    _check_kernels(kernels)
+    if n_samples < 0 or n_warmup < 0:
+        raise ValueError(f"n_samples and n_warmup must not be negative, got {n_samples} and {n_warmup}")
+    # Steps: copy; warm up; per sample: flush, event, record, call, event, record; wait; read the events.
+    # YOUR CODE HERE
+    raise NotImplementedError("task events is not written yet")
+
+
+# --- Task 3: one number, and how sure it is ----------------------------------------------------
+
+
+def summarise(samples):
+    """What to report of a set of samples: the median, and where the middle 60% lie.
+
+    Quantiles interpolate linearly: quantile q of n sorted samples lies at position (n - 1) q, counted from 0.
+
+    Args:
+        samples: Shape (n,), n at least 1, in any order.
+
+    Returns:
+        Dict of "median_ms", "p20_ms" and "p80_ms" (floats) and "n" (int).
+
+    Raises:
+        ValueError: If samples is empty or has another number of axes than one.
+    """
+    samples = _checked_samples(samples)
+    # YOUR CODE HERE
+    raise NotImplementedError("task summary is not written yet")
+
+
+def median_interval(samples, confidence=0.95):
+    """An interval for the true median that assumes nothing about the noise but independence.
+
+    Each sample lies below the true median with probability 1/2, so the number that do is binomial. With r
+    the largest number for which P(Bin(n, 1/2) <= r - 1) <= (1 - confidence) / 2, the interval reaches from
+    the r-th smallest to the r-th largest sample. If there is no such r >= 1, it is (-inf, inf).
+
+    The probability is sum_{i < r} C(n, i) / 2^n: whole numbers and one division, no approximation.
+
+    Args:
+        samples: Shape (n,), n at least 1, in any order.
+        confidence: Between 0 and 1: the probability with which the interval is to hold the median.
+
+    Returns:
+        (low, high), floats.
+
+    Raises:
+        ValueError: If samples is empty or has another number of axes than one, or confidence is outside
+            (0, 1).
+    """
+    samples = _checked_samples(samples)
+    _check_confidence(confidence)
+    # Steps: count r up while the tail fits; the r-th from either end.
+    # YOUR CODE HERE
+    raise NotImplementedError("task summary is not written yet")
+
+
+def bootstrap_medians(samples, u):
+    """The medians of resamples: how the median could have come out with other luck.
+
+    A resample draws n of the n samples with replacement: the entry at u in [0, 1) is sample floor(n u).
+
+    Args:
+        samples: Shape (n,), n at least 1.
+        u: Uniform numbers, shape (R, n): a row for each resample.
+
+    Returns:
+        Shape (R,), float64: the median of each resample.
+
+    Raises:
+        ValueError: If samples is empty or has another number of axes than one, or u is not (R, n) or not in
+            [0, 1).
+    """
+    samples, u = _checked_samples(samples), np.asarray(u, dtype=np.float64)
+    if u.ndim != 2 or u.shape[1] != len(samples) or not ((u >= 0) & (u < 1)).all():
+        raise ValueError(f"u must lie in [0, 1) and have shape (R, {len(samples)}), got shape {u.shape}")
+    # YOUR CODE HERE
+    raise NotImplementedError("task summary is not written yet")
+
+
+def percentile_interval(values, confidence=0.95):
+    """The middle part of a set of numbers, with equal shares left out on both sides.
+
+    From quantile (1 - confidence) / 2 to quantile (1 + confidence) / 2, interpolated as in `summarise`. Of
+    resampled medians, it is the bootstrap's percentile interval.
+
+    Args:
+        values: Shape (R,), R at least 1.
+        confidence: The share in the middle, between 0 and 1.
+
+    Returns:
+        (low, high), floats.
+
+    Raises:
+        ValueError: If values is empty or has another number of axes than one, or confidence is outside
+            (0, 1).
+    """
+    values = _checked_samples(values, name="values")
+    _check_confidence(confidence)
+    # YOUR CODE HERE
+    raise NotImplementedError("task summary is not written yet")
+
+
+# --- Task 4: repeat until the error is small ---------------------------------------------------
+
+
+def measure(
+    sample,
+    *,
+    warmup_ms=25.0,
+    batch=20,
+    target=0.01,
+    confidence=0.95,
+    max_samples=1000,
+    interval=None,
+):
+    """The median time of a call, from as many samples as it takes to know it well.
+
+    First, one sample is taken and thrown away: it holds what only the first call does, compiling above all.
+    It does not count as warming up. Next, batches are thrown away until their samples add up to warmup_ms or
+    more, so that the device has reached its clock; but not more than max_samples samples. Then batches are
+    kept, until half the width of the interval for the median of all samples kept is at most target times
+    that median, or max_samples or more are kept.
+
+    Args:
+        sample: `sample(n)` takes n samples and returns them, shape (n,), in ms.
+        warmup_ms: How much device time is thrown away at least. With 0, only the first call.
+        batch: How many samples are taken at a time.
+        target: Relative error to reach.
+        confidence: Of the interval.
+        max_samples: When to give up. Batches are never cut: a last one may go past it.
+        interval: `interval(samples, confidence)` returns (low, high). Default: `median_interval`.
+
+    Returns:
+        Dict of "median_ms", "low_ms" and "high_ms" (floats) and "n" (int, samples kept).
+
+    Raises:
+        ValueError: If batch or max_samples is below 1, or warmup_ms or target is negative.
+    """
+    if batch < 1 or max_samples < 1:
+        raise ValueError(f"batch and max_samples must be at least 1, got {batch} and {max_samples}")
+    if warmup_ms < 0 or target < 0:
+        raise ValueError(f"warmup_ms and target must not be negative, got {warmup_ms} and {target}")
+    interval = median_interval if interval is None else interval
+    # Steps: the first call; warm up; collect until it is good enough; report.
+    # YOUR CODE HERE
+    raise NotImplementedError("task measure is not written yet")
+
+
+def bench(device, kernels, *, cold=True, stream=None, **options):
+    """Tasks 2 to 4 together: the median time of a call on a device. Given.
+
+    Args:
+        device, kernels, cold, stream: As for `sample_times`.
+        **options: As for `measure`.
+
+    Returns:
+        What `measure` returns.
+    """
+
+    def sample(n):
+        return sample_times(device, kernels, n, n_warmup=0, cold=cold, stream=stream)
+
+    return measure(sample, **options)
+
+
+# --- Task 5: two kernels, compared fairly ------------------------------------------------------
+
+
+def alternate(sample_a, sample_b, n_pairs):
+    """Samples of two calls taken in turns, so that a drift of the device hits both alike.
+
+    Each is called once before, a first, and these two samples are thrown away. Then come n_pairs pairs, in
+    the order a b, b a, a b, b a, ... If every sample is slower than the one before by the same amount, then on
+    the whole neither a nor b is later than the other.
+
+    Args:
+        sample_a, sample_b: Each takes one sample and returns it in ms: `sample_a()`.
+        n_pairs: How many pairs: even, at least 2.
+
+    Returns:
+        (times_a, times_b), each of shape (n_pairs,), float64: entry i is from pair i.
+
+    Raises:
+        ValueError: If n_pairs is odd or below 2.
+    """
+    if n_pairs < 2 or n_pairs % 2:
+        raise ValueError(f"n_pairs must be even and at least 2, got {n_pairs}")
+    # YOUR CODE HERE
+    raise NotImplementedError("task compare is not written yet")
+
+
+def speedup(times_a, times_b, u, *, confidence=0.95, resample=None, interval=None):
+    """How many times faster b is than a, with an interval, and whether that is known.
+
+    The speed-up is median(a) / median(b): above 1, b is faster. Its interval is the bootstrap's: the ratio
+    of the two medians is taken in each resample, and one resample draws the same pairs for a and b.
+
+    Args:
+        times_a, times_b: Paired samples, each of shape (n,).
+        u: Uniform numbers, shape (R, n), as for `bootstrap_medians`.
+        confidence: Of the interval.
+        resample: `resample(samples, u)` returns medians. Default: `bootstrap_medians`.
+        interval: `interval(values, confidence)` returns (low, high). Default: `percentile_interval`.
+
+    Returns:
+        Dict of "speedup", "low" and "high" (floats) and "verdict": "faster" if the whole interval is above
+        1, "slower" if it is all below 1, else "undecided".
+
+    Raises:
+        ValueError: If times_a and times_b are empty or differ in shape.
+    """
+    times_a, times_b = _checked_samples(times_a, name="times_a"), _checked_samples(times_b, name="times_b")
+    if times_a.shape != times_b.shape:
+        raise ValueError(
+            f"times_a and times_b must be paired, got shapes {times_a.shape} and {times_b.shape}"
+        )
+    resample = bootstrap_medians if resample is None else resample
+    interval = percentile_interval if interval is None else interval
+    # YOUR CODE HERE
+    raise NotImplementedError("task compare is not written yet")
+
+
+# --- Task 6: operations and bytes --------------------------------------------------------------
+#
+# Each function returns (operations, bytes), both int. Bytes are those that must cross between the GPU's
+# memory and its chip if every input is read once and every output written once: what is in a cache or a
+# register in between is free. The table in the handout says what counts as an operation.
+
+
+def matmul_cost(m, k, n, *, bytes_per_number=2):
+    """The cost of C = A B with A (m, k) and B (k, n).
+
+    Each of the m n entries of C is a sum of k products: k multiply-adds.
+
+    Returns:
+        (operations, bytes).
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task counts is not written yet")
+
+
+def softmax_cost(n_rows, n_columns, *, bytes_per_number=2):
+    """The cost of a softmax over the rows of a matrix, by one kernel that reads it once.
+
+    Five operations for each entry: maximum, subtraction, exponential, sum, division.
+
+    Returns:
+        (operations, bytes).
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task counts is not written yet")
+
+
+def layer_norm_cost(n_rows, n_columns, *, bytes_per_number=2):
+    """The cost of a layer norm over the rows of a matrix, by one kernel that reads it once.
+
+    Seven operations for each entry: sum for the mean, subtraction of the mean, square and sum for the
+    variance, multiplication by 1/sigma, gain, bias. What is done once for a row is not counted. Gain and
+    bias have n_columns numbers each and are read once.
+
+    Returns:
+        (operations, bytes).
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task counts is not written yet")
+
+
+def attention_cost(batch, n_heads, n_kv_heads, T_q, T_k, d_k, *, fused=True, bytes_per_number=2):
+    """The cost of attention, softmax(Q K^T) V, without a mask.
+
+    Operations: two matrix products and a softmax (five for each score) for each query head; the scale is
+    not counted. They do not depend on `fused`.
+
+    Bytes: queries and output of all query heads, keys and values of all key heads. Several query heads may
+    share a key head, which is read once. If it is not fused, the scores (T_q, T_k) of each query head cross
+    four times too: written by Q K^T, read and written by the softmax, read by the product with V.
+
+    Returns:
+        (operations, bytes).
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task counts is not written yet")
+
+
+def decode_cost(n_weights, *, batch, n_context, n_layers, n_heads, n_kv_heads, d_k, bytes_per_number=2):
+    """The cost of one decoding step: one new token for each sequence of a batch, with a key/value cache.
+
+    Every weight takes part in one multiply-add for each token, and is read once for the whole batch. In each
+    layer each sequence attends with one query per head to its own n_context cached tokens: operations as in
+    `attention_cost`, bytes those of the keys and values alone. Activations, and what is appended to the cache,
+    are small and not counted.
+
+    Args:
+        n_weights: Numbers in the model's matrices.
+        batch: Sequences.
+        n_context: Tokens in the cache of each, the new one included.
+        n_layers, n_heads, n_kv_heads, d_k: The model's size.
+        bytes_per_number: For weights and cache.
+
+    Returns:
+        (operations, bytes).
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task counts is not written yet")
+
+
+# --- Task 7: the roofline ----------------------------------------------------------------------
+
+
+def attainable_tflops(intensity, *, peak_tflops, bandwidth_gb_s):
+    """The roofline: what speed a kernel can reach at most, given what it does with a byte.
+
+    min(peak, intensity x bandwidth).
+
+    Args:
+        intensity: Operations for each byte moved: a float or an array.
+        peak_tflops: What the device computes at most, TFLOP/s.
+        bandwidth_gb_s: What its memory moves at most, GB/s.
+
+    Returns:
+        TFLOP/s, with the shape of intensity.
+
+    Source:
+        Williams, Waterman and Patterson 2009, "Roofline".
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task roofline is not written yet")
+
+
+def roofline_ms(operations, n_bytes, *, peak_tflops, bandwidth_gb_s):
+    """The least time in which a device can do so much: computing and moving at once, both at full speed.
+
+    Returns:
+        Float, in ms.
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task roofline is not written yet")
+
+
+def bound(operations, n_bytes, *, peak_tflops, bandwidth_gb_s):
+    """Which of the two takes longer at full speed.
+
+    Returns:
+        "memory" if moving takes longer than computing, else "compute".
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task roofline is not written yet")
+
+
+def achieved(operations, n_bytes, elapsed_ms):
+    """The speeds of a kernel that took so long.
+
+    Returns:
+        (tflops, gb_s), floats: TFLOP/s computed and GB/s moved.
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task roofline is not written yet")
+
+
+def utilisation(operations, n_bytes, elapsed_ms, *, peak_tflops, bandwidth_gb_s):
+    """The fraction of the roofline that a kernel reaches: 1 means that nothing could be faster.
+
+    Of the memory's peak if it is memory-bound, of the computing peak if it is compute-bound.
+
+    Returns:
+        Float: the least time possible over the time it took.
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task roofline is not written yet")
+
+
+# --- Task 8: when the GPU waits for the host ---------------------------------------------------
+
+
+def queue_times(launch_ms, kernel_ms):
+    """When a queue of kernels is done, and how long the device was idle until then.
+
+    The host launches one kernel after another from time 0 on, without waiting; launch i takes it
+    launch_ms[i]. A kernel starts when its launch is done and the kernel before it has ended.
+
+    Args:
+        launch_ms: Shape (n,), n at least 1: what each launch costs the host.
+        kernel_ms: Shape (n,): how long each kernel runs.
+
+    Returns:
+        (total_ms, idle_ms), floats: the end of the last kernel, and how much of that time no kernel ran, the
+        time before the first one included.
+
+    Raises:
+        ValueError: If the two are empty or differ in shape.
+    """
+    launch_ms = _checked_samples(launch_ms, name="launch_ms")
+    kernel_ms = _checked_samples(kernel_ms, name="kernel_ms")
+    if launch_ms.shape != kernel_ms.shape:
+        raise ValueError(
+            f"launch_ms and kernel_ms must have one shape, got {launch_ms.shape} and {kernel_ms.shape}"
+        )
+    # YOUR CODE HERE
+    raise NotImplementedError("task launch is not written yet")
+
+
+def limiter(issue_ms, busy_ms, roof):
+    """What to work on if a call is to become faster.
+
+    Args:
+        issue_ms: What launching a call costs the host, as `host_times` measures it.
+        busy_ms: How long the device works on a call, as `bench` measures it.
+        roof: "memory" or "compute", as `bound` says.
+
+    Returns:
+        "launch" if the host needs longer than the device, so that the device waits; else `roof`.
+
+    Raises:
+        ValueError: If roof is something else.
+    """
+    if roof not in ("memory", "compute"):
+        raise ValueError(f'roof must be "memory" or "compute", got {roof!r}')
+    # YOUR CODE HERE
+    raise NotImplementedError("task launch is not written yet")
+
+
+# --- Task 9: a fused operation -----------------------------------------------------------------
+
+
+def fused_add_layer_norm(load, store, n_rows, n_columns, *, rows_per_block, eps=1e-5):
+    """The layer norm of a sum, block by block, in one pass over the GPU's memory.
+
+        s = x + residual,  y = (s - mean(s)) / sqrt(var(s) + eps) gain + bias
+
+    Mean and variance are over the columns of each row; the variance is biased. A kernel for each step would
+    write s and read it again. Here a block of rows is loaded, worked on while it is on the chip, and stored.
+    Blocks are taken in order; the last one may be shorter. Every number is loaded once at most and every
+    result stored once.
+
+    Args:
+        load: `load("x", start, stop)` and `load("residual", start, stop)` return rows start .. stop - 1,
+            shape (stop - start, n_columns); `load("gain")` and `load("bias")` return shape (n_columns,).
+        store: `store(start, stop, values)` writes the rows start .. stop - 1 of y.
+        n_rows, n_columns: Shape of x, residual and y.
+        rows_per_block: How many rows fit on the chip at once, at least 1. Every block but the last has so
+            many.
+        eps: Inside the root.
+
+    Raises:
+        ValueError: If rows_per_block is below 1.
+    """
+    if rows_per_block < 1:
+        raise ValueError(f"rows_per_block must be at least 1, got {rows_per_block}")
+    # Steps: what all blocks need; then per block: load, add, normalise, store.
+    # YOUR CODE HERE
+    raise NotImplementedError("task fuse is not written yet")
+
+
+def gated_residual(x, gate, residual):
+    """residual + gate x, computed by one torch call that launches one kernel.
+
+    Two calls, a product and a sum, would write the product to memory and read it again.
+
+    Args:
+        x, gate, residual: Tensors of one dtype that broadcast with each other.
+
+    Returns:
+        A new tensor of their common shape.
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError("task fuse is not written yet")
+
+
+# --- Given -------------------------------------------------------------------------------------
+
+
+def gpu_kernels(name, n):
+    """Work for a real GPU: kernels that `CudaDevice` can launch. Needs a GPU.
+
+    Args:
+        name: "matmul", of two float32 matrices (n, n); "copy", "unfused" or "fused", on float32 vectors (n,):
+            y = x, residual + gate * x, and `gated_residual`.
+        n: Size.
+
+    Returns:
+        List of functions without arguments.
+    """
+    shape = (n, n) if name == "matmul" else (n,)
+    a, b, c = (torch.randn(shape, device="cuda") for _ in range(3))
+    work = {
+        "matmul": lambda: a @ b,
+        "copy": lambda: c.copy_(a),
+        "unfused": lambda: c + b * a,
+        "fused": lambda: gated_residual(a, b, c),
+    }
+    return [work[name]]
+
+
+def run_on_gpu(kernels, n_calls):
+    """Make n_calls calls on the GPU and wait for them. Needs a GPU."""
+    device = CudaDevice()
+    for _ in range(n_calls):
+        for kernel in kernels:
+            device.launch(kernel)
+    device.synchronize()
+
+
+def _check_kernels(kernels):
+    if len(kernels) == 0:
+        raise ValueError("kernels must hold at least one kernel, got none")
+
+
+def _check_confidence(confidence):
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
+
+
+def _checked_samples(samples, name="samples"):
+    """Samples as a float64 array of shape (n,), n at least 1."""
+    samples = np.asarray(samples, dtype=np.float64)
+    if samples.ndim != 1 or samples.size == 0:
+        raise ValueError(f"{name} must have shape (n,) with n at least 1, got shape {samples.shape}")
+    return samples

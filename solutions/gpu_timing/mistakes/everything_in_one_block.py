@@ -1,0 +1,17 @@
+"""Loads all rows at once."""
+
+TASK = "fuse"
+HINT = """Your result and your traffic are right, and your block does not fit on the chip: it holds
+more rows than rows_per_block. What made the kernel a kernel for large matrices?"""
+
+
+def fused_add_layer_norm(load, store, n_rows, n_columns, *, rows_per_block, eps=1e-5):
+    if rows_per_block < 1:
+        raise ValueError(f"rows_per_block must be at least 1, got {rows_per_block}")
+    gain, bias = load("gain"), load("bias")
+    for start in range(0, n_rows, n_rows):
+        stop = n_rows
+        s = load("x", start, stop) + load("residual", start, stop)  # (rows, n_columns)
+        centred = s - s.mean(axis=1, keepdims=True)
+        variance = np.mean(centred**2, axis=1, keepdims=True)
+        store(start, stop, centred / np.sqrt(variance + eps) * gain + bias)

@@ -1,0 +1,17 @@
+"""Takes mean and variance over the whole block."""
+
+TASK = "fuse"
+HINT = """With one row in a block your result is right; with several, rows influence each other.
+Over which axis does a layer norm average?"""
+
+
+def fused_add_layer_norm(load, store, n_rows, n_columns, *, rows_per_block, eps=1e-5):
+    if rows_per_block < 1:
+        raise ValueError(f"rows_per_block must be at least 1, got {rows_per_block}")
+    gain, bias = load("gain"), load("bias")
+    for start in range(0, n_rows, rows_per_block):
+        stop = min(start + rows_per_block, n_rows)
+        s = load("x", start, stop) + load("residual", start, stop)  # (rows, n_columns)
+        centred = s - s.mean()
+        variance = np.mean(centred**2)
+        store(start, stop, centred / np.sqrt(variance + eps) * gain + bias)

@@ -1,0 +1,26 @@
+"""Times a warm cache behind an idle stream."""
+
+TASK = "events"
+HINT = """Your samples are neither the cold time nor the warm one: the call before left its data in
+the cache, and with an empty queue in front of the first event they hold a launch as well. Which
+two things does a flush in front do for a sample?"""
+
+
+def sample_times(device, kernels, n_samples, *, inputs=(), n_warmup=1, cold=True, stream=None):
+    if n_samples < 0 or n_warmup < 0:
+        raise ValueError(f"n_samples and n_warmup must not be negative, got {n_samples} and {n_warmup}")
+    args = [device.copy_to_device(data) for data in inputs]
+    for _ in range(n_warmup):
+        _call(device, kernels, args, stream)
+    pairs = []
+    for _ in range(n_samples):
+        if not cold:
+            _call(device, kernels, args, stream)
+        start = device.event()
+        device.record(start, stream)
+        _call(device, kernels, args, stream)
+        end = device.event()
+        device.record(end, stream)
+        pairs.append((start, end))
+    device.synchronize()
+    return np.array([device.elapsed_ms(start, end) for start, end in pairs], dtype=np.float64)

@@ -1,0 +1,33 @@
+"""Stops after the first batch, however wide the interval is."""
+
+TASK = "measure"
+HINT = """You always report a single batch. Where the samples scatter, the error is larger than the
+target. What decides whether one more batch is needed?"""
+
+
+def measure(
+    sample,
+    *,
+    warmup_ms=25.0,
+    batch=20,
+    target=0.01,
+    confidence=0.95,
+    max_samples=1000,
+    interval=None,
+):
+    if batch < 1 or max_samples < 1:
+        raise ValueError(f"batch and max_samples must be at least 1, got {batch} and {max_samples}")
+    if warmup_ms < 0 or target < 0:
+        raise ValueError(f"warmup_ms and target must not be negative, got {warmup_ms} and {target}")
+    interval = median_interval if interval is None else interval
+    sample(1)
+    warmed, n_warmed = 0.0, 0
+    while warmed < warmup_ms and n_warmed < max_samples:
+        warmed += float(np.sum(sample(batch)))
+        n_warmed += batch
+    times = np.empty(0)
+    for _ in range(1):
+        times = np.concatenate([times, sample(batch)])
+        median = float(np.median(times))
+        low, high = interval(times, confidence)
+        return {"median_ms": median, "low_ms": low, "high_ms": high, "n": len(times)}

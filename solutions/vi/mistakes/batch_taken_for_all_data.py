@@ -1,0 +1,17 @@
+"""Reports the size of the batch as the number of rows."""
+
+TASK = "fit"
+HINT = """Without batches you are right. With them, each step is told that its rows are all
+there are, so that the prior counts too much. What does `n_total` stand for?"""
+
+
+def fit_mean_field(mu, rho, eps, X, y, *, lr, batches=None, gradient=elbo_gradient, **settings):
+    _check_parameters(mu, rho, eps)
+    _positive("lr", lr)
+    values = []
+    for t, noise in enumerate(eps):
+        rows = slice(None) if batches is None else batches[t]
+        value, g_mu, g_rho = gradient(mu, rho, noise, X[rows], y[rows], n_total=len(y[rows]), **settings)
+        mu, rho = mu + lr * g_mu, rho + lr * g_rho
+        values.append(value)
+    return mu, rho, torch.stack(values) if values else mu.new_empty(0)

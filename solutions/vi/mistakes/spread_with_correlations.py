@@ -1,0 +1,16 @@
+"""Squares the sum where a sum of squares is due."""
+
+TASK = "linear_elbo"
+HINT = """With one weight your ELBO is right. With several, the spread of the prediction is too
+large or too small, as if all weights moved together. What is the variance of a sum of
+independent terms?"""
+
+
+def linear_elbo(mu, sigma, X, y, *, noise_std, prior_std, kl=kl_gaussians):
+    _positive("sigma", sigma)
+    _check_data(X, y, noise_std=noise_std, prior_std=prior_std)
+    squared = (y - X @ mu) ** 2 + X**2 @ sigma**2
+    log_likelihood = -0.5 * math.log(2 * math.pi * noise_std**2) - squared / (2 * noise_std**2)
+    squared = (y - X @ mu) ** 2 + (X @ sigma) ** 2
+    log_likelihood = -0.5 * math.log(2 * math.pi * noise_std**2) - squared / (2 * noise_std**2)
+    return log_likelihood.sum() - kl(mu, sigma, 0.0, prior_std)

@@ -1,0 +1,284 @@
+"""A cluster gives the grades that this machine gives, whatever becomes of its workers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from gradkit import cluster
+from gradkit.batch import Batch
+from gradkit.errors import GradkitError, InputError
+from gradkit.grading import LocalJudges
+
+distributed = pytest.importorskip("distributed", reason="not run: Dask is not installed (gradkit[cluster])")
+psutil = pytest.importorskip("psutil")  # comes with it
+
+pytestmark = pytest.mark.usefixtures("sandboxed")
+
+SLOW = "\nimport time\ntime.sleep(0.1)\n"
+SLOWER = "\nimport time\ntime.sleep(0.6)\n"  # long enough for it to be seen at work, and its worker killed
+
+
+def local_cluster(workers: int):
+    return distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=None,
+        memory_limit=0,
+        silence_logs=50,
+    )
+
+
+@pytest.fixture(scope="module")
+def two_workers():
+    """A scheduler and two worker processes, each with a nanny that starts it anew."""
+    with local_cluster(2) as running:
+        yield running
+
+
+@pytest.fixture
+def write(tmp_path, reference_source):
+    """Write submissions: the reference, slowed down, with something before it."""
+
+    def write(name: str, text: str = "") -> Path:
+        path = tmp_path / "in" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text or f"{reference_source}{SLOW}# {name}\n", encoding="utf-8")
+        return path
+
+    return write
+
+
+def rows(out: Path) -> dict[str, dict[str, str]]:
+    with open(out / "grades.csv", encoding="utf-8", newline="") as file:
+        return {row["submission"]: row for row in csv.DictReader(file)}
+
+
+def told(out: Path) -> dict[str, dict]:
+    """What students read, without the times."""
+    found = {path.parent.name: json.loads(path.read_text()) for path in out.glob("*/results.json")}
+    for content in found.values():
+        del content["execution_time"]
+    return found
+
+
+def worker_at_work(client, sign: str) -> int | None:
+    """Pid of the worker process that has a task whose key holds `sign`."""
+    for worker, keys in client.processing().items():
+        if any(sign in str(key) for key in keys):
+            with_pid = client.run(os.getpid, workers=[worker], on_error="ignore")
+            return with_pid.get(worker)
+    return None
+
+
+def judge_of_a_worker() -> int:
+    """Pid of a judge that a worker process of these tests has started."""
+    ours = {process.pid for process in psutil.Process().children(recursive=True)}
+    return next(
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if "gradkit.judge.process" in (process.info["cmdline"] or []) and process.pid in ours
+    )
+
+
+@pytest.fixture
+def killer(two_workers):
+    """Kill, in the background, each worker process that is seen at work on a submission with a name, up to some times.
+
+    A submission can't do that itself; a machine that fails on it can.
+    """
+    ended, threads = threading.Event(), []
+
+    def start(sign: str, times: int) -> list[int]:
+        killed: list[int] = []
+
+        def watch() -> None:
+            with distributed.Client(two_workers.scheduler_address, set_as_default=False) as client:
+                while not ended.is_set() and len(killed) < times:
+                    pid = worker_at_work(client, sign)
+                    if pid is not None and pid not in killed:
+                        os.kill(pid, signal.SIGKILL)
+                        killed.append(pid)
+                    time.sleep(0.02)
+
+        threads.append(threading.Thread(target=watch))
+        threads[-1].start()
+        return killed
+
+    yield start
+    ended.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_a_killed_worker_costs_nothing_and_the_grades_are_the_local_ones(
+    two_workers, killer, write, small_kit, scaling, tmp_path
+):
+    """Same seed, same table, same texts, with a worker process killed in the middle of a submission, and a judge too."""
+    wrong = (scaling.hidden / "mistakes" / "unbiased_variance.py").read_text(encoding="utf-8")
+    files = [write(f"s{number}") for number in range(6)]
+    files[3] = write("s3", f"{files[3].read_text()}{SLOWER}")
+    files += [write("wrong", f"{files[0].read_text()}\n\n{wrong}"), write("broken", "def def")]
+    files += [write("empty", " ")]
+    with LocalJudges(small_kit, "scaling", jobs=2) as judges:
+        Batch(scaling, files, tmp_path / "here", judges, seed=3).run()
+    killed, judges_killed = killer("s3", 1), []
+
+    def kill_a_judge(row) -> None:
+        if not judges_killed:
+            judges_killed.append(judge_of_a_worker())
+            os.kill(judges_killed[0], signal.SIGKILL)
+
+    with cluster.ClusterJudges(two_workers.scheduler_address, small_kit, "scaling") as judges:
+        result = Batch(scaling, files, tmp_path / "there", judges, seed=3).run(kill_a_judge)
+
+    assert len(killed) == len(judges_killed) == 1 and result.all_graded
+    assert (tmp_path / "there" / "grades.csv").read_bytes() == (tmp_path / "here" / "grades.csv").read_bytes()
+    assert told(tmp_path / "there") == told(tmp_path / "here")
+
+
+def test_a_submission_on_which_workers_die_is_not_graded_and_its_neighbours_are(
+    two_workers, killer, write, small_kit, scaling, tmp_path
+):
+    """After three workers it is given up, by name and with the reason; nobody else is suspected."""
+    files = [write(name) for name in ("a", "b", "culprit", "c", "d", "e")]
+    write("culprit", f"{files[2].read_text()}{SLOWER}")
+    killed = killer("culprit", 10)
+
+    with cluster.ClusterJudges(two_workers.scheduler_address, small_kit, "scaling") as judges:
+        result = Batch(scaling, files, tmp_path / "out", judges, seed=3).run()
+
+    table = rows(tmp_path / "out")
+    assert not result.all_graded and len(killed) == 3
+    assert table.pop("culprit")["status"] == "not_graded"
+    assert {row["score"] for row in table.values()} == {"100"} and len(table) == 5
+    reason = next(row.reason for row in result.rows if row.submission == "culprit")
+    assert reason.startswith(
+        "the grader ended 3 times while grading this submission: the cluster's worker tcp://"
+    )
+
+
+def test_an_interrupted_run_is_gone_on_with(two_workers, write, small_kit, tmp_path):
+    """Ctrl-C on the command line: whole files, no judge left on the workers; --resume grades the rest."""
+    files = [str(write(f"s{number:02d}")) for number in range(8)]
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "gradkit", "grade", "scaling", *files, "--out", str(out)]
+    command += ["--root", str(small_kit), "--scheduler", two_workers.scheduler_address]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("[2/8]"):
+                process.send_signal(signal.SIGINT)
+                break
+        said = process.stderr.read()
+
+    assert process.returncode == 130 and "--resume" in said and "Traceback" not in said
+    assert 2 <= len(rows(out)) < 8
+    with distributed.Client(two_workers.scheduler_address, set_as_default=False) as client:
+        assert not any(client.run(kept_judges).values())
+
+    again = subprocess.run([*command, "--resume"], capture_output=True, text=True, timeout=120)
+
+    assert again.returncode == 0, again.stderr
+    assert {row["score"] for row in rows(out).values()} == {"100"} and len(rows(out)) == 8
+
+
+def kept_judges() -> int:
+    from gradkit.cluster import _kept
+
+    return len(_kept)
+
+
+def test_workers_that_come_later_are_used(small_kit):
+    """A cluster that grows while a run is on has more places."""
+    with local_cluster(1) as growing:
+        with cluster.ClusterJudges(growing.scheduler_address, small_kit, "scaling") as judges:
+            assert judges.places() == 1
+
+            growing.scale(2)
+
+            deadline = time.monotonic() + 30
+            while judges.places() < 2 and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert judges.places() == 2
+
+
+def test_a_scheduler_that_goes_away_ends_the_run_with_one_line(
+    write, small_kit, scaling, tmp_path, monkeypatch
+):
+    """What is graded stays; the rest can be gone on with."""
+    monkeypatch.setattr(cluster, "CONNECT_S", 3)  # Dask looks for it anew for as long
+    files = [write(f"s{number}") for number in range(6)]
+    gone = local_cluster(1)
+    with (
+        cluster.ClusterJudges(gone.scheduler_address, small_kit, "scaling") as judges,
+        pytest.raises(GradkitError, match="--resume goes on"),
+    ):
+        Batch(scaling, files, tmp_path / "out", judges, seed=3).run(lambda row: gone.close())
+
+    assert 1 <= len(rows(tmp_path / "out")) < 6
+
+
+def entered(address: str, root: Path, **options: object) -> str:
+    """What is said on the way in."""
+    with pytest.raises(InputError) as caught, cluster.ClusterJudges(address, root, "scaling", **options):
+        pass
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_scheduler_that_is_not_there_is_said_so(small_kit, monkeypatch):
+    """Within the time limit, in one line."""
+    monkeypatch.setattr(cluster, "CONNECT_S", 1)
+
+    assert "nobody answers" in entered("tcp://127.0.0.1:1", small_kit)
+    assert "not an address such as tcp://host:8786" in entered("localhost", small_kit)
+
+
+def test_a_cluster_without_workers_or_devices_is_said_so(two_workers, small_kit):
+    """Waited for a while, then one line with what to start."""
+    with local_cluster(0) as empty:
+        assert "has no worker" in entered(empty.scheduler_address, small_kit, arrive_s=0.5)
+    assert "--resources GPU=1" in entered(
+        two_workers.scheduler_address, small_kit, device="cuda", arrive_s=0.5
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [("checks_digest", "holds other checks of scaling"), ("engine_digest", "install the same there")],
+)
+def test_a_worker_with_another_kit_is_named(two_workers, small_kit, monkeypatch, what, said):
+    """Grades from two versions of checks or code are never mixed."""
+    monkeypatch.setattr(cluster, what, lambda *arguments: "another")
+
+    assert said in entered(two_workers.scheduler_address, small_kit)
+
+
+def test_without_dask_the_extra_is_named(small_kit, monkeypatch):
+    """Dask is only needed for clusters."""
+    monkeypatch.setitem(sys.modules, "distributed", None)
+
+    assert "pip install 'gradkit[cluster]'" in entered("tcp://127.0.0.1:1", small_kit)
+
+
+def test_files_travel_whole_and_stay_in_their_folder(tmp_path):
+    """Names of any bytes and folders arrive alike; a path that leads out is refused."""
+    (tmp_path / "from" / "data").mkdir(parents=True)
+    (tmp_path / "from" / "scaling.py").write_text("x = 1\n")
+    (tmp_path / "from" / "data" / os.fsdecode(b"\xff.bin")).write_bytes(b"\0\1")
+
+    cluster.lay_out(cluster.pack(tmp_path / "from"), tmp_path / "to")
+
+    assert cluster.pack(tmp_path / "to") == cluster.pack(tmp_path / "from")
+    with pytest.raises(GradkitError, match="not a path in a submission"):
+        cluster.lay_out([(b"../out", b"")], tmp_path / "again")
