@@ -1,0 +1,51 @@
+"""The benchmark of graders is fair only if the others do the work that the judge does."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from gradkit.grading import JudgeClient, scratch_folder
+
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="module")
+def runner():
+    """same_checks.py as a module."""
+    spec = importlib.util.spec_from_file_location("same_checks", HERE / "same_checks.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["same_checks"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_cases_are_the_judges(runner):
+    """Other graders run the same checks with the same points, and cases of the same names, hence with the same inputs."""
+    with scratch_folder() as scratch, JudgeClient(runner.ROOT, runner.ASSIGNMENT, scratch) as judge:
+        want = {
+            check.number: (
+                check.points,
+                [check.id.split(":")[1] + (f"[{case}]" if case else "") for case in check.cases],
+            )
+            for check in judge.checks
+        }
+
+    checks = runner.read_checks("all")
+
+    assert {number: (check.points, [name for name, _ in check.cases]) for number, check in checks.items()} == want
+
+
+def test_a_wrong_submission_fails_and_the_reference_does_not(runner):
+    """The runner's checks can fail: a module whose functions all return None fails every check, the reference none."""
+    checks = runner.Checks()
+
+    class Wrong:
+        def __getattr__(self, name):
+            return lambda *args, **kwargs: None
+
+    assert checks.failing(checks.reference) == []
+    assert checks.failing(Wrong()) == list(checks.checks)
