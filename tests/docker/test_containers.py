@@ -104,19 +104,19 @@ def test_a_container_that_isolates_nothing_is_refused(
 def test_a_container_that_lets_the_judge_do_too_little_gives_no_zero(
     docker, shared_folder, reference_source, missing
 ):
-    """The submission is not graded, for the grader's own reason."""
+    """Where it can't do its work the submission is not graded, for the grader's own reason."""
     (shared_folder / "in" / "reference.py").write_text(reference_source, encoding="utf-8")
 
     done, results = grade(docker, shared_folder, options=[f"--cap-drop={missing}"])
 
-    assert done.returncode == 1, done.stdout
-    assert all(result["extra_data"]["status"] == "not_graded" for result in results.values()), results
+    (result,) = results.values()
+    assert result["score"] == 100 or (result["extra_data"]["status"], done.returncode) == ("not_graded", 1)
 
 
 def test_open_solutions_without_landlock_are_refused(docker, shared_folder, reference_source):
     """The command that closes them is named."""
     (shared_folder / "in" / "reference.py").write_text(reference_source, encoding="utf-8")
-    for folder in ("solutions", "solutions/scaling"):
+    for folder in (".", "solutions", "solutions/scaling"):
         (shared_folder / "kit" / folder).chmod(0o755)
 
     done, results = grade(docker, shared_folder, profile=WITHOUT_LANDLOCK)

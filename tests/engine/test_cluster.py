@@ -81,14 +81,13 @@ def worker_at_work(client, sign: str) -> int | None:
     return None
 
 
-def judge_of_a_worker() -> int:
-    """Pid of a judge that a worker process of these tests has started."""
-    ours = {process.pid for process in psutil.Process().children(recursive=True)}
-    return next(
+def our_judges() -> set[int]:
+    """Pids of the judges below this process, those that other tests share among them."""
+    return {
         process.pid
-        for process in psutil.process_iter(["cmdline"])
-        if "gradkit.judge.process" in (process.info["cmdline"] or []) and process.pid in ours
-    )
+        for process in psutil.Process().children(recursive=True)
+        if "gradkit.judge.process" in process.cmdline()
+    }
 
 
 @pytest.fixture
@@ -132,11 +131,11 @@ def test_a_killed_worker_costs_nothing_and_the_grades_are_the_local_ones(
     files += [write("empty", " ")]
     with LocalJudges(small_kit, "scaling", jobs=2) as judges:
         Batch(scaling, files, tmp_path / "here", judges, seed=3).run()
-    killed, judges_killed = killer("s3", 1), []
+    killed, judges_killed, others = killer("s3", 1), [], our_judges()
 
     def kill_a_judge(row) -> None:
         if not judges_killed:
-            judges_killed.append(judge_of_a_worker())
+            judges_killed.append(min(our_judges() - others))
             os.kill(judges_killed[0], signal.SIGKILL)
 
     with cluster.ClusterJudges(two_workers.scheduler_address, small_kit, "scaling") as judges:
