@@ -447,7 +447,7 @@ def table(work: Work) -> str:
     lines = [
         f"{work.heading}:",
         "",
-        "| grader | first: wall s | CPU s | each further: wall s | CPU s | times gradkit's: wall | CPU | checks' own share |",
+        "| grader | first: wall s | CPU s | each further: wall s | CPU s | times gradkit's: wall | CPU | checks' own share of CPU |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     kit = work.further("gradkit")
