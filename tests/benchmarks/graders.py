@@ -437,12 +437,17 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def times(value: float, unit: float) -> str:
+    """A ratio, or what to read instead where the machine was so busy that a difference of two runs is no figure."""
+    return f"{value / unit:.1f}" if min(value, unit) > 0 else "lost in noise"
+
+
 def table(work: Work) -> str:
     """Markdown: each grader's costs, and how many times the kit's the further ones are."""
     lines = [
         f"{work.heading}:",
         "",
-        "| grader | first: wall s | CPU s | each further: wall s | CPU s | times gradkit's: wall | CPU | checks' own share |",
+        "| grader | first: wall s | CPU s | each further: wall s | CPU s | times gradkit's: wall | CPU | checks' own share of CPU |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     kit = work.further("gradkit")
@@ -452,7 +457,7 @@ def table(work: Work) -> str:
         first, further = median(work.figures[grader.name].first), work.further(grader.name)
         numbers = [first.wall_s, first.cpu_s, further.wall_s, further.cpu_s]
         shown = " | ".join(f"{number:.2f}" for number in numbers)
-        ratios = f"{further.wall_s / kit.wall_s:.1f} | {further.cpu_s / kit.cpu_s:.1f}"
+        ratios = f"{times(further.wall_s, kit.wall_s)} | {times(further.cpu_s, kit.cpu_s)}"
         lines.append(f"| {grader.name} | {shown} | {ratios} | {100 * work.own_s / further.cpu_s:.0f}% |")
     return "\n".join(lines) + "\n"
 
@@ -492,6 +497,8 @@ def plot(path: Path, works: list[Work]) -> None:
                 heights = [place + up for place in range(len(names))]
                 ax.plot(values, heights, marker, color=plots.COLORS[colour], markersize=8, label=label)
                 for value, height in zip(values, heights, strict=True):
+                    if value <= 0:  # lost in what else the machine did; the table tells
+                        continue
                     shown = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "size": 9}
                     ax.annotate(f"{value:.2f} s", (value, height), **shown)
             ax.axvline(work.own_s, color=plots.COLORS["grey"], linestyle="--", label="the checks' own CPU time")
@@ -541,7 +548,7 @@ def main() -> None:
 
 def run(options: argparse.Namespace, place: Path) -> None:
     theirs = options.python.absolute() if options.python else None
-    kinds, lines, missing = [], [], []
+    kinds, lines, missing = [], [], []  # what runs, its versions, what does not
     for kind in (Nbgrader, Otter, GradescopeUtils):
         if version := available(theirs, kind.needs):
             kinds.append(kind)
@@ -561,7 +568,7 @@ def run(options: argparse.Namespace, place: Path) -> None:
         ("public", reference, "the reference, full marks in each", max(1, options.rounds - 1)),
         ("all", mistake, "", max(1, options.rounds - 1)),
     ):
-        own_s, failed = warm(theirs or ours, which, source, place)
+        own_s, failed = warm(ours, which, source, place)
         if bool(failed) != (source is mistake):
             raise Void(f"the checks alone take points at {failed or 'none'}")
         checks = graders[which][0].checks
@@ -573,10 +580,13 @@ def run(options: argparse.Namespace, place: Path) -> None:
     measure(works)
 
     isolation = graders["all"][0].isolation["level"]
-    print(
-        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; medians of {options.rounds} "
-        f"and {works[1].rounds}; {', '.join(lines)}; gradkit at isolation {isolation}, the others at none\n"
-    )
+    about = [
+        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
+        f"medians of {options.rounds} for the first table and {works[1].rounds} for the others",
+        f"gradkit at isolation {isolation}, the others at none",
+        *lines,
+    ]
+    print("; ".join(about) + "\n")
     for work in works:
         print(table(work))
     print(f"The checks' own CPU time, in the tables' order: {', '.join(f'{work.own_s:.3f} s' for work in works)}.")
