@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import contextlib
 import os
 import signal
 import subprocess
@@ -83,11 +84,12 @@ def worker_at_work(client, sign: str) -> int | None:
 
 def our_judges() -> set[int]:
     """Pids of the judges below this process, those that other tests share among them."""
-    return {
-        process.pid
-        for process in psutil.Process().children(recursive=True)
-        if "gradkit.judge.process" in process.cmdline()
-    }
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            if "gradkit.judge.process" in process.cmdline():
+                found.add(process.pid)
+    return found
 
 
 @pytest.fixture
