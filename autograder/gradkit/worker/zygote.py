@@ -17,7 +17,6 @@ import contextlib
 import gc
 import importlib
 import os
-import pkgutil
 import signal
 import socket
 import sys
@@ -27,19 +26,16 @@ from pathlib import Path
 
 import msgspec
 
-import coursekit
 from gradkit.errors import WorkerError
 from gradkit.protocol import Connection, Deadline, Kind, encode
 from gradkit.worker import sandbox
 from gradkit.worker.kernel import use_large_pages
 from gradkit.worker.runtime import serve, warm
 
-NOT_PRELOADED = (
-    "coursekit.plugin",
-    "coursekit.plots",
-    "coursekit.terminal",
-    "coursekit.figures",
-)  # pytest and matplotlib, and what is for a student's terminal: slow, and no check needs them
+# What submissions may use of coursekit. The rest draws, or runs checks: a worker has no use for pytest and matplotlib.
+PRELOADED = tuple(
+    f"coursekit.{name}" for name in ("compare", "data", "diagnosis", "gradcheck", "simgpu", "toys")
+)
 MAX_REQUEST = 1 << 16
 REAP_TIMEOUT_S = 5.0
 
@@ -111,7 +107,6 @@ def preload(libraries: list[str]) -> None:
         sys.modules["torch"] = None  # `import torch` raises ImportError in every worker
     if "torch.optim" in libraries:
         libraries = [*libraries, "torch._dynamo"]  # the first optimizer made imports it, which takes 0.8 s
-    shared = [f"coursekit.{module.name}" for module in pkgutil.iter_modules(coursekit.__path__)]
     late = [
         "regex",
         "dataclasses",
@@ -124,9 +119,8 @@ def preload(libraries: list[str]) -> None:
         "typing",
         "random",
     ]
-    for name in (*libraries, *shared, *late):
-        if name not in NOT_PRELOADED:
-            importlib.import_module(name)
+    for name in (*libraries, *PRELOADED, *late):
+        importlib.import_module(name)
 
 
 def spawn(request: SpawnRequest, descriptors: list[int]) -> int:
