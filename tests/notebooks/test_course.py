@@ -22,6 +22,8 @@ from nbgrader.coursedir import CourseDirectory
 from sample_class import students
 
 from gradkit import gradebook
+from gradkit.gradescope import grade_container
+from gradkit.manifest import load_assignment
 
 SEED = 7
 RAN = "ran-by-mistake"  # a file that appears where a submission's loose statements are executed
@@ -170,8 +172,21 @@ def rows(course, exported):
     return exported(course)
 
 
-def test_modules_notebooks_and_nbgrader_get_the_same_scores(course, rows, gradkit, kit, scaling, tmp_path):
-    """For each of the sample class: the module, the notebook, and nbgrader's gradebook agree on every task."""
+def gradescope_scores(kit, module: Path, name: str) -> list[float]:
+    """Points by task, as Gradescope's container gives them for one student's file."""
+    base = module.parent / f"autograder-{name}"
+    (base / "submission").mkdir(parents=True)
+    (base / "submission" / "scaling.py").write_bytes(module.read_bytes())
+    grade_container(kit, base, load_assignment(kit, "scaling"))
+    results = json.loads((base / "results" / "results.json").read_text(encoding="utf-8"))
+    return [
+        sum(test["score"] for test in results["tests"] if test["tags"] == [task])
+        for task in ("centre", "standardise")
+    ]
+
+
+def test_every_route_gives_the_same_scores(course, rows, gradkit, kit, scaling, tmp_path):
+    """For each of the sample class: module, notebook, Gradescope and nbgrader's gradebook agree on every task."""
     sources = modules(scaling)
     scores = {}
     for suffix, content in (("py", str.encode), ("ipynb", lambda source: as_notebook(scaling, source))):
@@ -205,10 +220,15 @@ def test_modules_notebooks_and_nbgrader_get_the_same_scores(course, rows, gradki
             for student in sources
         }
 
+    scores["gradescope"] = {
+        student: gradescope_scores(kit, tmp_path / "py" / f"{student}.py", student) for student in sources
+    }
+
     assert len(sources) >= 10 and len({tuple(pair) for pair in scores["py"].values()}) >= 4
     for student in sources:
         assert scores["py"][student] == pytest.approx(scores["ipynb"][student], abs=1e-4)
         assert scores["py"][student] == pytest.approx(scores["nbgrader"][student], abs=1e-4)
+        assert scores["py"][student] == pytest.approx(scores["gradescope"][student], abs=1e-4)
         assert float(rows[student]["code_score"]) == pytest.approx(sum(scores["py"][student]), abs=1e-4)
         assert rows[student]["max_code_score"] == "100.0"
 
