@@ -2,6 +2,7 @@
 
 NUMBER, NAME, BY = 4, "write-results", "S"
 OUTCOMES = ("failed",)
+NEEDS_LANDLOCK = True  # without it shared folders and command lines are open, as SECURITY.md says
 
 import glob
 import os

@@ -2,6 +2,7 @@
 
 NUMBER, NAME, BY = 44, "shm-scan", "S"
 OUTCOMES = ("failed",)
+NEEDS_LANDLOCK = True  # without it shared folders and command lines are open, as SECURITY.md says
 
 import os
 
