@@ -208,7 +208,6 @@ def grade_container(root: Path, base: Path, assignment: Assignment) -> Graded:
     except OSError as error:
         raise InputError(f"{out}: can't be made: {error.strerror}") from None
     target = out / "results.json"
-    target.unlink(missing_ok=True)
     results.write_whole(target, b"{}")  # a results folder that can't be written to is told of before grading
     target.unlink()
     _close(base)
@@ -268,10 +267,11 @@ def _grade(
     """Grade `folder`, telling `keep` each state. The time limit runs from here."""
     submission, seed = Submission("submission", folder), secrets.randbits(63)
     until = time.monotonic() + deadline_s
-    states: list[Graded] = []
+    latest: Graded | None = None
 
     def kept(graded: Graded) -> None:
-        states.append(graded)
+        nonlocal latest
+        latest = graded
         keep(graded)
 
     with scratch_folder() as scratch:
@@ -283,9 +283,9 @@ def _grade(
                 try:
                     return grade_submission(judge, submission, assignment, kept, scratch, seed)
                 except JudgeDied as error:
-                    if passed.is_set() and states:
-                        kept(_out_of_time(states[-1], deadline_s))
-                        return states[-1]
+                    if passed.is_set() and latest is not None:
+                        kept(_out_of_time(latest, deadline_s))
+                        return latest
                     if passed.is_set() or tried == TRIES:
                         raise GradkitError(f"no grade after {tried} tries: {error}") from None
     raise AssertionError("the last try returns or raises")
