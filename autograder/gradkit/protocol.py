@@ -259,7 +259,11 @@ class _Reader:
         return self.data[self.at - size : self.at]
 
     def u64(self) -> int:
-        return _U64.unpack(self.take(8))[0]
+        at = self.at
+        if len(self.data) - at < 8:
+            raise ProtocolError("the answer claims more bytes than it has")
+        self.at = at + 8
+        return _U64.unpack_from(self.data, at)[0]
 
     def sized(self) -> memoryview:
         return self.take(self.u64())
@@ -268,8 +272,7 @@ class _Reader:
         self.items += 1
         if depth > MAX_DEPTH + 1 or self.items > MAX_ITEMS:
             raise ProtocolError("the answer is nested too deep or has too many parts")
-        tag = bytes(self.take(1))
-        read = _READERS.get(tag)
+        read = _READERS.get(self.take(1)[0])
         if read is None:
             raise ProtocolError("the answer holds an unknown type")
         return read(self, depth)
@@ -388,26 +391,26 @@ def _record_class(name: str) -> type:
 
 
 _NUMPY_CODES = {code: code for code in _NUMPY_DTYPES}
-_READERS: dict[bytes, Callable[[_Reader, int], object]] = {
-    b"N": lambda reader, depth: None,
-    b"T": lambda reader, depth: True,
-    b"F": lambda reader, depth: False,
-    b"I": _Reader.integer,
-    b"D": lambda reader, depth: _F64.unpack(reader.take(8))[0],
-    b"S": lambda reader, depth: bytes(reader.sized()).decode("utf-8", "surrogatepass"),
-    b"B": lambda reader, depth: bytes(reader.sized()),
-    b"L": _Reader.sequence,
-    b"U": lambda reader, depth: tuple(reader.sequence(depth)),
-    b"E": lambda reader, depth: set(reader.members(depth)),
-    b"Z": lambda reader, depth: frozenset(reader.members(depth)),
-    b"M": _Reader.mapping,
-    b"A": _Reader.array,
-    b"G": _Reader.scalar,
-    b"X": _Reader.tensor,
-    b"Y": _Reader.torch_dtype,
-    b"H": _Reader.ref,
-    b"C": lambda reader, depth: CallbackRef(reader.u64()),
-    b"R": _Reader.record,
+_READERS: dict[int, Callable[[_Reader, int], object]] = {  # by tag
+    ord("N"): lambda reader, depth: None,
+    ord("T"): lambda reader, depth: True,
+    ord("F"): lambda reader, depth: False,
+    ord("I"): _Reader.integer,
+    ord("D"): lambda reader, depth: _F64.unpack(reader.take(8))[0],
+    ord("S"): lambda reader, depth: bytes(reader.sized()).decode("utf-8", "surrogatepass"),
+    ord("B"): lambda reader, depth: bytes(reader.sized()),
+    ord("L"): _Reader.sequence,
+    ord("U"): lambda reader, depth: tuple(reader.sequence(depth)),
+    ord("E"): lambda reader, depth: set(reader.members(depth)),
+    ord("Z"): lambda reader, depth: frozenset(reader.members(depth)),
+    ord("M"): _Reader.mapping,
+    ord("A"): _Reader.array,
+    ord("G"): _Reader.scalar,
+    ord("X"): _Reader.tensor,
+    ord("Y"): _Reader.torch_dtype,
+    ord("H"): _Reader.ref,
+    ord("C"): lambda reader, depth: CallbackRef(reader.u64()),
+    ord("R"): _Reader.record,
 }
 
 # ---- frames over a socket ---------------------------------------------------------------------------------------

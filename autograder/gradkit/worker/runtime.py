@@ -16,6 +16,8 @@ import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from gradkit.protocol import CallbackRef, Connection, Deadline, Kind, Ref, Unsendable, decode, encode
 
 MAX_CALLBACK_DEPTH = 50
@@ -197,17 +199,19 @@ class Runtime:
 
 
 _PLAIN = (bool, int, float, str, bytes)
-_SIMPLE = frozenset({type(None), *_PLAIN, Ref, CallbackRef})
+_SIMPLE = frozenset({type(None), *_PLAIN, Ref, CallbackRef, np.ndarray, np.float64, np.bool_})
 
 
 def _is_plain_leaf(value: object) -> bool:
     """Whether the protocol sends `value` itself, or says in an error that it does not read such an array."""
     if value is None or isinstance(value, (*_PLAIN, Ref, CallbackRef)):
         return True
-    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
-    if numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic)):
-        return True
-    return torch is not None and isinstance(value, (torch.Tensor, torch.dtype))
+    torch = sys.modules.get("torch")
+    return (
+        isinstance(value, (np.ndarray, np.generic))
+        or torch is not None
+        and isinstance(value, (torch.Tensor, torch.dtype))
+    )
 
 
 def map_leaves(value: object, leaf: Callable[[object], object], depth: int = 0) -> object:
@@ -306,11 +310,10 @@ def warm() -> None:
 
     Called before the submission is imported, while the check before is still at work.
     """
-    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    torch = sys.modules.get("torch")
+    x = np.ones((2, 2))
     values: list[object] = [1, 2.0, "text", {"key": (None, True)}]
-    if numpy is not None:
-        x = numpy.ones((2, 2))
-        values.append(numpy.exp(x @ x - x.max(axis=1, keepdims=True)).sum(axis=0))
+    values.append(np.exp(x @ x - x.max(axis=1, keepdims=True)).sum(axis=0))
     if torch is not None:
         t = torch.ones(2, 2, dtype=torch.float64, requires_grad=True)
         (t @ t.mT - t.amax(-1, keepdim=True)).exp().sum().backward()
