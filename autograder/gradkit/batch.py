@@ -211,8 +211,7 @@ class Batch:
                 continue
 
             def keep(graded: Graded, folder: Path = folder) -> None:
-                if judge.live or graded.complete or not graded.elapsed_s:  # else all come at once at the end
-                    results.write(graded, folder)
+                results.write(graded, folder)
 
             try:
                 graded = grade_submission(

@@ -616,8 +616,6 @@ class ClusterJudges:
 class RemoteJudge:
     """A judge on a worker of the cluster, seen as a judge is here."""
 
-    live = False
-
     def __init__(self, judges: ClusterJudges, worker: str, opened: Opened) -> None:
         self._judges, self._worker = judges, worker
         self.checks, self.isolation = opened.checks, opened.isolation

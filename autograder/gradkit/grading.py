@@ -96,8 +96,6 @@ class JudgeClient:
         InputError, GradkitError: From `__enter__`, with what the judge said.
     """
 
-    live = True  # cases are told as they end
-
     def __init__(
         self,
         root: Path,
@@ -223,7 +221,6 @@ class Judging(Protocol):
 
     checks: list[Check]
     isolation: dict[str, object]
-    live: bool  # whether cases are told as they end, or all at the end
 
     def grade(
         self, module: Path, seed: int, on_case: Callable[[CaseDone], None], *, name: str = ""
@@ -301,6 +298,68 @@ class LocalJudges:
         pass
 
 
+class Intermittently:
+    """Hands on the states it is given: the first and the last at once, of those between the latest, every so often.
+
+    Writing a state costs as much as many a check, and nobody reads faster. Use as a context manager, which ends with the
+    latest handed on, whatever happened.
+
+    Args:
+        tell: Takes a state.
+        every_s: Seconds from one state to the next, and the most by which what was told last lags behind.
+    """
+
+    def __init__(self, tell: Callable[[Graded], None], every_s: float = 0.2) -> None:
+        self._tell, self._every_s = tell, every_s
+        self._lock = threading.Lock()
+        self._next_at = 0.0
+        self._waiting: Graded | None = None
+        self._timer: threading.Timer | None = None
+        self._fault: Exception | None = None
+
+    def __call__(self, graded: Graded) -> None:
+        """Raises what `tell` raised, now or since the last call."""
+        with self._lock:
+            self._raise_fault()
+            self._waiting = graded
+            wait_s = self._next_at - time.monotonic()
+            if wait_s <= 0:
+                self._hand_on()
+            elif self._timer is None:
+                self._timer = threading.Timer(wait_s, self._at_last)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def __enter__(self) -> Intermittently:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._raise_fault()
+            self._hand_on()
+
+    def _at_last(self) -> None:
+        with self._lock:
+            self._timer = None
+            try:
+                self._hand_on()
+            except Exception as error:  # for whoever comes next
+                self._fault = error
+
+    def _hand_on(self) -> None:
+        if self._waiting is not None:
+            graded, self._waiting = self._waiting, None
+            self._tell(graded)
+            self._next_at = time.monotonic() + self._every_s
+
+    def _raise_fault(self) -> None:
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
+
+
 class Grade:
     """Collects the cases of one submission into a `Graded`.
 
@@ -362,7 +421,7 @@ def grade_submission(
     scratch: Path,
     seed: int,
 ) -> Graded:
-    """Grade one submission, telling `keep` how it stands from before the first check on.
+    """Grade one submission, telling `keep` how it stands before the first check and a few times a second from there on.
 
     A submission that can't be read is `refused` with a line saying why; it scores 0 until a person looks.
 
@@ -393,13 +452,9 @@ def grade_submission(
             keep(graded)
             return graded
         start = _flag(start, prepared, manifest)
-        grade = Grade(
-            start,
-            judge.checks,
-            keep,
-            lambda case: _in_their_file(case, prepared),
-        )
-        return grade.finish(judge.grade(prepared.module, seed, grade.add, name=submission.name))
+        with Intermittently(keep) as tell:
+            grade = Grade(start, judge.checks, tell, lambda case: _in_their_file(case, prepared))
+            return grade.finish(judge.grade(prepared.module, seed, grade.add, name=submission.name))
     finally:
         remove_tree(place)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 import types
 
+import numpy as np
 import pytest
 
 from gradkit import results
-from gradkit.judge.subjects import LocalSubject, Session
+from gradkit.grading import Intermittently
+from gradkit.judge.subjects import Answers, LocalSubject, RememberingSubject, Session
 from gradkit.model import Outcome
 from gradkit.stubs import build_stub
 
@@ -217,3 +220,94 @@ def test_a_tool_is_not_an_answer():
     assert transcript(1, counted=False) == transcript(3, counted=False)
     assert transcript(1, counted=True) != transcript(3, counted=True)
     assert transcript(1, counted=False)[-1] == ("noted", 7)
+
+
+class Counted:
+    """A reference whose functions say how often they have been computed."""
+
+    def __init__(self):
+        self.times = 0
+        self.module = types.ModuleType("reference")
+        self.module.double = self.double
+        self.module.apply = lambda function, x: self.double(function(x))
+        self.module.Box = lambda x: types.SimpleNamespace(x=self.double(x))
+
+    def double(self, x):
+        self.times += 1
+        return 2 * x
+
+    def session(self, answers):
+        return Session(RememberingSubject(self.module, answers)).module
+
+
+def test_the_reference_computes_a_plain_answer_once():
+    """A call with the same plain arguments is answered from memory, with a fresh array each time."""
+    reference, answers = Counted(), Answers()
+
+    first = reference.session(answers).double(np.array([1.0, 2.0]))
+    first[0] = 99.0
+    again = reference.session(answers).double(np.array([1.0, 2.0]))
+
+    assert again.tolist() == [2.0, 4.0] and reference.times == 1
+    for other in (np.array([1.0, 2.5]), np.array([1, 2]), [1.0, 2.0], np.array([[1.0, 2.0]])):
+        reference.session(answers).double(other)
+    assert reference.times == 5
+
+
+def test_what_is_no_plain_call_is_computed_each_time():
+    """Callbacks and objects may do more than answer, so that nothing of them is remembered."""
+    reference, answers = Counted(), Answers()
+
+    for _ in range(2):
+        session = reference.session(answers)
+        assert session.apply(lambda x: x + 1, 1.0) == 4.0
+        assert session.Box(3.0).x == 6.0
+
+    assert reference.times == 4
+
+
+def test_what_the_reference_answered_takes_no_more_room_than_allowed():
+    """Beyond the limit the memory begins anew; an answer that is larger than it is not kept."""
+    reference, answers = Counted(), Answers(limit=3_000)
+
+    for _ in range(2):
+        reference.session(answers).double(np.ones(1_000))
+    for value in range(20):
+        reference.session(answers).double(value)
+
+    assert reference.times == 22 and answers._size <= 3_000 and answers._kept
+
+
+def test_states_are_handed_on_now_and_then():
+    """The first at once, the latest of the others after a while, the last at the end."""
+    told = []
+    with Intermittently(told.append, every_s=0.2) as tell:
+        tell(1)
+        assert told == [1]
+        tell(2), tell(3)
+        assert told == [1]
+        deadline = time.monotonic() + 30
+        while told == [1] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert told == [1, 3]
+        tell(4)
+
+    assert told == [1, 3, 4]
+
+
+def test_a_state_that_can_not_be_handed_on_is_told():
+    """What goes wrong between two states is raised with the next one; what goes wrong with the last, at the end."""
+
+    def fail(state):
+        if state > 1:
+            raise OSError("no room")
+
+    tell = Intermittently(fail, every_s=0.01)
+    tell(1), tell(2)
+    deadline = time.monotonic() + 30
+    while tell._fault is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    with pytest.raises(OSError, match="no room"):
+        tell(3)
+    with pytest.raises(OSError, match="no room"), Intermittently(fail, every_s=30) as tell:
+        tell(1), tell(2)

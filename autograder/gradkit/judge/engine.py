@@ -22,11 +22,13 @@ from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTime
 from gradkit.judge.repeats import Repeat, Repeats
 from gradkit.judge.staff import Mistake, Staff
 from gradkit.judge.subjects import (
+    Answers,
     Diverged,
     LocalSubject,
     LocalTimeout,
     MissingName,
     Object,
+    RememberingSubject,
     Session,
     Subject,
     SubmissionRaised,
@@ -165,6 +167,7 @@ class Judge:
         self._start = start
         self._run: Run | None = None
         self._repeats = Repeats()
+        self._answers = Answers()
         self.checks: dict[Check, list] = {}
         self.collect_errors: list[str] = []
         self.error: Exception | None = None
@@ -181,7 +184,7 @@ class Judge:
 
     @pytest.fixture
     def agree(self) -> Agree:
-        reference = LocalSubject(self.staff.reference_module())
+        reference = RememberingSubject(self.staff.reference_module(), self._answers)
         return Agree(self._run.open().module, Session(reference).module)
 
     @pytest.fixture

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import hashlib
 import io
 import signal
 import types
@@ -75,6 +76,80 @@ class LocalSubject:
     @staticmethod
     def _copy(value: object) -> object:
         return decode(encode(value))
+
+
+class Answers:
+    """What the reference answered to calls whose arguments and answer are plain data: for those it is a function.
+
+    A class is graded on one seed, so that most of what the reference is asked has been asked before.
+
+    Args:
+        limit: Bytes kept, after which it begins anew.
+    """
+
+    def __init__(self, limit: int = 64 * 2**20) -> None:
+        self._limit = limit
+        self._size = 0
+        self._kept: dict[tuple, bytes] = {}
+
+    def get(self, call: tuple) -> bytes | None:
+        return self._kept.get(call)
+
+    def keep(self, call: tuple, answer: bytes) -> None:
+        size = len(answer) + 200  # the key, and what Python adds
+        if self._size + size > self._limit:
+            self._kept, self._size = {}, 0
+        if size <= self._limit:
+            self._kept[call] = answer
+            self._size += size
+
+
+class RememberingSubject(LocalSubject):
+    """The reference, as `LocalSubject`, which computes nothing twice.
+
+    Args:
+        module: The reference.
+        answers: Its answers so far.
+    """
+
+    def __init__(self, module: types.ModuleType, answers: Answers) -> None:
+        super().__init__(module)
+        self._answers = answers
+        self._functions: dict[int, str] = {}  # names of the module's, by the numbers of their references
+
+    def request(self, kind: Kind, value: object, ask: Ask) -> object:
+        function = self._functions.get(value[0].id) if kind in (Kind.CALL, Kind.VJP) else None
+        if function is None or not _is_plain(value[1:]):
+            answer = super().request(kind, value, ask)
+            if kind is Kind.GET and value[0] == MODULE and type(answer) is Ref:
+                self._functions[answer.id] = value[1]
+            return answer
+        call = (kind, function, hashlib.blake2b(encode(value[1:]), digest_size=16).digest())
+        kept = self._answers.get(call)
+        if kept is not None:
+            return decode(kept)
+        answer = super().request(kind, value, ask)
+        if _is_plain(answer):
+            self._answers.keep(call, bytes(encode(answer)))
+        return answer
+
+
+class _NotPlain(Exception):
+    pass
+
+
+def _is_plain(value: object) -> bool:
+    """Whether nothing in it is an object or a function of the other side's."""
+
+    def leaf(value: object) -> None:
+        if type(value) in (Ref, CallbackRef):
+            raise _NotPlain
+
+    try:
+        map_leaves(value, leaf)
+    except _NotPlain:
+        return False
+    return True
 
 
 @contextlib.contextmanager
