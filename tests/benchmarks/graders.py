@@ -2,11 +2,12 @@
 
     python tests/benchmarks/graders.py --python GRADERS/bin/python [--rounds 3] [--plot docs/graders.svg]
 
-GRADERS is a virtual environment of its own with nbgrader, otter-grader, gradescope-utils, numpy and pytest; what is missing
-in it is told as not run. The table goes to stdout as Markdown, progress to stderr. Linux only.
+GRADERS is a virtual environment of its own with nbgrader, otter-grader, gradescope-utils, numpy, torch and pytest; a package of
+the first three that is missing in it is told as not run. The table goes to stdout as Markdown, progress to stderr. Linux only.
 
-All four run the checks of the conformal assignment, all cases of each, with the same inputs; the public ones alone besides, since
-the kit gives each hidden check a worker of its own and lets the public ones share one:
+All four run the same checks, all cases of each, with the same inputs: those of conformal, for which NumPy will do; its public
+ones alone, since the kit gives each hidden check a worker of its own and lets the public ones share one; and those of
+attention, for which torch is loaded, as for most assignments:
 
 - gradkit: `gradkit grade`, one job, at the isolation that this machine gives; of the four, the only one with any.
 - nbgrader: `nbgrader autograde`, one call for all; a notebook with the submission in one cell and a graded cell for each check.
@@ -39,11 +40,12 @@ from pathlib import Path
 
 import same_checks
 
+from same_checks import Selection
+
 from gradkit.judge.staff import read_source
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-ID = same_checks.ASSIGNMENT
 MISTAKE = "rank_used_as_index"
 TIMEOUT_S = 600
 PR_SET_CHILD_SUBREAPER = 36
@@ -155,7 +157,7 @@ def wait_for_orphans(what: str) -> None:
         raise Void(f"{what} left processes behind that do not end")
 
 
-def environment(home: Path, python: Path, which: str) -> dict[str, str]:
+def environment(home: Path, python: Path, selection: Selection) -> dict[str, str]:
     """The environment of every grader: one thread, the runner and its Python's programs to be found, nobody's settings."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     places = {name: str(home / name.lower()) for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")}
@@ -163,7 +165,7 @@ def environment(home: Path, python: Path, which: str) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join([str(ROOT / "shared"), str(HERE)]),
         "PATH": os.pathsep.join([str(python.parent), os.environ["PATH"]]),
     }
-    return {**os.environ, **threads, **places, **paths, "JUPYTER_PLATFORM_DIRS": "1", "SAME_CHECKS": which}
+    return {**os.environ, **threads, **places, **paths, "JUPYTER_PLATFORM_DIRS": "1", "SAME_CHECKS": str(selection)}
 
 
 # ---- the graders: each prepares once, then grades n copies of a submission in a folder of its own ----------------
@@ -176,10 +178,11 @@ class Grader:
     needs = ""
     batch = 1
 
-    def __init__(self, python: Path, which: str, work: Path) -> None:
-        self.python, self.which, self.work = python, which, work
-        self.checks = same_checks.read_checks(which)
-        self.env = environment(work, python, which)
+    def __init__(self, python: Path, selection: Selection, work: Path) -> None:
+        self.python, self.selection, self.work = python, selection, work
+        self.id = selection.assignment
+        self.checks = same_checks.read_checks(selection)
+        self.env = environment(work, python, selection)
         self.prepare()
 
     def prepare(self) -> None:
@@ -216,19 +219,19 @@ class Gradkit(Grader):
 
     def prepare(self) -> None:
         self.root = ROOT
-        if self.which == "public":
+        if self.selection.which == "public":
             self.batch = 25  # each takes so little that fewer would drown in the start-up's variation
             self.root = self.folder()
             for part in ("assignments", "solutions"):
-                shutil.copytree(ROOT / part / ID, self.root / part / ID)
-            hidden = self.root / "solutions" / ID / "test_hidden.py"
+                shutil.copytree(ROOT / part / self.id, self.root / part / self.id)
+            hidden = self.root / "solutions" / self.id / "test_hidden.py"
             hidden.write_text('"""None."""\n', encoding="utf-8")
 
     def grade(self, source: str, n: int) -> tuple[Cost, list[list[str]]]:
         folder = self.folder()
-        paths = hand_in(folder / "in", source, n, f"{ID}.py")
+        paths = hand_in(folder / "in", source, n, f"{self.id}.py")
         options = ["--root", self.root, "--out", folder / "out", "--jobs", str(self.jobs), "--seed", str(same_checks.SEED)]
-        command = [self.python, "-m", "gradkit", "grade", ID, *(path.parent for path in paths), *options]
+        command = [self.python, "-m", "gradkit", "grade", self.id, *(path.parent for path in paths), *options]
         cost = measured(command, ROOT, {name: value for name, value in self.env.items() if name != "PYTHONPATH"})
         found = []
         for path in paths:
@@ -249,10 +252,10 @@ class Nbgrader(Grader):
         self.course = self.folder()
         config = f"c = get_config()\nc.CourseDirectory.course_id = 'course'\nc.CourseDirectory.root = '{self.course}'\n"
         (self.course / "nbgrader_config.py").write_text(config, encoding="utf-8")
-        source = self.course / "source" / ID / f"{ID}.ipynb"
+        source = self.course / "source" / self.id / f"{self.id}.ipynb"
         source.parent.mkdir(parents=True)
         source.write_text(self.notebook("### BEGIN SOLUTION\npass\n### END SOLUTION"), encoding="utf-8")
-        measured(self.nbgrader("generate_assignment", ID), self.course, self.env)
+        measured(self.nbgrader("generate_assignment", self.id), self.course, self.env)
 
     def nbgrader(self, *arguments: str) -> list[str | Path]:
         return [self.python, "-m", "nbgrader", *arguments]
@@ -270,14 +273,14 @@ class Nbgrader(Grader):
         shutil.copytree(self.course, folder)
         config = (folder / "nbgrader_config.py").read_text(encoding="utf-8")
         (folder / "nbgrader_config.py").write_text(config.replace(str(self.course), str(folder)), encoding="utf-8")
-        release = json.loads((folder / "release" / ID / f"{ID}.ipynb").read_text(encoding="utf-8"))
+        release = json.loads((folder / "release" / self.id / f"{self.id}.ipynb").read_text(encoding="utf-8"))
         release["cells"][0]["source"] = source
         for path in hand_in(folder / "submitted", "", n, "nothing"):
-            (path.parent / ID).mkdir()
-            (path.parent / ID / f"{ID}.ipynb").write_text(json.dumps(release), encoding="utf-8")
+            (path.parent / self.id).mkdir()
+            (path.parent / self.id / f"{self.id}.ipynb").write_text(json.dumps(release), encoding="utf-8")
             path.unlink()
-        cost = measured(self.nbgrader("autograde", ID), folder, self.env)
-        command = [self.python, "-c", READ_GRADEBOOK, ID]
+        cost = measured(self.nbgrader("autograde", self.id), folder, self.env)
+        command = [self.python, "-c", READ_GRADEBOOK, self.id]
         read = subprocess.run(command, cwd=folder, env=self.env, capture_output=True, text=True)
         if read.returncode != 0:
             raise Void(f"nbgrader's gradebook can't be read: {read.stderr[-2000:]}")
@@ -318,7 +321,7 @@ class Otter(Grader):
 
     def grade(self, source: str, n: int) -> tuple[Cost, list[list[str]]]:
         folder, total, found = self.folder(), Cost(0.0, 0.0), []
-        for path in hand_in(folder, source, n, f"{ID}.py"):
+        for path in hand_in(folder, source, n, f"{self.id}.py"):
             command = [self.python, "-m", "otter", "run", "-a", self.autograder, "-o", path.parent, "--no-logo", path]
             cost = measured(command, path.parent, self.env)
             total += cost
@@ -336,7 +339,7 @@ class GradescopeUtils(Grader):
 
     def grade(self, source: str, n: int) -> tuple[Cost, list[list[str]]]:
         folder, total, found = self.folder(), Cost(0.0, 0.0), []
-        for path in hand_in(folder, source, n, f"{ID}.py"):
+        for path in hand_in(folder, source, n, f"{self.id}.py"):
             out = path.parent / "results.json"
             cost = measured([self.python, self.script, path, out], path.parent, self.env)
             total += cost
@@ -357,12 +360,12 @@ class Figures:
     batch: list[Cost] = field(default_factory=list)  # all n at once
 
 
-def warm(python: Path, which: str, source: str, work: Path) -> tuple[float, list[str]]:
+def warm(python: Path, selection: Selection, source: str, work: Path) -> tuple[float, list[str]]:
     """The checks' own work, processor seconds in a process that has done it before; and the checks that fail."""
     path = work / "warm.py"
     path.write_text(source, encoding="utf-8")
     command = [python, HERE / "same_checks.py", path, "--rounds", "9"]
-    env = environment(work, python, which)
+    env = environment(work, python, selection)
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=TIMEOUT_S)
     if done.returncode != 0:
         raise Void(f"same_checks.py ended with {done.returncode}: {done.stderr[-2000:]}")
@@ -383,6 +386,7 @@ class Work:
     """What is graded, by whom, and what it cost.
 
     Attributes:
+        title: In a few words.
         heading: Said above the table.
         graders: Each with the same checks.
         source: The submission.
@@ -391,6 +395,7 @@ class Work:
         expected: The numbers of the checks that take points.
     """
 
+    title: str
     heading: str
     graders: list[Grader]
     source: str
@@ -447,28 +452,29 @@ def table(work: Work) -> str:
     lines = [
         f"{work.heading}:",
         "",
-        "| grader | first: wall s | CPU s | each further: wall s | CPU s | times gradkit's: wall | CPU | checks' own share of CPU |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| grader | first: wall s | CPU s | each further: wall s | CPU s | a minute | times gradkit's: wall | CPU "
+        "| checks' own share of CPU |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     kit = work.further("gradkit")
     for grader in work.graders:
-        if isinstance(grader, Gradkit2):
-            continue
         first, further = median(work.figures[grader.name].first), work.further(grader.name)
         numbers = [first.wall_s, first.cpu_s, further.wall_s, further.cpu_s]
         shown = " | ".join(f"{number:.2f}" for number in numbers)
-        ratios = f"{times(further.wall_s, kit.wall_s)} | {times(further.cpu_s, kit.cpu_s)}"
+        rate = f"{60 / further.wall_s:.0f}" if further.wall_s > 0 else "lost in noise"
+        ratios = f"{rate} | {times(further.wall_s, kit.wall_s)} | {times(further.cpu_s, kit.cpu_s)}"
         lines.append(f"| {grader.name} | {shown} | {ratios} | {100 * work.own_s / further.cpu_s:.0f}% |")
     return "\n".join(lines) + "\n"
 
 
 def jobs_line(work: Work) -> str:
-    one, two = (median(work.figures[kind.name].batch) for kind in (Gradkit, Gradkit2))
-    further = work.further(Gradkit.name).wall_s / work.further(Gradkit2.name).wall_s
+    two = work.further(Gradkit2.name).wall_s
+    others = [grader.name for grader in work.graders if not isinstance(grader, Gradkit)]
+    rates = [f"{times(work.further(name).wall_s, two)} times {name}'s" for name in others]
     return (
-        f"{Gradkit.batch} submissions with `--jobs 1`: {one.wall_s:.2f} s, {one.cpu_s:.2f} s of CPU; with `--jobs 2`: "
-        f"{two.wall_s:.2f} s, {two.cpu_s:.2f} s of CPU. That is {one.wall_s / two.wall_s:.2f} times the rate, start-up "
-        f"included, and {further:.2f} times without."
+        f"{work.title}, two jobs: {work.further(Gradkit.name).wall_s / two:.2f} times the rate of one"
+        + "".join(f", {rate}" for rate in rates)
+        + "."
     )
 
 
@@ -477,9 +483,9 @@ def sandbox_line(work: Work) -> str:
     sandbox, kit = sandbox_ms(), work.further("gradkit")
     enter_s = workers * sandbox["enter"] / 1e3
     return (
-        f"The sandbox: {workers} workers, each {sandbox['enter']:.2f} ms to enter it, {enter_s:.3f} s in all, or "
+        f"The sandbox, {work.title}: {workers} workers, each {sandbox['enter']:.2f} ms to enter it, {enter_s:.3f} s in all, or "
         f"{100 * enter_s / kit.wall_s:.0f}% of a further submission's wall time. From fork to end a worker that does nothing "
-        f"takes {sandbox['fork to reaped']:.2f} ms (with torch loaded, which this assignment's workers lack)."
+        f"takes {sandbox['fork to reaped']:.2f} ms, all with torch loaded."
     )
 
 
@@ -502,8 +508,7 @@ def plot(path: Path, works: list[Work]) -> None:
                     shown = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "size": 9}
                     ax.annotate(f"{value:.2f} s", (value, height), **shown)
             ax.axvline(work.own_s, color=plots.COLORS["grey"], linestyle="--", label="the checks' own CPU time")
-            which = "all" if work is works[0] else "the public"
-            ax.set_title(f"{which} {len(work.graders[0].checks)} checks", loc="left")
+            ax.set_title(work.title, loc="left")
             ax.set_xscale("log")
             ax.grid(False, axis="y")
             ax.set_xlabel("seconds per submission, logarithmic")
@@ -557,32 +562,36 @@ def run(options: argparse.Namespace, place: Path) -> None:
             why = f"{theirs} can't import {kind.needs}" if theirs else "no --python given"
             missing.append(f"not run: {kind.name}: {why}")
 
-    reference = read_source(same_checks.REFERENCE)
-    mistake = reference + "\n\n" + read_source(ROOT / "solutions" / ID / "mistakes" / f"{MISTAKE}.py")
     ours, works = Path(sys.executable), []
-    graders = {
-        which: [Gradkit(ours, which, place), *(kind(theirs, which, place) for kind in kinds)] for which in ("all", "public")
-    }
-    for which, source, what, rounds in (
-        ("all", reference, "the reference, full marks in each", options.rounds),
-        ("public", reference, "the reference, full marks in each", max(1, options.rounds - 1)),
-        ("all", mistake, "", max(1, options.rounds - 1)),
+    for text, with_mistake in (
+        ("conformal/all", False),
+        ("attention/all", False),
+        ("conformal/public", False),
+        ("conformal/all", True),
     ):
-        own_s, failed = warm(ours, which, source, place)
-        if bool(failed) != (source is mistake):
+        selection = Selection.read(text)
+        rounds = options.rounds if selection.which == "all" and not with_mistake else max(1, options.rounds - 1)
+        source, what = read_source(selection.reference), "the reference, full marks in each"
+        if with_mistake:
+            path = selection.reference.parent / "mistakes" / f"{MISTAKE}.py"
+            source += "\n\n" + read_source(path)
+        own_s, failed = warm(ours, selection, source, place)
+        if bool(failed) != with_mistake:
             raise Void(f"the checks alone take points at {failed or 'none'}")
-        checks = graders[which][0].checks
-        what = what or f"the mistake `{MISTAKE}`, which loses points at {len(failed)} checks, the same in each"
+        if with_mistake:
+            what = f"the mistake `{MISTAKE}`, which loses points at {len(failed)} checks, the same in each"
+        graders = [kind(ours, selection, place) for kind in (Gradkit, Gradkit2)]
+        graders += [kind(theirs, selection, place) for kind in kinds]
+        checks = graders[0].checks
+        title = f"{selection.assignment}, {'all' if selection.which == 'all' else 'the public'} {len(checks)} checks"
         cases = sum(len(check.cases) for check in checks.values())
-        heading = f"{'All' if which == 'all' else 'The public'} {len(checks)} checks, {cases} cases, on {what}"
-        works.append(Work(heading, graders[which], source, rounds, own_s, failed))
-    works[0].graders = [*works[0].graders, Gradkit2(ours, "all", place)]
+        works.append(Work(title, f"{title}, {cases} cases, on {what}", graders, source, rounds, own_s, failed))
     measure(works)
 
-    isolation = graders["all"][0].isolation["level"]
+    isolation = works[0].graders[0].isolation["level"]
     about = [
         f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
-        f"medians of {options.rounds} for the first table and {works[1].rounds} for the others",
+        f"medians of {options.rounds} for the first two tables and {works[-1].rounds} for the others",
         f"gradkit at isolation {isolation}, the others at none",
         *lines,
     ]
@@ -590,12 +599,13 @@ def run(options: argparse.Namespace, place: Path) -> None:
     for work in works:
         print(table(work))
     print(f"The checks' own CPU time, in the tables' order: {', '.join(f'{work.own_s:.3f} s' for work in works)}.")
-    print(jobs_line(works[0]))
-    print(sandbox_line(works[0]))
+    for work in works[:2]:
+        print(jobs_line(work))
+        print(sandbox_line(work))
     for line in missing:
         print(line)
     if options.plot:
-        plot(options.plot, works[:2])
+        plot(options.plot, works[:3])
 
 
 if __name__ == "__main__":

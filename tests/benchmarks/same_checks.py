@@ -1,15 +1,15 @@
 """Runs an assignment's checks in the process of whoever asks, so that other graders can do the work that the kit does.
 
-    python tests/benchmarks/same_checks.py SUBMISSION [--rounds 7]
+    SAME_CHECKS=conformal/all python tests/benchmarks/same_checks.py SUBMISSION [--rounds 7]
 
 The graders that `graders.py` compares with know nothing of pytest's parameters and fixtures. Here both of an assignment's
 test files are imported, `parametrize` marks are expanded to the cases that pytest would make of them, and `impl`, `rng`,
-`reference`, `agree`, `vjp` and `device` are given as the judge gives them, with the judge's inputs for the same seed. Nothing
-is kept apart: checks, reference and submission share the process, as they do in the graders this is for.
+`torch_rng`, `reference`, `agree`, `vjp` and `device` are given as the judge gives them, with the judge's inputs for the same
+seed. Nothing is kept apart: checks, reference and submission share the process, as they do in the graders this is for.
 
-Only assignments whose checks need no torch. It needs numpy, pytest and gradescope-utils, and `shared/` on `sys.path`.
+It needs numpy, pytest, gradescope-utils, torch where the assignment does, and `shared/` on `sys.path`.
 
-With SAME_CHECKS=public in the environment it is the public checks alone.
+SAME_CHECKS in the environment says which: an assignment, and `all` of its checks or the `public` ones alone.
 
 As a program it prints the processor seconds of all checks on the submission, a figure per round, and the checks that fail, as JSON.
 """
@@ -32,21 +32,36 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet  # what `pytest.param` makes
 from coursekit.compare import Mismatch, compare
-from coursekit.plugin import check_seed
+from coursekit.plugin import check_seed, torch_generator
 
 ROOT = Path(__file__).resolve().parents[2]
-ASSIGNMENT = "conformal"
 SEED = 0
 
-REFERENCE = ROOT / "solutions" / ASSIGNMENT / f"{ASSIGNMENT}.py"
-TEST_FILES = {
-    "public": (ROOT / "assignments" / ASSIGNMENT / f"test_{ASSIGNMENT}.py",),
-    "all": (
-        ROOT / "assignments" / ASSIGNMENT / f"test_{ASSIGNMENT}.py",
-        ROOT / "solutions" / ASSIGNMENT / "test_hidden.py",
-    ),
-}
+
+@dataclass(frozen=True)
+class Selection:
+    """Checks of one assignment: `all` of them, or the `public` ones."""
+
+    assignment: str
+    which: str
+
+    @classmethod
+    def read(cls, text: str) -> Selection:
+        return cls(*text.split("/"))
+
+    def __str__(self) -> str:
+        return f"{self.assignment}/{self.which}"
+
+    @property
+    def reference(self) -> Path:
+        return ROOT / "solutions" / self.assignment / f"{self.assignment}.py"
+
+    @property
+    def test_files(self) -> list[Path]:
+        public = ROOT / "assignments" / self.assignment / f"test_{self.assignment}.py"
+        return [public] if self.which == "public" else [public, self.reference.with_name("test_hidden.py")]
 
 
 @dataclass(frozen=True)
@@ -75,6 +90,27 @@ class Agree:
             got, want = target(self._impl, *args, **kwargs), target(self._reference, *args, **kwargs)
         rtol, atol = tol or (None, None)
         name = target if isinstance(target, str) else "output"
+        return self._same(got, want, name, rtol, atol)
+
+    def vjp(
+        self,
+        name: str,
+        *args: object,
+        wrt: object = None,
+        cotangent: object,
+        tol: tuple[float, float] | None = None,
+        **kwargs: object,
+    ) -> tuple:
+        from coursekit.gradcheck import torch_vjp
+
+        got, want = (
+            torch_vjp(getattr(module, name), *args, wrt=wrt, cotangent=cotangent, **kwargs)
+            for module in (self._impl, self._reference)
+        )
+        return self._same(got, want, f"gradient of {name}", *(tol or (None, None)))
+
+    @staticmethod
+    def _same(got: object, want: object, name: str, rtol: float | None, atol: float | None) -> object:
         difference = compare(got, want, rtol=rtol, atol=atol, name=name)
         if difference is not None:
             raise Mismatch(difference)
@@ -90,10 +126,10 @@ def load(path: Path, name: str = "") -> types.ModuleType:
     return module
 
 
-def read_checks(which: str) -> dict[str, Check]:
-    """The assignment's `public` checks, or `all`, by their number, public ones first, in the order of the files."""
+def read_checks(selection: Selection) -> dict[str, Check]:
+    """The selected checks by their number, public ones first, in the order of the files."""
     checks = {}
-    for path in TEST_FILES[which]:
+    for path in selection.test_files:
         for name, function in vars(load(path)).items():
             if name.startswith("test_") and inspect.isfunction(function):
                 cases = tuple(expand(function))
@@ -123,8 +159,11 @@ def _cases_of(
 ) -> Iterator[tuple[str, dict[str, object]]]:
     names = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
     for position, row in enumerate(rows):
-        values = (row,) if len(names) == 1 else row
-        if ids is not None and not callable(ids):
+        given = row.id if isinstance(row, ParameterSet) else None
+        values = row.values if isinstance(row, ParameterSet) else (row,) if len(names) == 1 else row
+        if given is not None:
+            text = given
+        elif ids is not None and not callable(ids):
             text = ids[position]
         else:
             text = "-".join(
@@ -152,17 +191,19 @@ def fixtures(impl: object, reference: types.ModuleType, case: str) -> dict[str, 
         "reference": lambda: reference,
         "agree": lambda: Agree(impl, reference),
         "rng": lambda: np.random.default_rng(check_seed(SEED, case)),
+        "torch_rng": lambda: torch_generator(check_seed(SEED, case)),
         "vjp": vjp,
         "device": lambda: "cpu",
     }
 
 
 class Checks:
-    """All checks of the assignment, with the reference beside them."""
+    """The checks that the environment selects, with the reference beside them."""
 
     def __init__(self) -> None:
-        self.reference = load(REFERENCE, f"reference_{ASSIGNMENT}")
-        self.checks = read_checks(os.environ.get("SAME_CHECKS", "all"))
+        selection = Selection.read(os.environ["SAME_CHECKS"])
+        self.reference = load(selection.reference, f"reference_{selection.assignment}")
+        self.checks = read_checks(selection)
 
     def run(self, number: str, submission: object) -> None:
         """Run all cases of one check, the later ones too when an earlier one fails, as the kit does.

@@ -23,9 +23,10 @@ def runner():
     return module
 
 
-def test_the_cases_are_the_judges(runner):
+@pytest.mark.parametrize("assignment", ["conformal", "attention"])
+def test_the_cases_are_the_judges(runner, assignment):
     """Other graders run the same checks with the same points, and cases of the same names, hence with the same inputs."""
-    with scratch_folder() as scratch, JudgeClient(runner.ROOT, runner.ASSIGNMENT, scratch) as judge:
+    with scratch_folder() as scratch, JudgeClient(runner.ROOT, assignment, scratch) as judge:
         want = {
             check.number: (
                 check.points,
@@ -34,13 +35,15 @@ def test_the_cases_are_the_judges(runner):
             for check in judge.checks
         }
 
-    checks = runner.read_checks("all")
+    checks = runner.read_checks(runner.Selection(assignment, "all"))
 
     assert {number: (check.points, [name for name, _ in check.cases]) for number, check in checks.items()} == want
 
 
-def test_a_wrong_submission_fails_and_the_reference_does_not(runner):
+@pytest.mark.parametrize("assignment", ["conformal", "attention"])
+def test_a_wrong_submission_fails_and_the_reference_does_not(runner, assignment, monkeypatch):
     """The runner's checks can fail: a module whose functions all return None fails every check, the reference none."""
+    monkeypatch.setenv("SAME_CHECKS", f"{assignment}/all")
     checks = runner.Checks()
 
     class Wrong:
