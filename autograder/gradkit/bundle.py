@@ -50,8 +50,7 @@ _START = """Start here
 3. Check yourself there, as often as you like:   pytest
    One task only:                                pytest --task NAME     (or pytest -k NAME)
    Every failing check explained:                pytest --all
-   Draw from your own code:                      python figures.py
-   All assignments' figures, from this folder:   python -m coursekit.figures
+   Draw from your own code:                      python figures.py{all_figures}
 4. Hand in the file that you wrote ({modules}).
 
 Or work in the notebook of the same name: pip install notebook, then jupyter notebook in the assignment's folder.
@@ -59,6 +58,17 @@ It holds the handout, the same functions, and cells that run the checks. Hand in
 
 Public checks run here. Hidden checks run when you submit.
 Where a handout says "the notes", it means the course's lecture notes; it says so where it departs from them.
+"""
+
+_ALL_FIGURES = "\n   All assignments' figures, from this folder:   python -m coursekit.figures"
+
+_QUESTION = """## Question: {title}
+
+{points}, read by a person, beside the points of the checks. Answer in a few sentences: in the notebook, or, if you hand in the file,
+in the way that your course asks for.
+
+{text}
+
 """
 
 _AGENTS = """# For coding assistants
@@ -106,9 +116,14 @@ def student_bundle(assignments: Sequence[Assignment], out: Path, *, agents_file:
     with _fresh(out) as folder:
         for assignment in assignments:
             _copy_assignment(assignment, folder)
+            _add_questions(assignment, folder / assignment.id / "README.md")
         _copy_package(Path(coursekit.__file__).parent, folder / "coursekit")
         modules = ", ".join(entry.manifest.module for entry in assignments)
-        start = _START.format(folders=", ".join(entry.id for entry in assignments), modules=modules)
+        start = _START.format(
+            folders=", ".join(entry.id for entry in assignments),
+            modules=modules,
+            all_figures=_ALL_FIGURES if len(assignments) > 1 else "",
+        )
         agents = {"AGENTS.md": _AGENTS.format(modules=modules)} if agents_file else {}
         _write_files(
             folder,
@@ -271,3 +286,15 @@ def _copy_assignment(assignment: Assignment, folder: Path) -> None:
     if not assignment.stub.is_file():
         raise InputError(f"{assignment.stub} is missing: run gradkit build {assignment.id}")
     shutil.copytree(assignment.public, folder / assignment.id, ignore=_LEFT_OUT)
+
+
+def _add_questions(assignment: Assignment, readme: Path) -> None:
+    """Put the written questions into the handout, before what it says on handing in: not everyone opens the notebook."""
+    sections = "".join(
+        _QUESTION.format(title=question.title, points=question.worth, text=question.text.strip())
+        for question in assignment.manifest.questions
+    )
+    text = readme.read_text(encoding="utf-8")
+    before, heading, after = text.rpartition("## Submit\n")
+    text = f"{before}{sections}{heading}{after}" if heading else f"{text.rstrip()}\n\n{sections}"
+    readme.write_text(text, encoding="utf-8")

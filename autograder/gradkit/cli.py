@@ -267,8 +267,9 @@ def _print_counts(rows: Sequence[Row], more: str, out_dir: Path) -> None:
         sum(row.status == status for row in rows) for status in ("graded", "refused", "not_graded")
     )
     out.print(f"{graded} graded, {refused} refused, {not_graded} not graded{more}", markup=False)
+    whose = rows[0].submission if len(rows) == 1 else "SUBMISSION"
     out.print(
-        f"{out_dir}/grades.csv has a row for each; {out_dir}/SUBMISSION/results.json is what its student sees",
+        f"{out_dir}/grades.csv has a row for each; {out_dir}/{whose}/results.json is what its student sees",
         markup=False,
     )
     if (out_dir / CANVAS).exists():
@@ -326,7 +327,7 @@ def _print_rows(rows: Sequence[Row]) -> None:
             [
                 *row.mistakes,
                 *(
-                    outcome.replace("_", " ")
+                    "some checks can't run here" if outcome == "not_run" else outcome.replace("_", " ")
                     for outcome in row.outcomes
                     if outcome not in ("failed", "partial")
                 ),

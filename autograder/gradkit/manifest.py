@@ -23,12 +23,18 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A question that a person reads the answer to. It stands in the notebook; its points are beside the tasks'."""
+    """A question that a person reads the answer to. It stands in the notebook and in the handout that students get; its
+    points are beside the tasks'."""
 
     id: str
     title: str
     text: str
     points: int = 5
+
+    @property
+    def worth(self) -> str:
+        """Its points, in words."""
+        return f"{self.points} point{'s' if self.points != 1 else ''}"
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,15 +7,20 @@ with a sandboxed process behind them; a check is written once and does not know 
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import importlib.util
 import linecache
+import signal
 import sys
+import textwrap
+import threading
 import tomllib
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +31,8 @@ from coursekit.compare import Mismatch
 from coursekit.terminal import NOT_WRITTEN, WRONG, Ran, Summary, last_line
 
 LOCAL_SEED = 0  # your checks draw the same inputs on every run; the graded ones draw others
+PATIENCE = 4  # a check is stopped after so many times the limit that it has when graded: this machine may be slower
+STATEMENT = 200  # characters of a check's line that are shown
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,8 @@ def load_or_fail(path: Path) -> types.ModuleType:
     try:
         return load_module(path)
     except SyntaxError as error:
-        pytest.fail(f"{path.name}:{error.lineno}: not valid Python: {error.msg}", pytrace=False)
+        where = f"{Path(error.filename or path).name}:{error.lineno}"  # the file itself, or another that it imports
+        pytest.fail(f"{where}: not valid Python: {error.msg}", pytrace=False)
     except ModuleNotFoundError as error:
         pytest.fail(
             f"{path.name} imports {error.name}, which is not installed here and won't be when graded",
@@ -98,19 +106,28 @@ def load_or_fail(path: Path) -> types.ModuleType:
 
 
 @pytest.fixture(scope="session")
-def _modules() -> dict[Path, types.ModuleType]:
+def _modules() -> dict[Path, types.ModuleType | BaseException]:
+    """What came of importing the students' files, once each."""
     return {}
 
 
 @pytest.fixture
-def impl(request: pytest.FixtureRequest, _modules: dict[Path, types.ModuleType]) -> types.ModuleType:
+def impl(
+    request: pytest.FixtureRequest, _modules: dict[Path, types.ModuleType | BaseException]
+) -> types.ModuleType:
     """Your module: the file that `test_NAME.py` checks is `NAME.py` beside it, or the notebook it runs in."""
     if (student := request.config.stash.get(STUDENT, None)) is not None:
         return student.module
     path = request.path.with_name(request.path.name.removeprefix("test_"))
     if path not in _modules:
-        _modules[path] = load_or_fail(path)
-    return _modules[path]
+        try:
+            _modules[path] = load_or_fail(path)
+        except (Exception, pytest.fail.Exception) as error:
+            _modules[path] = error
+    loaded = _modules[path]
+    if isinstance(loaded, BaseException):
+        raise loaded
+    return loaded
 
 
 @pytest.fixture
@@ -204,6 +221,55 @@ def _manifest_of(path: Path) -> dict | None:
     return tomllib.loads(manifest.read_text(encoding="utf-8"))
 
 
+# ---- a check that does not end
+
+# Loading the student's file is part of a check's setup.
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> object:
+    with _time_limit(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> object:
+    with _time_limit(item):
+        return (yield)
+
+
+@contextlib.contextmanager
+def _time_limit(item: pytest.Item) -> Iterator[None]:
+    """Fail an assignment's check that goes on and on, with the line that it was at.
+
+    Not under a debugger, not on a GPU, whose first use may take long, and not on Windows, which has no such timer.
+    """
+    manifest = _manifest_of(item.path)
+    unlimited = (
+        manifest is None
+        or not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+        or sys.gettrace() is not None
+        or item.config.option.usepdb
+        or item.config.getoption("--device") != "cpu"
+    )
+    if unlimited:
+        yield
+        return
+    seconds = PATIENCE * manifest.get("timeout_s", 10.0)
+
+    def stop(signum: int, frame: types.FrameType | None) -> None:
+        pytest.fail(f"stopped after {seconds:g} s: is there a loop that does not end?", pytrace=False)
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)  # again and again: a bare `except` may swallow one
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, previous)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> object:
     report = yield
@@ -211,7 +277,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> objec
         return report
     name = item.name.removeprefix("test_").replace("_", " ")
     claim = " ".join((getattr(item.function, "__doc__", None) or "").split("\n\n")[0].split())
-    ran = Ran(name, _task_of(item), report.outcome, claim)
+    ran = Ran(name, _task_of(item), report.outcome, claim, loaded=report.when != "setup")
     if call.excinfo is not None and not report.skipped:
         _explain(ran, item, call.excinfo)
         ran.printed = report.capstdout
@@ -244,7 +310,14 @@ def _explain(ran: Ran, item: pytest.Item, excinfo: pytest.ExceptionInfo) -> None
         elif Path(entry.path) == module:
             ran.own.append(f"{place} in {entry.name}: {str(entry.statement).strip()}")
         elif Path(entry.path) == item.path:
-            ran.check = f"{place}: {str(entry.statement).strip()}"
+            ran.check = f"{place}: {_in_one_line(str(entry.statement))}"
+
+
+def _in_one_line(statement: str) -> str:
+    """A statement of many lines without its comments and its layout."""
+    with contextlib.suppress(SyntaxError):  # such as the head of a loop by itself
+        statement = ast.unparse(ast.parse(textwrap.dedent(statement)))
+    return textwrap.shorten(statement, STATEMENT, placeholder=" ...")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -263,7 +336,32 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     summary = Summary(terminalreporter, encoding, everything=config.getoption("--all"))
     for path, checks in _ran(terminalreporter).items():
-        summary.write(_manifest_of(path), path.name.removeprefix("test_"), checks)
+        manifest, module = _manifest_of(path), path.with_name(path.name.removeprefix("test_"))
+        strangers = [] if STUDENT in config.stash else strange_imports(module, manifest)
+        summary.write(manifest, module.name, checks, strangers)
+
+
+def strange_imports(module: Path, manifest: dict) -> list[str]:
+    """Libraries that a student's file imports and that are not there when it is graded."""
+    try:
+        tree = ast.parse(module.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):  # told elsewhere
+        return []
+    libraries = {name.partition(".")[0] for name in manifest.get("libraries", ("numpy", "torch"))}
+    own = {path.stem for path in module.parent.glob("*.py")}
+    there = {*sys.stdlib_module_names, *libraries, *own, "regex", "coursekit"}
+    found = [
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module]
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level
+            else []
+        )
+    ]
+    return sorted(set(found) - there)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 NOT_WRITTEN = "not written"
@@ -17,6 +17,7 @@ WRONG = "wrong"
 
 OWN_LINES = 4  # of a student's own frames, the innermost
 MOST_LINES = 20  # of values, and of what a student's code printed
+FEW_LINES = 3  # of values that stand right below the observation; more of them go to the end
 OTHERS = 12  # further failing checks that are named
 
 # What consoles lack most, in letters that every one has. Any other character that a console lacks becomes a "?".
@@ -63,6 +64,7 @@ class Ran:
         own: Lines of the student's own file that were under way, outermost first.
         check: The line of the check.
         printed: What the student's code printed.
+        loaded: Whether the check was reached; not where the student's file can't be imported.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Ran:
     own: list[str] = field(default_factory=list)
     check: str = ""
     printed: str = ""
+    loaded: bool = True
 
 
 def plain(text: str, encoding: str) -> str:
@@ -102,17 +105,26 @@ class Summary:
         self._everything = everything
         self._width = min(shutil.get_terminal_size((80, 24)).columns, 100)
 
-    def write(self, manifest: dict, module: str, checks: Sequence[Ran]) -> None:
+    def write(self, manifest: dict, module: str, checks: Sequence[Ran], strangers: Sequence[str] = ()) -> None:
         """The table, and what to do next.
 
         Args:
             manifest: The assignment's, as read.
             module: Name of the student's file.
             checks: What ran.
+            strangers: Libraries that the file imports and that are not there when it is graded.
         """
         self._terminal.section(plain(manifest["title"], self._encoding), sep="-")
         self._table(manifest, checks)
+        if strangers:
+            self._line()
+            what = f"{module} imports {' and '.join(strangers)}: not there when it is graded."
+            self._line(what, bold=True, red=True)
         failing = [ran for ran in checks if ran.outcome == WRONG]
+        if failing and not failing[0].loaded:
+            loading = replace(failing[0], name=f"{module}, which can't be imported", claim="", check="", task="")
+            self._explain(loading, "First to mend")
+            return
         if failing:
             for ran in failing if self._everything else failing[:1]:
                 self._explain(ran, "Wrong" if self._everything else "First to mend")
@@ -147,6 +159,10 @@ class Summary:
         self._terminal.write(f"{heading}: ", bold=True, red=True)
         self._line(ran.name, bold=True)
         self._entry("Observed", ran.observed, bold=True)
+        values = ran.details.rstrip().splitlines()
+        if len(values) <= FEW_LINES:
+            for line in values:
+                self._entry("", line)
         self._entry("The claim", ran.claim)
         for number, line in enumerate(ran.own[-OWN_LINES:]):
             self._entry("Your code" if number == 0 else "", line)
@@ -154,9 +170,9 @@ class Summary:
             self._entry("The check", ran.check)
         if ran.task:
             self._entry("Run again", f"pytest --task {ran.task}")
-        for title, text in (("", ran.details), ("Your code printed:", ran.printed)):
-            lines = text.rstrip().splitlines()
-            if lines:
+        printed = ran.printed.rstrip().splitlines()
+        for title, lines in (("", values), ("Your code printed:", printed)):
+            if lines and not (lines is values and len(values) <= FEW_LINES):
                 self._line()
                 if title:
                     self._line(f"  {title}")

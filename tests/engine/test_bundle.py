@@ -201,6 +201,71 @@ def test_a_syntax_error_is_one_line(bundle, solved):
     assert "scaling.py:1: not valid Python" in done.stdout and "importlib" not in done.stdout
 
 
+def test_a_file_that_can_not_be_imported_is_told_of_once(bundle, solved):
+    """The place and the student's line; no claims of checks that were not reached."""
+    solved.write_text("import numpy as np\n\nEPS = np.epsilon\n", encoding="utf-8")
+
+    said = student(bundle, "pytest").stdout
+
+    assert "First to mend: scaling.py, which can't be imported" in said
+    assert "Observed   AttributeError: module 'numpy' has no attribute 'epsilon'" in said
+    assert "Your code  scaling.py:3 in <module>: EPS = np.epsilon" in said
+    assert said.count("AttributeError") == 1 and "The claim" not in said and "Also wrong" not in said
+
+
+def test_a_library_that_is_not_there_when_graded_is_told_of(bundle, solved):
+    """The student has it installed, so that every check passes here and none would on submission."""
+    text = solved.read_text(encoding="utf-8")
+    harmless = "\n\ndef later():\n    import json, numpy.linalg, regex\n    from coursekit import data\n"
+    solved.write_text(text + harmless, encoding="utf-8")
+    without = student(bundle, "pytest").stdout
+    solved.write_text(text + harmless + "    from matplotlib import pyplot\n", encoding="utf-8")
+    with_it = student(bundle, "pytest").stdout
+
+    assert "not there when it is graded" not in without
+    assert "scaling.py imports matplotlib: not there when it is graded." in with_it and "2 of 2" in with_it
+
+
+def test_a_loop_without_end_is_stopped_at_its_line(bundle, solved):
+    """A few times the limit that the check has when graded; the other checks run."""
+    manifest = solved.with_name("assignment.toml")
+    text = manifest.read_text(encoding="utf-8")
+    limit = next(line for line in text.splitlines() if line.startswith("timeout_s"))
+    manifest.write_text(text.replace(limit, "timeout_s = 0.25"), encoding="utf-8")
+    swap(solved, "while True: x = x + 0")
+
+    said = student(bundle, "pytest").stdout
+
+    manifest.write_text(text, encoding="utf-8")
+    assert "Observed   stopped after 1 s: is there a loop that does not end?" in said
+    assert "in centre: while True: x = x + 0" in said and "Public checks: 1 of 2." in said
+
+
+def test_a_check_of_many_lines_is_shown_in_one(bundle, solved):
+    """Without its layout and comments; few values stand right below the observation."""
+    checks = solved.with_name("test_scaling.py")
+    text = checks.read_text(encoding="utf-8")
+    call = next(line for line in text.splitlines() if "impl.centre(" in line)
+    inner = call[call.index("impl.centre(") + len("impl.centre(") :]
+    folded = call.replace("impl.centre(", "impl.centre(  # by hand\n            ", 1)
+    checks.write_text(text.replace(call, folded, 1), encoding="utf-8")
+    swap(solved, "raise ValueError('no')")
+
+    said = " ".join(student(bundle, "pytest").stdout.split())
+
+    checks.write_text(text, encoding="utf-8")
+    assert "by hand" not in said.partition("The check")[2] and f"impl.centre({inner}"[:30] in said.replace('"', "'")
+
+
+def test_the_written_question_stands_in_the_handout(bundle, scaling):
+    """Whoever hands in the file must see it too; once, before what is said about handing in."""
+    question = scaling.manifest.questions[0]
+    text = (bundle / "scaling" / "README.md").read_text(encoding="utf-8")
+
+    assert text.count(f"## Question: {question.title}") == 1 and question.text.strip() in text
+    assert question.title not in (scaling.public / "README.md").read_text(encoding="utf-8")
+
+
 def test_an_unknown_task_is_answered_with_those_there_are(bundle):
     """`--task` with a wrong name."""
     done = student(bundle, "pytest", "--task", "center")

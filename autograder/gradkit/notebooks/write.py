@@ -127,8 +127,7 @@ def _check(task: Task) -> dict:
 
 
 def _question(question: Question) -> Iterator[dict]:
-    points = f"{question.points} point{'s' if question.points != 1 else ''}"
-    text = f"## Question: {question.title}\n\n{points}, read by a person · a few sentences\n\n{question.text.strip()}"
+    text = f"## Question: {question.title}\n\n{question.worth}, read by a person · a few sentences\n\n{question.text.strip()}"
     yield _prose(_id("question", question.id, "text"), text)
     id = question_id(question)
     yield new_markdown_cell(
