@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
+import itertools
 import os
 import subprocess
 import sys
@@ -231,6 +232,7 @@ class Judges(Protocol):
     """Where a batch's judges are: processes here (`LocalJudges`) or on a cluster (`cluster.ClusterJudges`)."""
 
     notes: list[str]  # for people: what was found and not used
+    device: str  # `cpu` or `cuda`, from `__enter__` on
 
     def __enter__(self) -> Judges: ...
 
@@ -267,13 +269,13 @@ class LocalJudges:
             raise InputError(
                 f"--jobs {jobs}: a device grades one submission at a time; leave --jobs out, or use --device cpu"
             )
-        self._root, self._assignment, self._device, self._jobs = root, assignment, device, jobs
+        self._root, self._assignment, self.device, self._jobs = root, assignment, device, jobs
         self._at_least = at_least
         self._memory: VideoMemory | None = None
         self.notes: list[str] = []
 
     def __enter__(self) -> LocalJudges:
-        if self._device == "cuda":
+        if self.device == "cuda":
             self._memory = VideoMemory()
             self.notes += [self._memory.fault] if self._memory.fault else []
         return self
@@ -289,7 +291,7 @@ class LocalJudges:
             self._root,
             self._assignment,
             scratch,
-            device=self._device,
+            device=self.device,
             memory=self._memory,
             at_least=self._at_least,
         )
@@ -413,6 +415,9 @@ class Grade:
         self._tell(self.graded)
 
 
+_numbers = itertools.count()  # of the folders in which submissions are laid out: none is used twice
+
+
 def grade_submission(
     judge: Judging,
     submission: Submission,
@@ -423,7 +428,8 @@ def grade_submission(
 ) -> Graded:
     """Grade one submission, telling `keep` how it stands before the first check and a few times a second from there on.
 
-    A submission that can't be read is `refused` with a line saying why; it scores 0 until a person looks.
+    A submission that can't be read is `refused` with a line saying why; it scores 0 until a person looks. One that this
+    machine fails to unpack is `not_graded`.
 
     Raises:
         JudgeDied: When the judge ended; what `keep` was told last is how far it came.
@@ -438,12 +444,16 @@ def grade_submission(
         isolation=judge.isolation,
         submitters=submission.submitters,
     )
-    place = scratch / f"{os.getpid()}-{threading.get_ident()}"
+    place = scratch / f"{os.getpid()}-{next(_numbers)}"
     try:
         try:
             prepared = materialise(submission, manifest, place, names=public_names(assignment))
         except InputError as error:
             graded = refused(start, judge.checks, str(error))
+            keep(graded)
+            return graded
+        except GradkitError as error:  # this machine's doing
+            graded = replace(start, status="not_graded", reason=str(error))
             keep(graded)
             return graded
         start = replace(start, digest=digest(prepared.folder), notes=_notes(prepared))

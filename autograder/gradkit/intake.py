@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -45,7 +46,7 @@ from gradkit.discovery import (
     some_of,
     suffix_of,
 )
-from gradkit.errors import InputError
+from gradkit.errors import GradkitError, InputError
 from gradkit.exports import METADATA, Submitter
 from gradkit.manifest import Manifest
 from gradkit.notebooks.read import NotebookSource, read_notebook
@@ -119,6 +120,7 @@ def materialise(
 
     Raises:
         InputError: When it can't be graded, in one line. Nothing is left at `dest` then.
+        GradkitError: When that is this machine's doing: a full disk, no descriptors left.
     """
     dest = Path(dest)
     try:
@@ -129,20 +131,31 @@ def materialise(
             dest.rmdir()
         beside = Path(tempfile.mkdtemp(prefix=".intake-", dir=dest.parent))
     except (OSError, ValueError) as error:
-        raise InputError(f"{shown(str(dest), 200)}: can't be made ({error_text(error)})") from None
+        raise GradkitError(f"{shown(str(dest), 200)}: can't be made ({error_text(error)})") from None
     try:
         return _lay_out(submission, manifest, dest, beside, names, caps)
     except OSError as error:
-        raise InputError(_os_line(error, beside)) from None
+        raise _told(error, beside) from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _os_line(error: OSError, beside: Path) -> str:
+# Errors that no submission's files cause: they say something of this machine.
+_MACHINES = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EBUSY, errno.ENOTEMPTY,
+}  # fmt: skip
+
+
+def _told(error: OSError, beside: Path) -> GradkitError:
+    """An error of the system in the middle of unpacking as the one to raise."""
     name = shown(str(error.filename or "").replace(str(beside), "").strip("/\\"))
+    if error.errno in _MACHINES:
+        return GradkitError(
+            f"{name or 'the submission'}: the grading machine can't unpack it ({error_text(error)})"
+        )
     if name and isinstance(error, (FileExistsError, NotADirectoryError, IsADirectoryError)):
-        return f"{name}: is there twice, or both as a file and as a folder; rename one"
-    return f"{name or 'the submission'}: can't be read or unpacked ({error_text(error)})"
+        return InputError(f"{name}: is there twice, or both as a file and as a folder; rename one")
+    return InputError(f"{name or 'the submission'}: can't be read or unpacked ({error_text(error)})")
 
 
 def _lay_out(

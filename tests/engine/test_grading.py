@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 import types
 
@@ -11,6 +12,8 @@ import pytest
 
 from gradkit import results
 from gradkit.grading import Intermittently
+from gradkit.judge import run
+from gradkit.judge.messages import Unit, UnitDone
 from gradkit.judge.subjects import Answers, LocalSubject, RememberingSubject, Session
 from gradkit.model import Outcome
 from gradkit.stubs import build_stub
@@ -311,3 +314,30 @@ def test_a_state_that_can_not_be_handed_on_is_told():
         tell(3)
     with pytest.raises(OSError, match="no room"), Intermittently(fail, every_s=30) as tell:
         tell(1), tell(2)
+
+
+def test_nothing_writes_into_a_submissions_folder_once_it_is_told_done(tmp_path, scaling, monkeypatch):
+    """Its bytecode may take longer than its checks. Written later, it stood where the next student's files should go."""
+    module = tmp_path / "scaling.py"
+    module.write_text("", encoding="utf-8")
+    monkeypatch.setattr(run, "_COMPILE", "import time; time.sleep(60)")
+    started, told = [], []
+
+    class Started(subprocess.Popen):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            started.append(self)
+
+    monkeypatch.setattr(run.subprocess, "Popen", Started)
+    judge = types.SimpleNamespace(checks={})
+    zygote = types.SimpleNamespace(manifest=scaling.manifest)
+
+    run.run_unit(
+        judge,
+        zygote,
+        Unit(str(module), 0, None),
+        "cpu",
+        lambda event: told.append((event, started[0].poll())),
+    )
+
+    assert [(type(event), ended is not None) for event, ended in told] == [(UnitDone, True)]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from intake_zoo import SOLUTION, notebook, zipped
 
-from gradkit.errors import InputError
+from gradkit.errors import GradkitError, InputError
 from gradkit.intake import CAPS, discover, materialise
 
 STUB = 'def softmax(x):\n    raise NotImplementedError("task softmax is not written yet")\n'
@@ -253,7 +253,7 @@ def test_a_folder_in_use_is_not_touched(manifest, tmp_path):
     for name in ("full", "link", "a.zip"):
         with pytest.raises(InputError, match="already there; remove it first"):
             materialise(submission, manifest, tmp_path / name)
-    with pytest.raises(InputError, match="can't be made"):
+    with pytest.raises(GradkitError, match="can't be made"):
         materialise(submission, manifest, tmp_path / "a.zip" / "below")
 
 
@@ -269,8 +269,8 @@ def test_a_submission_that_is_gone_is_refused(manifest, tmp_path):
             materialise(submission, manifest, tmp_path / "out")
 
 
-def test_a_full_disk_is_one_clear_line_and_leaves_nothing(refusal, tmp_path, monkeypatch):
-    """An error of the system in the middle of unpacking is told, and cleaned up."""
+def test_a_full_disk_is_not_the_submissions_doing(manifest, tmp_path, monkeypatch):
+    """An error of the machine in the middle of unpacking is told as such, and cleaned up; it refuses nobody."""
     import builtins
 
     path = zipped(tmp_path / "a.zip", {"attention.py": SOLUTION})
@@ -283,7 +283,11 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(refusal, tmp_path, mon
 
     monkeypatch.setattr(builtins, "open", full)
 
-    assert refusal(path) == "attention.py: can't be read or unpacked (No space left on device)"
+    submission = discover([path], manifest).submissions[0]
+
+    with pytest.raises(GradkitError, match="attention.py: the grading machine can't unpack it .No space left") as raised:
+        materialise(submission, manifest, tmp_path / "out")
+    assert not isinstance(raised.value, InputError) and sorted(p.name for p in tmp_path.iterdir()) == ["a.zip"]
 
 
 def test_nothing_of_a_submission_is_run(lay_out, tmp_path, monkeypatch):

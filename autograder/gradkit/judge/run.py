@@ -85,12 +85,13 @@ def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Calla
     """
     module = Path(unit.module)
     with compiled_once(module):
-        run_checks(judge, zygote, unit, module, device, write)
+        done = run_checks(judge, zygote, unit, module, device, write)
+    write(done)  # whoever reads it removes the folder, in which nothing may be at work any more
 
 
 def run_checks(
     judge: Judge, zygote: Zygote, unit: Unit, module: Path, device: str, write: Callable[[object], None]
-) -> None:
+) -> UnitDone:
     subject = SubmissionSubject(zygote, module, device=device)
     wanted = [pair for pair in judge.checks.items() if unit.checks is None or pair[0].id in unit.checks]
     checks = sorted(wanted, key=lambda pair: pair[0].hidden)
@@ -118,7 +119,7 @@ def run_checks(
         if check.hidden or check is last_public:
             subject.end_check()
     subject.close()
-    write(UnitDone(subject.cpu_s, subject.peak_mib, sorted(subject.flags)))
+    return UnitDone(subject.cpu_s, subject.peak_mib, sorted(subject.flags))
 
 
 def run_case(
