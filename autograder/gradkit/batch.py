@@ -33,6 +33,7 @@ class RunRecord(msgspec.Struct):
     assignment: str
     checks: str  # hash of the assignment's files
     seed: int
+    device: str  # which decides what the scores are out of
 
 
 @dataclass(frozen=True)
@@ -283,7 +284,7 @@ class Batch:
         place = scratch / f"kept-{threading.get_ident()}"
         try:
             same = digest(materialise(submission, self.assignment.manifest, place).folder) == earlier.digest
-        except InputError:
+        except GradkitError:
             return None
         finally:
             remove_tree(place)
@@ -316,9 +317,8 @@ class Batch:
 
     def _open_out(self, seed: int | None, resume: bool) -> RunRecord:
         """Make or reopen the output folder. A run is resumed with its own seed, and only on unchanged checks."""
-        record = RunRecord(
-            self.assignment.id, checks_digest(self.assignment), secrets.randbits(63) if seed is None else seed
-        )
+        seed = secrets.randbits(63) if seed is None else seed
+        record = RunRecord(self.assignment.id, checks_digest(self.assignment), seed, self.judges.device)
         path = self.out / "run.json"
         try:
             self.out.mkdir(parents=True, exist_ok=True)
@@ -339,6 +339,11 @@ class Batch:
         if (earlier.assignment, earlier.checks) != (record.assignment, record.checks):
             raise InputError(
                 f"{self.out} holds a run of {earlier.assignment} with other checks, which can't be gone on with; choose another --out"
+            )
+        if earlier.device != record.device:
+            raise InputError(
+                f"{self.out} holds a run on {earlier.device}, and this one is on {record.device}: scores would be out of other "
+                f"points; grade with --device {earlier.device}, or choose another --out"
             )
         return earlier
 

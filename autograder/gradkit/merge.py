@@ -49,6 +49,9 @@ def merge(root: Path, cpu: Path, gpu: Path, out: Path) -> Merged:
         raise InputError(
             f"{cpu} and {gpu} were graded with different checks of {record.assignment}; grade one of them anew"
         )
+    for folder, run, device in ((cpu, record, "cpu"), (gpu, other, "cuda")):
+        if run.device != device:
+            raise InputError(f"{folder} was graded on {run.device}, where a run on {device} is due")
     assignment = load_assignment(root, record.assignment)
     if checks_digest(assignment) != record.checks:
         raise InputError(

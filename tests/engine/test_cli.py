@@ -271,9 +271,13 @@ def test_a_finished_run_is_not_overwritten_and_is_resumed_without_grading_again(
 
     refused = gradkit("grade", "scaling", first, second, "--out", out, "--root", kit)
     resumed = gradkit("grade", "scaling", first, second, "--out", out, "--root", kit, "--resume")
+    record = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps({**record, "device": "cuda"}))
+    elsewhere = gradkit("grade", "scaling", first, second, "--out", out, "--root", kit, "--resume")
 
-    assert refused.returncode == 2
+    assert refused.returncode == elsewhere.returncode == 2
     one_line(refused, "--resume")
+    one_line(elsewhere, "holds a run on cuda, and this one is on cpu")
     assert resumed.returncode == 0
     assert (out / "one" / "results.json").stat().st_mtime_ns == stamp
     assert rows(out)["one"]["score"] == "100" and rows(out)["two"]["score"] == "0"

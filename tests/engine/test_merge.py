@@ -77,6 +77,8 @@ def runs(graded_here, tmp_path):
         shutil.copytree(graded_here, copy)
     for name in STUDENTS:
         change(there / name, lambda case: replace(case, outcome=ELSEWHERE[case.outcome], summary=""))
+    record = json.loads((there / "run.json").read_text())
+    (there / "run.json").write_text(json.dumps({**record, "device": "cuda"}))
     return here, there
 
 
@@ -197,6 +199,7 @@ def test_folders_that_are_no_runs_or_of_other_checks_are_refused(gradkit, kit, r
     for arguments, said in (
         ((here, empty), "holds no run: run.json is missing"),
         ((here, other), "were graded with different checks of scaling"),
+        ((there, here), "was graded on cuda, where a run on cpu is due"),
     ):
         done = gradkit("merge", *arguments, "--out", tmp_path / "out", "--root", kit)
         assert done.returncode == 2 and said in done.stderr.strip().splitlines()[-1]
