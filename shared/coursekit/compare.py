@@ -395,9 +395,7 @@ def _scalar_difference(got: _Scalar, want: _Scalar, rtol: float, atol: float, wh
     from coursekit import diagnosis
 
     finding = diagnosis.of_scalars(got.value, want.value, want.sort, rtol, atol)
-    return Difference(
-        finding.kind, f"{where.shown} {finding.text}.", _got_want(got.value, want.value, where)
-    )
+    return Difference(finding.kind, f"{where.shown} {finding.text}.", _got_want(got.value, want.value, where))
 
 
 # Arrays and tensors
@@ -540,11 +538,21 @@ def _compare_sequences(
 
     if first is None or _all_plain(want):
         return _sequence_difference(got, want, same, where)
-    if len(want) > 1:
-        count = f" {wrong} of {len(want)} items of {where.shown} are wrong."
-        count = count.replace("are wrong", "is wrong") if wrong == 1 else count
-        return dataclasses.replace(first, summary=first.summary + count)
-    return first
+    return _tallied(first, wrong, len(want), "items", where)
+
+
+def _tallied(first: Difference, wrong: int, of: int, noun: str, where: _Where) -> Difference:
+    """The first difference, and how many of the parts have one."""
+    if of == 1 or first.summary.endswith(_THE_REST):
+        return first
+    if wrong == of:
+        count = f"The rest of {where.shown}{_THE_REST}"
+    else:
+        count = f"{wrong} of {of} {noun} of {where.shown} {'is' if wrong == 1 else 'are'} wrong."
+    return dataclasses.replace(first, summary=f"{first.summary} {count}")
+
+
+_THE_REST = " is wrong, too."
 
 
 _EXACT = {int, str, bytes, bool}
@@ -607,11 +615,7 @@ def _compare_dicts(
         if difference is not None:
             wrong += 1
             first = first or difference
-    if first is None or len(want) == 1:
-        return first
-    verb = "is" if wrong == 1 else "are"
-    count = f" {wrong} of {len(want)} values of {where.shown} {verb} wrong."
-    return dataclasses.replace(first, summary=first.summary + count)
+    return first and _tallied(first, wrong, len(want), "values", where)
 
 
 def _keys_are_names(want: dict) -> bool:
@@ -677,9 +681,7 @@ def _sort_difference(got: Any, got_sort: str, want: Any, want_sort: str, where: 
             return Difference("refused", f"{where.shown} {label} {what}, which is never compared.", "")
     got_text, want_text = describe(got), describe(want)
     if got_sort in ("array", "tensor") and want_sort == "scalar":
-        summary = (
-            f"{where.shown} has shape {tuple(got.shape)}, where a single number is due (shape ())."
-        )
+        summary = f"{where.shown} has shape {tuple(got.shape)}, where a single number is due (shape ())."
         return Difference("shape", summary, "")
     if got_sort == "scalar" and want_sort in ("array", "tensor"):
         summary = f"{where.shown} is a single number, where {want_text} is due."

@@ -86,7 +86,7 @@ def numeric_vjp(
     Raises:
         ValueError: If the cotangent does not fit the output.
     """
-    positions = _positions(args, wrt)
+    positions = positions_of(args, wrt)
     base = [_writable(arg) for arg in args]
     for position in positions:
         base[position] = _as_float64(args[position], position)
@@ -142,7 +142,7 @@ def torch_vjp(
     """
     import torch
 
-    positions = _positions(args, wrt)
+    positions = positions_of(args, wrt)
     values = [_detached(arg) for arg in args]
     for position in positions:
         values[position] = _map_tensors(
@@ -212,7 +212,7 @@ def check_vjp(
         ValueError: If there are not as many gradients as positions, or the cotangent does not fit.
     """
     __tracebackhide__ = True
-    positions = _positions(args, wrt)
+    positions = positions_of(args, wrt)
     output = f(*map(_writable, args))
     if cotangent is None:
         cotangent = random_cotangent(rng or np.random.default_rng(0), output)
@@ -241,7 +241,12 @@ def check_vjp(
 # Arguments
 
 
-def _positions(args: Sequence[Any], wrt: int | Sequence[int] | None) -> tuple[int, ...]:
+def positions_of(args: Sequence[Any], wrt: int | Sequence[int] | None) -> tuple[int, ...]:
+    """Which arguments `wrt` means: those at its positions, or all floating-point tensors where it is None.
+
+    Raises:
+        ValueError: For a position that no argument has.
+    """
     if wrt is None:
         return tuple(i for i, arg in enumerate(args) if _is_floating(arg))
     positions = (wrt,) if isinstance(wrt, int) else tuple(wrt)

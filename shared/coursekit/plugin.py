@@ -31,7 +31,9 @@ from coursekit.compare import Mismatch
 from coursekit.terminal import NOT_WRITTEN, WRONG, Ran, Summary, last_line
 
 LOCAL_SEED = 0  # your checks draw the same inputs on every run; the graded ones draw others
-PATIENCE = 4  # a check is stopped after so many times the limit that it has when graded: this machine may be slower
+PATIENCE = (
+    4  # a check is stopped after so many times the limit that it has when graded: this machine may be slower
+)
 STATEMENT = 200  # characters of a check's line that are shown
 
 

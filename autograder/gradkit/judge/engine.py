@@ -8,8 +8,10 @@ submission's place, to be sure that the check is right, and with each known mist
 from __future__ import annotations
 
 import enum
+import inspect
 import time
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +19,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from coursekit.compare import Difference, Mismatch, compare
+from coursekit.gradcheck import positions_of
 from coursekit.plugin import check_seed, torch_generator
 from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTimeout, ZygoteError
 from gradkit.judge.repeats import Repeat, Repeats
@@ -50,9 +53,10 @@ REPEAT_LIMIT_S = 5.0  # for one repeated run of a check on staff's code
 class Agree:
     """The `agree` fixture: call the submission and the reference alike, and compare."""
 
-    def __init__(self, impl: Object, reference: Object) -> None:
+    def __init__(self, impl: Object, reference: Object, module: types.ModuleType) -> None:
         self._impl = impl
         self._reference = reference
+        self._module = module  # the reference's, for the names of its parameters
 
     def __call__(
         self, target: str | Callable, *args: object, tol: tuple[float, float] | None = None, **kwargs: object
@@ -93,7 +97,17 @@ class Agree:
         """Compare the gradients of `sum(cotangent * impl.name(*args))` in the arguments `wrt` with the reference's."""
         got = getattr(self._impl, name)._vjp(args, kwargs, wrt, cotangent)
         want = getattr(self._reference, name)._vjp(args, kwargs, wrt, cotangent)
+        if type(got) is tuple and len(got) == len(want):
+            names = self._names(name, positions_of(args, wrt))
+            named = (dict(zip(names, gradients, strict=True)) for gradients in (got, want))
+            self._same(*named, tol, f"gradient of {name}")
+            return got
         return self._same(got, want, tol, f"gradient of {name}")
+
+    def _names(self, function: str, positions: Sequence[int]) -> list[str]:
+        """What the parameters at these positions are called."""
+        parameters = list(inspect.signature(getattr(self._module, function)).parameters)
+        return [parameters[at] if at < len(parameters) else f"argument {at + 1}" for at in positions]
 
     @staticmethod
     def _same(got: object, want: object, tol: tuple[float, float] | None, name: str) -> object:
@@ -184,8 +198,9 @@ class Judge:
 
     @pytest.fixture
     def agree(self) -> Agree:
-        reference = RememberingSubject(self.staff.reference_module(), self._answers)
-        return Agree(self._run.open().module, Session(reference).module)
+        module = self.staff.reference_module()
+        reference = RememberingSubject(module, self._answers)
+        return Agree(self._run.open().module, Session(reference).module, module)
 
     @pytest.fixture
     def vjp(self) -> Callable[..., tuple]:

@@ -66,6 +66,7 @@ class Staff:
         # dataclasses and pickling look their module up by name while a class is being made
         sys.modules[self._name] = module
         for path, text in sources:
+            before = dict(vars(module))
             try:
                 exec(compile(text, str(path), "exec", dont_inherit=True), vars(module))
             except Exception as error:
@@ -73,7 +74,27 @@ class Staff:
                 raise AuthoringError(
                     f"{path}:{line}: does not load: {type(error).__name__}: {error}"
                 ) from error
+            _rebind_defaults(vars(module), before)
         return module
+
+
+def _rebind_defaults(names: dict[str, object], before: dict[str, object]) -> None:
+    """Let default arguments that are functions be those defined last, as in a file that defines each of them once."""
+    replaced = {
+        id(old): names[name]
+        for name, old in before.items()
+        if callable(old) and name in names and names[name] is not old
+    }
+    for function in names.values():
+        if isinstance(function, types.FunctionType):
+            if function.__defaults__:
+                function.__defaults__ = tuple(
+                    replaced.get(id(value), value) for value in function.__defaults__
+                )
+            if function.__kwdefaults__:
+                function.__kwdefaults__ = {
+                    name: replaced.get(id(value), value) for name, value in function.__kwdefaults__.items()
+                }
 
 
 def read_source(path: Path) -> str:
