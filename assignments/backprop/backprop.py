@@ -253,7 +253,7 @@ def wrong_coordinates(
     """The coordinates where a claimed gradient is not the gradient of f; an empty list accepts it.
 
     Coordinate j is right when |grad_j - g_j| <= atol + rtol * |g_j|, with g_j the central difference.
-    A NaN or an infinity in `grad` is wrong.
+    A NaN or an infinity is wrong, in `grad` as in the central difference.
 
     Args:
         f: Takes an array of the shape of `x`, returns a float.
@@ -482,16 +482,16 @@ def fit(
 
     An epoch: order = shuffle(n), n = len(x), then for each run of `batch_size` indices of that order (the
     last run may be shorter): loss_and_grads on those examples, then step. After the epoch: validate. The
-    validation loss improves when it is strictly below every earlier one (the first epoch improves on
-    infinity). Training stops after `patience` epochs in a row without improvement, or after `max_epochs`.
+    validation loss improves when it is strictly below the lowest so far (at first, below infinity; a NaN is
+    below nothing). Training stops after `patience` epochs in a row without improvement, or after `max_epochs`.
 
     Args:
         params: Where to start.
         x: Shape (n, f).
         y: n rows, of any further shape; row j belongs to x[j].
         loss_and_grads: (params, x_batch, y_batch) -> (mean loss over the batch, gradients).
-        step: (params, grads, state) -> (new params, new state); state is None at the very first step and is
-            handed on from batch to batch and from epoch to epoch.
+        step: (params, grads, state) -> (new params, new state), which leaves the old params as they were; state
+            is None at the very first step and is handed on from batch to batch and from epoch to epoch.
         validate: params -> validation loss. Called once at the end of each epoch.
         shuffle: n -> the order of the examples, a permutation of 0 .. n-1. Called once at the start of each
             epoch.

@@ -89,7 +89,7 @@ def drafted(student):
     return fig
 
 
-@figure("optimizers", caption="The steep direction limits descent's step; others speed along the flat one.")
+@figure("optimizers", caption="The steep direction limits plain descent's step; the others go on gathering speed along the flat one.")
 def optimizers(student):
     curvature = np.array([[2.0, 100.0]])
     start = {"W1": np.array([[-4.0, 0.6]])}
@@ -113,7 +113,7 @@ def optimizers(student):
     left.scatter([0], [0], marker="*", s=120, color=COLORS["black"], zorder=3)
     left.set(title="Sixty steps from (−4, 0.6)", xlabel="x", ylabel="y", ylim=(-0.85, 0.85))
     right.set(title="How far down", xlabel="step", ylabel="2x² + 100y²", yscale="log")
-    right.legend()
+    fig.legend(*right.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return fig
 
 

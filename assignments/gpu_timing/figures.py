@@ -38,7 +38,7 @@ def timeline(student):
     return fig
 
 
-@figure("samples", caption="The clock rises, a few samples are far off, and the median doesn't care.")
+@figure("samples", caption="The clock rises, now and then a sample is far off, and the median doesn't care.")
 def samples(student):
     device = SimulatedDevice(KERNELS, costs=Costs(ramp_ms=15.0, noise_fraction=0.03), seed=3)
     times = student.sample_times(device.api(), [MATMUL], 120)
@@ -52,26 +52,33 @@ def samples(student):
     ):
         ax.axhline(value, xmin=0.5, color=COLORS[color], label=f"{name} of the last 60: {value:.4f} ms")
     ax.axhline(0.25, color=COLORS["grey"], linestyle=":", label="the kernel: 0.25 ms")
-    ax.set(title="Samples without warming up", xlabel="sample", ylabel="ms")
+    ax.set(title="Samples after one warm-up call", xlabel="sample", ylabel="ms")
     ax.set_yticks([0.25, 0.5, 1, 2], ["0.25", "0.5", "1", "2"])
     ax.minorticks_off()
     ax.legend()
     return fig
 
 
-@figure("convergence", caption="Four times the samples halve the interval; outliers keep the mean off.")
+@figure("convergence", caption="Below, four times the samples halve the error; above, outliers keep the mean off.")
 def convergence(student):
     device = SimulatedDevice(KERNELS, costs=Costs(ramp_factor=1.0, noise_fraction=0.03), seed=5)
     times = student.sample_times(device.api(), [MATMUL], 800)
     counts = np.unique(np.geomspace(6, len(times), 40).astype(int))
     low, high = np.array([student.median_interval(times[:n]) for n in counts]).T
-    fig, ax = subplots(size=(8, 4.2))
-    band(ax, counts, low, high, label="95% interval for the median")
-    ax.plot(counts, [np.median(times[:n]) for n in counts], label="median")
-    ax.plot(counts, [np.mean(times[:n]) for n in counts], label="mean")
-    ax.axhline(0.25, color=COLORS["grey"], linestyle=":")
-    ax.set(title="How sure is it?", xlabel="samples", ylabel="ms", xscale="log", ylim=(0.235, 0.335))
-    ax.legend()
+    fig, (top, bottom) = subplots(2, 1, size=(8, 6.4), sharex=True)
+    band(top, counts, low, high, label="95% interval for the median")
+    top.plot(counts, [np.median(times[:n]) for n in counts], label="median")
+    top.plot(counts, [np.mean(times[:n]) for n in counts], label="mean")
+    top.axhline(0.25, color=COLORS["grey"], linestyle=":", label="the kernel: 0.25 ms")
+    top.set(title="How sure is it?", ylabel="ms")
+    top.legend()
+    bottom.loglog(counts, 100 * (high - low) / 2 / 0.25, label="half the interval's width")
+    bottom.loglog(counts, 8 / np.sqrt(counts), color=COLORS["grey"], linestyle="--", label="what falls like 1/√n")
+    bottom.set(xlabel="samples", ylabel="% of the kernel's time")
+    bottom.set_xticks([10, 100], ["10", "100"])
+    bottom.set_yticks([0.25, 0.5, 1, 2], ["0.25", "0.5", "1", "2"])
+    bottom.minorticks_off()
+    bottom.legend()
     return fig
 
 
@@ -107,8 +114,8 @@ def roofline(student):
     ):
         x = cost[0] / cost[1]
         y = float(student.attainable_tflops(x, **GPU))
-        color = COLORS["blue" if student.bound(*cost, **GPU) == "memory" else "orange"]
-        ax.plot(x, y, "o", color=color)
+        bound = student.bound(*cost, **GPU)
+        ax.plot(x, y, "o", color=COLORS["blue" if bound == "memory" else "orange"], label=f"{bound}-bound")
         ax.annotate(name, (x, y), (dx, dy), textcoords="offset points", size=9, ha=align, va="center")
     for name, x, tflops in measured_here(student):
         ax.plot(x, tflops, "x", color=COLORS["red"])
@@ -120,6 +127,8 @@ def roofline(student):
         ylabel="TFLOP/s",
         ylim=(0.5, 2500),
     )
+    entries = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    ax.legend(entries.values(), entries.keys())
     return fig
 
 

@@ -205,7 +205,8 @@ def measure(
 
     Args:
         sample: `sample(n)` takes n samples and returns them, shape (n,), in ms.
-        warmup_ms: How much device time is thrown away at least. With 0, only the first call.
+        warmup_ms: What the samples thrown away after the first add up to at least, unless max_samples come first.
+            With 0, only the first is thrown away.
         batch: How many samples are taken at a time.
         target: Relative error to reach.
         confidence: Of the interval.

@@ -14,6 +14,7 @@ from coursekit.plots import COLORS, figure, main, subplots
 
 VOCAB, MAX_NEW, BETA = 3, 3, 0.5
 NAMES = "·ab"  # token 0 ends a response
+REF = r"$\pi_\mathrm{ref}$"
 PROMPT = [1]
 ROUNDS, ROWS = 60, 256
 
@@ -71,13 +72,14 @@ def estimators(student):
             mean = float((logp.exp() * says).sum())
             means.setdefault(kind, []).append(mean)
             spreads.setdefault(kind, []).append(float((logp.exp() * (says - mean) ** 2).sum() ** 0.5))
-    for kind in ("k1", "k2", "k3"):
-        left.plot(log_rho, student.kl_estimates(torch.zeros_like(log_rho), log_rho, kind=kind), label=kind)
-        middle.plot(distances, means[kind], label=kind)
-        right.plot(distances, spreads[kind], label=kind)
-    left.set(title="What one token says", xlabel="log ρ = log π_ref − log π", ylabel="estimate")
-    middle.set(title="On average under π", xlabel="KL(π‖π_ref)", ylabel="mean of the estimate")
-    right.set(title="How much it varies", xlabel="KL(π‖π_ref)", ylabel="standard deviation")
+    for kind, style in (("k1", "-"), ("k2", "-"), ("k3", (0, (1, 3)))):  # in the middle k3 lies on k1
+        looks = {"label": kind, "linestyle": style, "linewidth": 2 if style == "-" else 4}
+        left.plot(log_rho, student.kl_estimates(torch.zeros_like(log_rho), log_rho, kind=kind), **looks)
+        middle.plot(distances, means[kind], **looks)
+        right.plot(distances, spreads[kind], **looks)
+    left.set(title="What one token says", xlabel=f"log ρ = log {REF} − log π", ylabel="estimate")
+    middle.set(title="On average under π", xlabel=f"KL(π‖{REF})", ylabel="mean of the estimate")
+    right.set(title="How much it varies", xlabel=f"KL(π‖{REF})", ylabel="standard deviation")
     for ax in (left, middle, right):
         ax.legend()
     return fig
@@ -106,7 +108,7 @@ def clipping(student):
     return fig
 
 
-@figure("training", caption="The score rises, the divergence is paid for, and the gap to the optimum closes.")
+@figure("training", caption="Score and KL come to what they are under π*. Early on the gap jumps about; it settles as lr falls.")
 def training(student):
     record = {"score": [], "kl": [], "gap": [], "clipped": []}
     ref_logps, _, rewards = response_logps(student, reference_policy(student))
@@ -129,10 +131,10 @@ def training(student):
         "kl": float((best.exp() * (best - ref_logps)).sum()),
     }
     titles = {
-        "score": "Mean score of the responses drawn",
-        "kl": "Mean log π/π_ref of a response: KL",
-        "gap": "β log Z − J(π): distance to the optimum",
-        "clipped": "Clip fraction after the update",
+        "score": "Mean score of the batch",
+        "kl": f"Mean log π/{REF} of a response: KL",
+        "gap": "β log Z − J(π), after the update",
+        "clipped": "Clip fraction, after the update",
     }
     for ax, (name, values) in zip(axes.flat, record.items(), strict=True):
         ax.plot(range(1, ROUNDS + 1), values)
@@ -161,7 +163,7 @@ def policies(student):
     labels = [f"{texts[i]}\n{float(rewards[i]):g}".replace("-", "−") for i in order.tolist()]
     ax.set_xticks(places, labels)
     ax.grid(False, axis="x")
-    ax.set(title="All responses to one prompt", xlabel="response ( · ends it) and its score", ylabel="probability")
+    ax.set(title="All responses to one prompt", xlabel="response (· ends it) and its score", ylabel="probability")
     ax.legend()
     return fig
 

@@ -94,9 +94,9 @@ def test_rewards_by_hand(impl):
     ref_logp = tensor([-9.0, -2.0, -1.0, -9.0], [-4.0, -5.0, -9.0, -9.0])
     mask = torch.tensor([[False, True, True, False], [True, True, False, False]])
 
-    rewards = impl.shaped_rewards(logp, ref_logp, mask, tensor(10.0, 20.0), beta=0.5)
+    rewards = impl.shaped_rewards(logp, ref_logp, mask, tensor(10.0, 20.0), beta=0.3)
 
-    due = tensor([0.0, -0.5, 1.0 + 10.0, 0.0], [-1.0, 0.0 + 20.0, 0.0, 0.0])
+    due = tensor([0.0, -0.3, 0.6 + 10.0, 0.0], [-0.6, 0.0 + 20.0, 0.0, 0.0])
     assert_close(rewards, due, name="shaped_rewards")
 
 
@@ -124,10 +124,12 @@ def test_gae_by_hand(impl):
 @weight(1)
 @tags("advantages")
 def test_whiten_by_hand(impl):
-    """1 and 3 are one standard deviation from their mean; the masked 100 has no say and becomes 0."""
-    white = impl.whiten(tensor(1.0, 3.0, 100.0), torch.tensor([True, True, False]), eps=0.0)
+    """Over both rows together 1 and 3 are one standard deviation from their mean; 100 is masked and becomes 0."""
+    x, mask = tensor([1.0, 1.0, 100.0], [3.0, 3.0, 100.0]), torch.tensor([[True, True, False]] * 2)
 
-    assert_close(white, tensor(-1.0, 1.0, 0.0), name="whiten")
+    white = impl.whiten(x, mask, eps=0.0)
+
+    assert_close(white, tensor([-1.0, -1.0, 0.0], [1.0, 1.0, 0.0]), name="whiten")
 
 
 # Task 6. Four actions: too likely or too unlikely by half, with good and with bad advantage.
@@ -178,16 +180,16 @@ def test_clip_diagnostics_by_hand(impl):
 @weight(2)
 @tags("value_entropy")
 def test_critic_and_entropy_by_hand(impl):
-    """The worse prediction counts: 1 or 0.7 against a return of 2, 1 or 0.7 against one of 0.6."""
+    """The worse prediction counts: 1 or 0.7 against a return of 2, 1 or 0.7 against one of 0.6. Filler has no entropy."""
     values, old_values, returns = tensor([1.0, 1.0]), tensor([0.5, 0.5]), tensor([2.0, 0.6])
     mask = torch.tensor([[True, True]])
 
     loss = impl.clipped_value_loss(values, old_values, returns, mask, clip=0.2)
     assert_close(loss, ((0.7 - 2) ** 2 + (1 - 0.6) ** 2) / 4, name="clipped_value_loss")
 
-    logits = tensor([[0.0, 0.0, 0.0, 0.0], [math.log(3), 0.0, -9e3, -9e3]])
+    logits = tensor([[0.0, 0.0, 0.0, 0.0], [math.log(3), 0.0, -9e3, -9e3], [5.0, 0.0, 0.0, 0.0]])
     entropy = (math.log(4) + math.log(4) - 0.75 * math.log(3)) / 2
-    assert_close(impl.mean_entropy(logits, mask), entropy, name="mean_entropy")
+    assert_close(impl.mean_entropy(logits, torch.tensor([[True, True, False]])), entropy, name="mean_entropy")
 
 
 # Task 8. The parts are simple stand-ins, so that the other tasks need not be done first.

@@ -477,11 +477,12 @@ def draw_timeline(
     used = []
     for span in shown:
         y = height[span.lane]
-        if span.what == "event":
-            ax.vlines(span.start_ms, y - 0.42, y + 0.42, color=COLORS["red"], linewidth=1.5)
-            continue
         label = span.what if span.what not in used else "_nolegend_"
         used.append(span.what)
+        if span.what == "event":
+            line = {"color": COLORS["red"], "linewidth": 1.5, "clip_on": False}  # whole at the edge, too
+            ax.vlines(span.start_ms, y - 0.42, y + 0.42, label=label, **line)
+            continue
         width = span.end_ms - span.start_ms
         ax.barh(y, width, left=span.start_ms, height=0.6, color=color[span.what], label=label, linewidth=0)
         if span.what == "kernel" and width > 0.06 * (high - low):

@@ -328,7 +328,7 @@ def test_one_wrong_coordinate_is_found(agree, rng, shape):
 @weight(2)
 @tags("gradcheck")
 def test_scales_and_nan(agree, rng):
-    """Each coordinate is judged on its own scale: a large one by its ratio, and no size excuses a NaN."""
+    """Each coordinate is judged on its own scale: a large one by its ratio, and nothing excuses a NaN or an infinity."""
     slopes = np.array([1e6, 1.0, 1e-3]) * rng.uniform(1, 2, 3)
     x = rng.standard_normal(3)
 
@@ -339,6 +339,12 @@ def test_scales_and_nan(agree, rng):
     assert agree("wrong_coordinates", f, x, slopes * (1 + 3e-5)) == [(0,), (1,), (2,)]
     assert agree("wrong_coordinates", f, x, slopes * [1, 1, 1.01]) == [(2,)]
     assert agree("wrong_coordinates", f, x, np.array([slopes[0], np.nan, np.inf])) == [(1,), (2,)]
+
+    def overflowing(point):
+        return math.inf if point[1] > x[1] else f(point)
+
+    assert agree("wrong_coordinates", overflowing, x, slopes) == [(1,)]
+    assert agree("wrong_coordinates", overflowing, x, slopes * [1, math.inf, 1]) == [(1,)]
 
 
 # ---- 5 backward --------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Draws timeline.svg: one call, and what three timers make of it. Run: python img/timeline.py"""
+"""Draws timeline.svg: one call of 0.15 ms, and what three timers make of it. Run: python img/timeline.py"""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ MATMUL = Kernel("matmul")
 
 def one_call(*, flush):
     """A call after a warm-up, and the times at which the host read its clock and the events passed."""
-    device = SimulatedDevice({"matmul": KernelCost(cold_ms=0.25, warm_ms=0.15)}, costs=COSTS)
+    device = SimulatedDevice({"matmul": KernelCost(cold_ms=0.15)}, costs=COSTS)
     device.launch(MATMUL)
     device.synchronize()
     device.trace.clear()
@@ -40,7 +40,7 @@ def one_call(*, flush):
 def draw():
     fig, axes = subplots(1, 2, size=(12.5, 4.2), width_ratios=[3, 4])
     for ax, flush, title in zip(
-        axes, (False, True), ("An idle stream, a warm cache", "Behind a flush"), strict=True
+        axes, (False, True), ("On an idle stream", "Behind a flush"), strict=True
     ):
         trace, unwaited, waited, events = one_call(flush=flush)
         start, end = trace[0].start_ms - 0.02, max(span.end_ms for span in trace) + 0.03

@@ -116,7 +116,7 @@ def wrong_coordinates(f, x, grad, *, h=1e-5, rtol=1e-5, atol=1e-8):
     numeric = numerical_gradient(f, x, h=h)
     wrong = []
     for index, claimed in np.ndenumerate(grad):
-        if not math.isfinite(claimed) or abs(claimed - numeric[index]) > atol + rtol * abs(numeric[index]):
+        if not math.isfinite(claimed - numeric[index]) or abs(claimed - numeric[index]) > atol + rtol * abs(numeric[index]):
             wrong.append(index)
     return wrong
 

@@ -8,7 +8,6 @@ towards its target, or the target towards the critic?"""
 def clipped_value_loss(values, old_values, returns, mask, *, clip=0.2):
     _check_mask(mask, values=values, old_values=old_values, returns=returns)
     _check_clip(clip)
-    old_values, returns = old_values, returns
     near = old_values + (values - old_values).clamp(-clip, clip)
     worse = torch.maximum((values - returns).square(), (near - returns).square())
     return worse[mask].mean() / 2
