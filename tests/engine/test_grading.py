@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
 import types
@@ -14,7 +15,9 @@ from gradkit import results
 from gradkit.grading import Intermittently
 from gradkit.judge import run
 from gradkit.judge.messages import Unit, UnitDone
+from gradkit.judge.staff import Staff
 from gradkit.judge.subjects import Answers, LocalSubject, RememberingSubject, Session
+from gradkit.manifest import load_assignment
 from gradkit.model import Outcome
 from gradkit.stubs import build_stub
 
@@ -341,3 +344,22 @@ def test_nothing_writes_into_a_submissions_folder_once_it_is_told_done(tmp_path,
     )
 
     assert [(type(event), ended is not None) for event, ended in told] == [(UnitDone, True)]
+
+
+def test_a_mistake_stands_in_for_defaults(small_kit, tmp_path):
+    """`whole` takes `part` as its default, so that a mistake in `part` changes what `whole` answers, as in a student's file;
+    the mistake itself may keep the right one as a default of its own."""
+    root = tmp_path / "kit"
+    shutil.copytree(small_kit, root)
+    hidden = root / "solutions" / "scaling"
+    with open(hidden / "scaling.py", "a", encoding="utf-8") as file:
+        file.write("\n\ndef part(x):\n    return x\n\n\ndef whole(x, *, of=part):\n    return of(x)\n")
+    mistake = "def part(x, right=part):\n    return right(x) + 1\n"
+    header = 'TASK = "centre"\nHINT = """A hint."""\n\n\n'
+    (hidden / "mistakes" / "one_more.py").write_text(f'"""One more."""\n\n{header}{mistake}', encoding="utf-8")
+
+    staff = Staff(load_assignment(root, "scaling"))
+
+    subject = next(found for found in staff.mistakes if found.name == "one_more").subject
+    assert Session(subject).module.whole(1) == 2
+    assert staff.reference_module().whole(1) == 1

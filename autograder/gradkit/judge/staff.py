@@ -79,13 +79,16 @@ class Staff:
 
 
 def _rebind_defaults(names: dict[str, object], before: dict[str, object]) -> None:
-    """Let default arguments that are functions be those defined last, as in a file that defines each of them once."""
+    """Let default arguments that are functions be those defined last, as in a file that defines each of them once.
+
+    Only where the function itself was there before: a mistake may keep what it replaces as a default of its own.
+    """
     replaced = {
         id(old): names[name]
         for name, old in before.items()
         if callable(old) and name in names and names[name] is not old
     }
-    for function in names.values():
+    for function in before.values():
         if isinstance(function, types.FunctionType):
             if function.__defaults__:
                 function.__defaults__ = tuple(
