@@ -495,7 +495,7 @@ def plot(path: Path, works: list[Work]) -> None:
 
     with plots.style():
         names = [grader.name for grader in works[0].graders if not isinstance(grader, Gradkit2)][::-1]
-        fig, axes = plots.subplots(1, len(works), size=(10.0, 1.4 + 0.55 * len(names)), sharey=True, sharex=True)
+        fig, axes = plots.subplots(1, len(works), size=(12.5, 1.4 + 0.55 * len(names)), sharey=True, sharex=True)
         for ax, work in zip(axes, works, strict=True):
             for up, colour, marker, label in ((0.14, "blue", "o", "wall time"), (-0.14, "orange", "s", "CPU time")):
                 costs = [work.further(name) for name in names]
@@ -511,7 +511,7 @@ def plot(path: Path, works: list[Work]) -> None:
             ax.set_title(work.title, loc="left")
             ax.set_xscale("log")
             ax.grid(False, axis="y")
-            ax.set_xlabel("seconds per submission, logarithmic")
+            ax.set_xlabel("seconds, logarithmic")
         axes[0].set_yticks(range(len(names)), [f"{name}, isolated" if name == "gradkit" else name for name in names])
         axes[0].set_ylim(-0.5, len(names) - 0.5)
         low, high = axes[0].get_xlim()
@@ -583,7 +583,7 @@ def run(options: argparse.Namespace, place: Path) -> None:
         graders = [kind(ours, selection, place) for kind in (Gradkit, Gradkit2)]
         graders += [kind(theirs, selection, place) for kind in kinds]
         checks = graders[0].checks
-        title = f"{selection.assignment}, {'all' if selection.which == 'all' else 'the public'} {len(checks)} checks"
+        title = f"{selection.assignment}, {selection.which} {len(checks)} checks"
         cases = sum(len(check.cases) for check in checks.values())
         works.append(Work(title, f"{title}, {cases} cases, on {what}", graders, source, rounds, own_s, failed))
     measure(works)
