@@ -18,12 +18,20 @@ import msgspec
 from gradkit import results, uploads
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
-from gradkit.grading import JudgeDied, Judges, Judging, digest, grade_submission, refused, scratch_folder
+from gradkit.grading import (
+    TRIES,
+    JudgeDied,
+    Judges,
+    Judging,
+    digest,
+    grade_submission,
+    refused,
+    scratch_folder,
+)
 from gradkit.intake import Discovery, Refused, Submission, discover, materialise
 from gradkit.manifest import Assignment
 from gradkit.model import Graded, Outcome, Submitter
 
-TRIES = 3  # a submission on which the judge dies is tried again with a new one: the cause may lie elsewhere
 LAST_WORK_S = 120  # for the submissions that are being graded when the run is interrupted
 
 

@@ -28,11 +28,11 @@ import msgspec
 
 import coursekit
 import gradkit
-from gradkit.batch import TRIES, checks_digest
+from gradkit.batch import checks_digest
 from gradkit.devices import VideoMemory
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
-from gradkit.grading import JudgeClient, JudgeDied, scratch_folder
+from gradkit.grading import TRIES, JudgeClient, JudgeDied, scratch_folder
 from gradkit.judge.messages import CaseDone, UnitDone
 from gradkit.manifest import load_assignment
 from gradkit.model import Check

@@ -31,7 +31,7 @@ from traitlets import Integer, Unicode
 
 from gradkit import results
 from gradkit.errors import GradkitError, InputError
-from gradkit.grading import JudgeClient, JudgeDied, grade_submission, scratch_folder
+from gradkit.grading import TRIES, JudgeClient, JudgeDied, grade_submission, scratch_folder
 from gradkit.intake import Submission
 from gradkit.manifest import Assignment, Task, load_assignment
 from gradkit.model import CheckResult, Graded, Outcome
@@ -39,7 +39,6 @@ from gradkit.notebooks.read import read_cells
 from gradkit.notebooks.write import SCHEMA_VERSION, check_id
 
 IDLE_S = 60  # after which a judge without work ends
-TRIES = 2  # a judge that dies on a submission gets one more try with a new one
 SUMMARY_ID = "gradkit-summary"
 
 

@@ -20,13 +20,12 @@ import msgspec
 
 from gradkit import results
 from gradkit.errors import GradkitError, InputError
-from gradkit.grading import JudgeClient, JudgeDied, grade_submission, scratch_folder
+from gradkit.grading import TRIES, JudgeClient, JudgeDied, grade_submission, scratch_folder
 from gradkit.intake import Submission
 from gradkit.manifest import Assignment, assignment_ids, load_assignment
 from gradkit.model import Graded
 
 SETTINGS = "gradescope.json"
-TRIES = 2  # a judge that dies on a submission gets one more try with a new one
 
 
 class Attempts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -33,6 +33,7 @@ class JudgeDied(GradkitError):
     """The judge process ended in the middle of its work."""
 
 
+TRIES = 3  # a submission on which the judge dies is tried again with a new one: the cause may lie elsewhere
 SCRATCH, LOCK = "gradkit-scratch-", ".lock"
 STALE_S = 60.0  # a folder this old that nobody holds belongs to a process that was killed
 

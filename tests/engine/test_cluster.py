@@ -77,8 +77,9 @@ def worker_at_work(client, sign: str) -> int | None:
     """Pid of the worker process that has a task whose key holds `sign`."""
     for worker, keys in client.processing().items():
         if any(sign in str(key) for key in keys):
-            with_pid = client.run(os.getpid, workers=[worker], on_error="ignore")
-            return with_pid.get(worker)
+            with contextlib.suppress(TimeoutError):  # asked of one that has just been killed: it never answers
+                ask = {"workers": [worker], "on_error": "ignore", "callback_timeout": 2}
+                return client.sync(client._run, os.getpid, **ask).get(worker)
     return None
 
 
