@@ -44,7 +44,7 @@ def explain(result: CheckResult) -> str:
         return f"Not run here: {skipped[0]}. It counts neither for nor against." if skipped else ""
     if all(case.outcome is Outcome.NOT_WRITTEN for case in failed):
         return "Not written yet."
-    lines = [f"The claim: {result.check.claim}"]
+    lines, values = [f"The claim: {result.check.claim}"], []
     groups: dict[tuple, list[CaseResult]] = {}
     for case in failed:
         groups.setdefault((case.outcome, case.summary, case.where), []).append(case)
@@ -56,10 +56,9 @@ def explain(result: CheckResult) -> str:
         place = f" ({where})" if where and where not in summary else ""
         lines.append(f"Observed{which}: {summary or WORDS[outcome]}{place}")
         if not result.check.hidden and cases[0].detail:
-            lines.append(cases[0].detail)
+            values.append(cases[0].detail)
     hints = dict.fromkeys(case.hint for case in failed if case.hint)
-    lines += [f"Hint: {hint}" for hint in hints]
-    return clean("\n".join(lines))
+    return clean("\n".join([*lines, *(f"Hint: {hint}" for hint in hints), *values]))
 
 
 def gradescope(graded: Graded, best: float | None = None) -> dict[str, object]:
