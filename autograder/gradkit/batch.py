@@ -245,7 +245,7 @@ class Batch:
             ) as error:  # a fault of the engine's costs this submission its turn, not the class
                 reason = f"{type(error).__name__} in the grader: {error}"
                 self._give_up(judge, submission, folder, reason, on_row)
-                continue
+                return True  # this judge may still be telling of it
             self._add(graded, submission, on_row)
         return False
 

@@ -30,6 +30,11 @@ EVASIONS = frozenset(
 )
 
 
+LONGEST_NAME = 200  # characters; no banned name is half as long, and a file may hold one of a megabyte
+DEEPEST = 12  # attributes in a row that are looked at, the last ones
+MOST_FINDINGS = 100  # of one submission
+
+
 @dataclass(frozen=True)
 class Finding:
     """One place: its line, what is named there, and whether it is banned or a way around."""
@@ -45,7 +50,7 @@ class Finding:
 
 
 def find_banned(text: str, manifest: Manifest) -> list[Finding]:
-    """Every use of a banned name, and every evasion, by line; none where the assignment bans nothing.
+    """Uses of banned names, and evasions, by line, the first hundred; none where the assignment bans nothing.
 
     A banned name is dotted, such as `torch.softmax`, and found under any alias it was imported by; or a method, such as
     `.softmax`, and found on anything, and in any import.
@@ -65,12 +70,14 @@ def find_banned(text: str, manifest: Manifest) -> list[Finding]:
         else:
             continue
         for name in names:
+            if len(name) > LONGEST_NAME:
+                continue
             method = f".{name.rpartition('.')[2]}"
             if name in banned or (not isinstance(node, ast.Name) and method in banned):
                 found.append(Finding(node.lineno, name, True))
             elif name in EVASIONS:
                 found.append(Finding(node.lineno, name, False))
-    return sorted(set(found), key=lambda finding: (finding.line, finding.name))
+    return sorted(set(found), key=lambda finding: (finding.line, finding.name))[:MOST_FINDINGS]
 
 
 def _aliases(tree: ast.Module) -> Iterator[tuple[str, str]]:
@@ -91,7 +98,7 @@ def _aliases(tree: ast.Module) -> Iterator[tuple[str, str]]:
 def _dotted(node: ast.expr, aliases: dict[str, str]) -> str:
     """`F.softmax` as `torch.nn.functional.softmax`; `x.softmax` as `x.softmax`; `f(x).softmax` as `?.softmax`."""
     parts: list[str] = []
-    while isinstance(node, ast.Attribute):
+    while isinstance(node, ast.Attribute) and len(parts) < DEEPEST:
         parts.append(node.attr)
         node = node.value
     parts.append(aliases.get(node.id, node.id) if isinstance(node, ast.Name) else "?")

@@ -32,6 +32,7 @@ MAX_ITEMS = 500_000  # values in one frame
 MAX_COLLISIONS = 64  # keys of one set or dict that may share their hash with another
 MAX_INT_BYTES = 4096
 MAX_NDIM = 32
+MAX_EXTENT = 2**28  # product of an array's axes, those of length 0 left out
 WATCH_EVERY_S = 0.25
 
 
@@ -312,9 +313,12 @@ class _Reader:
             raise ProtocolError("the answer holds an array of too many dimensions")
         shape = tuple(self.u64() for _ in range(ndim))
         dtype = np.dtype("<" + codes[name])
-        size = 1
+        size = extent = 1
         for length in shape:  # Python's integers don't wrap
             size *= length
+            extent *= length or 1
+        if extent > MAX_EXTENT:  # no bytes, and a sum along its empty axis is gigabytes
+            raise ProtocolError("the answer holds an array of too large a shape")
         data = self.sized()
         if len(data) != size * dtype.itemsize or max(shape, default=0) > MAX_FRAME:
             raise ProtocolError("the answer holds an array whose bytes don't match its shape")

@@ -19,6 +19,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,6 +65,9 @@ TOLERANCES = {
     "bfloat16": (3e-2, 1e-2),
 }
 """Default (rtol, atol) by floating dtype. Everything else compares exactly."""
+
+LARGE, MOST_AXES = 10_000, 8
+"""Sizes from the first on, and axes after the second, of what was answered are not told."""
 
 MAX_DEPTH = 64
 """Values nested deeper than this are refused, so that no answer can exhaust the stack."""
@@ -465,7 +469,7 @@ def _shape_difference(
     observation = ""
     if got.dtype.kind in "biuf" and want.dtype.kind in "biuf":
         observation = diagnosis.of_shapes(_widen(got), _widen(want), *tolerance)
-    summary = f"{where.shown} has shape {got.shape}, where {want.shape} is due"
+    summary = f"{where.shown} has shape {_shape(got.shape)}, where {want.shape} is due"
     return Difference("shape", f"{summary}: {observation}." if observation else f"{summary}.", "")
 
 
@@ -681,7 +685,7 @@ def _sort_difference(got: Any, got_sort: str, want: Any, want_sort: str, where: 
             return Difference("refused", f"{where.shown} {label} {what}, which is never compared.", "")
     got_text, want_text = describe(got), describe(want)
     if got_sort in ("array", "tensor") and want_sort == "scalar":
-        summary = f"{where.shown} has shape {tuple(got.shape)}, where a single number is due (shape ())."
+        summary = f"{where.shown} has shape {_shape(got.shape)}, where a single number is due (shape ())."
         return Difference("shape", summary, "")
     if got_sort == "scalar" and want_sort in ("array", "tensor"):
         summary = f"{where.shown} is a single number, where {want_text} is due."
@@ -714,9 +718,9 @@ def describe(value: Any) -> str:
     if sort == "scalar":
         return _ARTICLE[_scalar(value).sort]
     if sort == "array":
-        return f"a NumPy array of shape {value.shape}"
+        return f"a NumPy array of shape {_shape(value.shape)}"
     if sort == "tensor":
-        return f"a torch tensor of shape {tuple(value.shape)}"
+        return f"a torch tensor of shape {_shape(value.shape)}"
     if sort in _REFUSED:
         return _REFUSED_NAMES.get(sort, f"a {sort}")
     if sort == "str":
@@ -724,8 +728,19 @@ def describe(value: Any) -> str:
     if sort == "bytes":
         return "bytes"
     if sort in ("sequence", "set", "dict"):
-        return f"{_a(type(value).__name__)} of {len(value)} item{'' if len(value) == 1 else 's'}"
+        return f"{_a(type(value).__name__)} of {_size(len(value))} item{'' if len(value) == 1 else 's'}"
     return _a(type(value).__name__)
+
+
+def _size(size: int) -> str:
+    """A size as far as it is told: one that a submission chose could be the digits of an input."""
+    return str(size) if size < LARGE else f"{LARGE} or more"
+
+
+def _shape(shape: Sequence[int]) -> str:
+    """A shape as Python writes it, its sizes and axes as far as they are told."""
+    shown = [_size(int(size)) for size in shape[:MOST_AXES]] + ["..."] * (len(shape) > MOST_AXES)
+    return f"({', '.join(shown)}{',' * (len(shown) == 1)})"
 
 
 def _a(noun: str) -> str:

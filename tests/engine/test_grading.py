@@ -16,6 +16,7 @@ from gradkit.grading import Intermittently
 from gradkit.judge import run
 from gradkit.judge.messages import Unit, UnitDone
 from gradkit.judge.staff import Staff
+from gradkit.judge.workers import _raised
 from gradkit.judge.subjects import Answers, LocalSubject, RememberingSubject, Session
 from gradkit.manifest import load_assignment
 from gradkit.model import Outcome
@@ -363,3 +364,12 @@ def test_a_mistake_stands_in_for_defaults(small_kit, tmp_path):
     subject = next(found for found in staff.mistakes if found.name == "one_more").subject
     assert Session(subject).module.whole(1) == 2
     assert staff.reference_module().whole(1) == 1
+
+
+def test_a_place_that_is_not_in_the_file_is_not_told():
+    """A submission that compiles code of its own may raise at any line: its number could be the digits of an input."""
+    said = ("ValueError", ("ValueError",), "", "attention.py")
+
+    assert _raised((*said, 12), {"attention.py": 12}).line == 12
+    beyond = _raised((*said, 1_251_568), {"attention.py": 12})
+    assert (beyond.file, beyond.line) == ("", 0)

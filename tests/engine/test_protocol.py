@@ -253,3 +253,10 @@ def test_references_keep_their_number_and_kind():
         Ref(3, "Tokenizer", True),
         CallbackRef(9),
     )
+
+
+def test_an_array_without_bytes_has_a_size_that_can_be_computed_with():
+    """A sum along the empty axis of (2**28, 2, 0) is four gigabytes."""
+    decode(encode(np.empty((1_000, 0, 1_000))))
+    with pytest.raises(ProtocolError, match="too large a shape"):
+        decode(encode(np.empty((2**28, 2, 0))))

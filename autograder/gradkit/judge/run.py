@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
+import resource
 import signal
 import subprocess
 import sys
@@ -21,6 +23,8 @@ from gradkit.judge.workers import SubmissionSubject, Zygote
 from gradkit.manifest import Assignment
 from gradkit.markers import case_id
 from gradkit.model import CaseResult, Check, Outcome
+
+GROWTH_MIB = 3072  # of the judge, on top of what it has when it is ready
 
 # Nothing of the folder's own pytest configuration, plugins or conftest is loaded.
 PYTEST_OPTIONS = [
@@ -44,6 +48,7 @@ def collect_and_run(
         zygote.wait_ready()
         gc.collect()
         gc.freeze()  # what was loaded so far stays: the collector need not look at it again
+        limit_memory()
         write(Ready(list(judge.checks), zygote.isolation.describe()))
         for unit in requests:
             run_unit(judge, zygote, unit, start.device, write)
@@ -53,6 +58,20 @@ def collect_and_run(
         Judge(
             assignment, staff, device=start.device, diagnose=start.diagnose, compare=start.compare, start=loop
         ),
+    )
+
+
+def limit_memory() -> None:
+    """Let this process grow by so much and no more: what a submission answers decides what checks compute of it.
+
+    What it can't have then is an error of the case at hand; killed for it, the judge would take the grade along.
+    """
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        now = int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    wanted = now + GROWTH_MIB * 2**20
+    resource.setrlimit(
+        resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
     )
 
 

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -211,7 +212,8 @@ class SubmissionSubject:
         self._last_worker: Worker | None = None
         self._total = Deadline(zygote.manifest.timeout_s * TOTAL_LIMITS)
         self._deadline = self._total
-        self._files = {path.name for path in module.parent.iterdir() if path.is_file()}
+        # Lines of each file: a place that a submission names must be one that there is, or its number is anybody's.
+        self._files = {path.name: path.read_bytes().count(b"\n") + 1 for path in module.parent.glob("*.py")}
         self._frames = self._received = 0
         self.workers_to_come = 0  # that the checks after this one will need
         self.cpu_s = 0.0
@@ -261,9 +263,10 @@ class SubmissionSubject:
     def end_check(self) -> None:
         """Let the check's worker go; the next check gets another."""
         if self._worker is not None:
-            self._zygote.kill(self._worker)
-            self._killed.append(self._worker)
-            self._worker = None
+            with _undisturbed():
+                self._zygote.kill(self._worker)
+                self._killed.append(self._worker)
+                self._worker = None
 
     def close(self) -> None:
         """End every worker of this submission, and leave nothing of it behind."""
@@ -293,18 +296,20 @@ class SubmissionSubject:
             self._ready.append(self._fork())
 
     def _fork(self) -> Worker:
-        self._bury(but=1)  # the user of the one before is the next worker's
-        worker = self._zygote.fork(self._module, self._device)
+        with _undisturbed():
+            self._bury(but=1)  # the user of the one before is the next worker's
+            worker = self._zygote.fork(self._module, self._device)
         worker.requests = 1
         with contextlib.suppress(WorkerError):  # told when the worker is used
             worker.connection.send(Kind.LOAD, 1, encode(None), Deadline(ENTER_TIMEOUT_S))
         return worker
 
     def _end_now(self, grace_s: float = 0.0) -> Ended:
-        self._zygote.kill(self._worker, grace_s)
-        self._killed.append(self._worker)
-        self._worker = None
-        self.last_end = self._bury()
+        with _undisturbed():
+            self._zygote.kill(self._worker, grace_s)
+            self._killed.append(self._worker)
+            self._worker = None
+            self.last_end = self._bury()
         return self.last_end
 
     def _bury(self, but: int = 0) -> Ended:
@@ -416,15 +421,25 @@ class SubmissionSubject:
             return False, type(error).__name__
 
 
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let no time limit break off a talk with the zygote: its answer would be taken for that to the next question."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+
+
 class UnreadableAnswer(WorkerError):
     """The submission answered with something that has no place in the protocol. The text is its own."""
 
 
-def _raised(value: object, files: set[str]) -> Raised:
+def _raised(value: object, files: dict[str, int]) -> Raised:
     """The exception a worker reports; checked field by field, for it may have written anything.
 
     Of the names in it only those that a student can't have made up from an input are kept: built-in exceptions, and the
-    submission's own files.
+    submission's own files, with a line that is in them.
     """
     if isinstance(value, tuple) and len(value) == 5:
         _, bases, message, file, line = value
@@ -432,7 +447,7 @@ def _raised(value: object, files: set[str]) -> Raised:
             known = tuple(
                 base for base in map(_text, bases) if isinstance(getattr(builtins, base, None), type)
             )
-            file = _text(file) if _text(file) in files else ""
+            file = _text(file) if line <= files.get(_text(file), 0) else ""
             return Raised(
                 known[0] if known else "an exception", known, _text(message)[:2000], file, line if file else 0
             )
