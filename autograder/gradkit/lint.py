@@ -30,7 +30,9 @@ EVASIONS = frozenset(
 )
 
 
-LONGEST_NAME = 200  # characters; no banned name is half as long, and a file may hold one of a megabyte
+LONGEST_NAME = (
+    200  # characters of one name; none that is banned is half as long, and a file may hold one of a megabyte
+)
 DEEPEST = 12  # attributes in a row that are looked at, the last ones
 MOST_FINDINGS = 100  # of one submission
 
@@ -64,14 +66,12 @@ def find_banned(text: str, manifest: Manifest) -> list[Finding]:
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [f"{_told(node.module)}.{_told(alias.name)}" for alias in node.names]
         elif isinstance(node, (ast.Attribute, ast.Name)) and (name := _dotted(node, aliases)):
             names = [name] if name not in defined else []
         else:
             continue
         for name in names:
-            if len(name) > LONGEST_NAME:
-                continue
             method = f".{name.rpartition('.')[2]}"
             if name in banned or (not isinstance(node, ast.Name) and method in banned):
                 found.append(Finding(node.lineno, name, True))
@@ -86,20 +86,25 @@ def _aliases(tree: ast.Module) -> Iterator[tuple[str, str]]:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield (
-                    (alias.asname, alias.name)
+                    (alias.asname, _told(alias.name))
                     if alias.asname
                     else (alias.name.partition(".")[0], alias.name.partition(".")[0])
                 )
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
-                yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+                yield alias.asname or alias.name, f"{_told(node.module)}.{_told(alias.name)}"
 
 
 def _dotted(node: ast.expr, aliases: dict[str, str]) -> str:
     """`F.softmax` as `torch.nn.functional.softmax`; `x.softmax` as `x.softmax`; `f(x).softmax` as `?.softmax`."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute) and len(parts) < DEEPEST:
-        parts.append(node.attr)
+        parts.append(_told(node.attr))
         node = node.value
-    parts.append(aliases.get(node.id, node.id) if isinstance(node, ast.Name) else "?")
+    parts.append(aliases.get(node.id, _told(node.id)) if isinstance(node, ast.Name) else "?")
     return ".".join(reversed(parts))
+
+
+def _told(name: str | None) -> str | None:
+    """A name, or `?` for one that is too long to be kept for each of its uses."""
+    return "?" if name and len(name) > LONGEST_NAME else name
