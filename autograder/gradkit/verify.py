@@ -41,7 +41,7 @@ def _vandalise(function, change, swallow):
             result = function(*args, **kwargs)
         except NotImplementedError:
             raise
-        except Exception:
+        except Exception:  # the damage that `errors_swallowed` does
             if swallow and _vandal_depth == 1:
                 return None
             raise

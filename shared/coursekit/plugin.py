@@ -352,18 +352,13 @@ def strange_imports(module: Path, manifest: dict) -> list[str]:
     libraries = {name.partition(".")[0] for name in manifest.get("libraries", ("numpy", "torch"))}
     own = {path.stem for path in module.parent.glob("*.py")}
     there = {*sys.stdlib_module_names, *libraries, *own, "regex", "coursekit"}
-    found = [
-        name.partition(".")[0]
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module]
-            if isinstance(node, ast.ImportFrom) and node.module and not node.level
-            else []
-        )
-    ]
-    return sorted(set(found) - there)
+    imported: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            imported.add(node.module)
+    return sorted({name.partition(".")[0] for name in imported} - there)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -160,9 +160,9 @@ class Summary:
         self._line(ran.name, bold=True)
         self._entry("Observed", ran.observed, bold=True)
         values = ran.details.rstrip().splitlines()
-        if len(values) <= FEW_LINES:
-            for line in values:
-                self._entry("", line)
+        few, many = (values, []) if len(values) <= FEW_LINES else ([], values)
+        for line in few:
+            self._entry("", line)
         self._entry("The claim", ran.claim)
         for number, line in enumerate(ran.own[-OWN_LINES:]):
             self._entry("Your code" if number == 0 else "", line)
@@ -171,8 +171,8 @@ class Summary:
         if ran.task:
             self._entry("Run again", f"pytest --task {ran.task}")
         printed = ran.printed.rstrip().splitlines()
-        for title, lines in (("", values), ("Your code printed:", printed)):
-            if lines and not (lines is values and len(values) <= FEW_LINES):
+        for title, lines in (("", many), ("Your code printed:", printed)):
+            if lines:
                 self._line()
                 if title:
                     self._line(f"  {title}")

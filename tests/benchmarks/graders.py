@@ -39,7 +39,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import same_checks
-
 from same_checks import Selection
 
 from gradkit.judge.staff import read_source
@@ -357,7 +356,6 @@ class Figures:
 
     first: list[Cost] = field(default_factory=list)
     further: list[Cost] = field(default_factory=list)
-    batch: list[Cost] = field(default_factory=list)  # all n at once
 
 
 def warm(python: Path, selection: Selection, source: str, work: Path) -> tuple[float, list[str]]:
@@ -424,8 +422,8 @@ def measure(works: list[Work]) -> None:
                 if grader.batch == 1:  # nothing is kept from one submission to the next
                     found.further.append(one)
                 else:
-                    found.batch.append(run_once(grader, work.source, grader.batch, work.expected))
-                    found.further.append((found.batch[-1] - one) / (grader.batch - 1))
+                    whole = run_once(grader, work.source, grader.batch, work.expected)
+                    found.further.append((whole - one) / (grader.batch - 1))
 
 
 def sandbox_ms() -> dict[str, float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import resource
 import signal
 import subprocess
@@ -23,6 +22,7 @@ from gradkit.judge.workers import SubmissionSubject, Zygote
 from gradkit.manifest import Assignment
 from gradkit.markers import case_id
 from gradkit.model import CaseResult, Check, Outcome
+from gradkit.worker.sandbox import address_space_bytes
 
 GROWTH_MIB = 3072  # of the judge, on top of what it has when it is ready
 
@@ -66,10 +66,8 @@ def limit_memory() -> None:
 
     What it can't have then is an error of the case at hand; killed for it, the judge would take the grade along.
     """
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        now = int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    wanted = now + GROWTH_MIB * 2**20
+    wanted = address_space_bytes() + GROWTH_MIB * 2**20
     resource.setrlimit(
         resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
     )

@@ -424,11 +424,11 @@ class SubmissionSubject:
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
     """Let no time limit break off a talk with the zygote: its answer would be taken for that to the next question."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class UnreadableAnswer(WorkerError):

@@ -140,7 +140,7 @@ def enter(policy: Policy, *, parent_pid: int | None = None) -> Applied:
     try:
         _require_one_thread()
         # while /proc and the paths can still be opened with the present rights
-        address_space = _address_space_bytes()
+        address_space = address_space_bytes()
         _volunteer_for_the_out_of_memory_killer(missing)
         landlock_abi, ruleset = _landlock_ruleset(policy, missing)
         _drop_user(policy)
@@ -223,7 +223,8 @@ def _require_one_thread() -> None:
         raise SandboxError(f"a worker enters the sandbox with one thread, this process has {threads}")
 
 
-def _address_space_bytes() -> int:
+def address_space_bytes() -> int:
+    """What this process has mapped, which RLIMIT_AS counts."""
     with open("/proc/self/statm", "rb") as statm:
         return int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
