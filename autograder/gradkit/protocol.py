@@ -47,7 +47,7 @@ class Kind(enum.IntEnum):
     OPERATE = 5  # (operator, args)
     VJP = 6  # (target, args, kwargs, wrt, cotangent)
     ANSWER = 7  # result of a callback
-    FORGET = 8  # (reference ids,) no answer
+    FORGET = 8  # reference ids, or None for all but the module's own; no answer
     # worker to judge
     ENTERED = 15  # the sandbox holds; sent before the submission is imported
     RESULT = 16

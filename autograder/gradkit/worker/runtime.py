@@ -107,6 +107,7 @@ class Runtime:
         self._module: types.ModuleType | None = None
         self._objects: dict[int, object] = {}
         self._next_id = 1
+        self._first = 1  # the first number that is not one of the module's own functions and classes
 
     def load(self) -> None:
         if self._module is None:
@@ -122,11 +123,13 @@ class Runtime:
         try:
             if kind is Kind.LOAD:
                 self.load()
-                return {
+                functions = {
                     name: self.lower(value)
                     for name, value in vars(self._module).items()
                     if callable(value) and not name.startswith("_")
                 }
+                self._first = self._next_id
+                return functions
             if kind is Kind.GET:
                 target, name = value
                 return self.lower(getattr(self._objects[target.id], name))
@@ -154,8 +157,10 @@ class Runtime:
                     )
                 )
             if kind is Kind.FORGET:
-                for id in value:
+                for id in range(self._first, self._next_id) if value is None else value:
                     self._objects.pop(id, None)
+                if value is None:
+                    self._first = self._next_id
                 return None
         except (
             KeyboardInterrupt,
