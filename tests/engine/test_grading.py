@@ -19,6 +19,7 @@ from gradkit.judge.workers import _raised
 from gradkit.judge.subjects import LocalSubject, Session
 from gradkit.manifest import load_assignment
 from gradkit.model import Outcome
+from gradkit.protocol import encode
 from gradkit.stubs import build_stub
 
 BROKEN_STANDARDISE = "\n\ndef standardise(x, *, eps=1e-5):\n"
@@ -225,7 +226,7 @@ def test_a_tool_is_not_an_answer():
 
     assert transcript(1, counted=False) == transcript(3, counted=False)
     assert transcript(1, counted=True) != transcript(3, counted=True)
-    assert transcript(1, counted=False)[-1] == ("noted", 7)
+    assert transcript(1, counted=False)[-1] == ("noted", encode(7))
 
 
 def test_states_are_handed_on_now_and_then():

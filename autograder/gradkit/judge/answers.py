@@ -12,10 +12,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from gradkit.errors import ProtocolError
-from gradkit.protocol import Unsendable, decode, encode
-from gradkit.worker.runtime import map_leaves
+from gradkit.protocol import decode, encode
 
 LIMIT = 64 * 2**20  # bytes of answers that one judge keeps; what does not fit is computed again
 LARGEST = 8 * 2**20  # bytes of one case's answers that are shared with the other jobs
@@ -31,7 +31,7 @@ class Repeat:
         ended: False where it took too long; its answers are then of no use.
     """
 
-    transcript: list[tuple]
+    transcript: list[tuple[str, bytes]]
     failed: bool
     ended: bool = True
 
@@ -100,28 +100,14 @@ def _read(data: bytes) -> dict[str, Repeat]:
         return {}
 
 
-def _write(file: object, known: dict[str, Repeat]) -> None:
-    """Write it whole, or nothing: answers that can't be sent, or are too large, stay with the judge that has them."""
-    try:
-        data = encode(
-            {name: (repeat.transcript, repeat.failed, repeat.ended) for name, repeat in known.items()}
-        )
-    except Unsendable:
-        return
+def _write(file: BinaryIO, known: dict[str, Repeat]) -> None:
+    """Write it whole; what is too large stays with the judge that has it."""
+    data = encode({name: (repeat.transcript, repeat.failed, repeat.ended) for name, repeat in known.items()})
     if len(data) <= LARGEST:
         file.seek(0)
         file.write(data)
         file.truncate()
 
 
-def _bytes(transcript: list[tuple]) -> int:
-    total = 0
-
-    def add(leaf: object) -> object:
-        nonlocal total
-        total += 64 + getattr(leaf, "nbytes", 0) + (len(leaf) if isinstance(leaf, (str, bytes)) else 0)
-        return leaf
-
-    for _, value in transcript:
-        map_leaves(value, add)
-    return total
+def _bytes(transcript: list[tuple[str, bytes]]) -> int:
+    return sum(200 + len(payload) for _, payload in transcript)

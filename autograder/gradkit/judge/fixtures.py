@@ -155,13 +155,13 @@ PLAIN_MARKS = frozenset({"parametrize", "gpu", "own_worker"})  # what a case's m
 
 def is_plain(item: pytest.Item) -> bool:
     """Whether a case needs nothing of pytest but its parameters and the fixtures above."""
-    parameters = parameters_of(item)
+    given = {*parameters_of(item), *({"request"} - set(item._fixtureinfo.argnames))}  # ours ask for `request`
     return (
         item.cls is None
         and all(
             mark.name in PLAIN_MARKS and not mark.kwargs.get("indirect") for mark in item.iter_markers()
         )
-        and all(name in parameters or _is_ours(item, name) for name in item._fixtureinfo.names_closure)
+        and all(name in given or _is_ours(item, name) for name in item._fixtureinfo.names_closure)
     )
 
 

@@ -22,7 +22,7 @@ from gradkit.judge import isolation as isolation_module
 from gradkit.judge.bytecode import Bytecode
 from gradkit.judge.deadlines import IMPORT_S, Patience
 from gradkit.judge.isolation import Isolation, UserSlot
-from gradkit.judge.subjects import MODULE, Ask
+from gradkit.judge.subjects import MODULE, Object, Session
 from gradkit.manifest import Manifest
 from gradkit.protocol import Connection, Deadline, Kind, Ref, decode, encode
 from gradkit.worker import sandbox
@@ -39,6 +39,7 @@ DISK_FILES = 20_000
 MAX_FRAMES = 200_000  # answers and callbacks in one case
 MAX_RECEIVED = 512 * 2**20  # bytes of them
 MAX_CALLBACK = 8 * 2**20  # bytes of one callback's arguments: what is done with them is the judge's time
+FUNCTION = bytes(encode(MODULE))  # recorded for each function of the module: a reference, whatever its number
 OUTPUT_KEPT = 8192  # bytes of what a submission prints
 
 
@@ -185,14 +186,15 @@ class Worker:
     def name_of(self, kind: Kind, value: tuple) -> str:
         """The function that a request is about, or empty where that is not known."""
         operands = value[1] if kind is Kind.OPERATE else value[:1]
-        target = next((operand for operand in operands if type(operand) is Ref), MODULE)
-        name = self.names.get(target.id, "")
+        refs = [operand if type(operand) is Ref else operand._ref for operand in operands if type(operand) in (Ref, Object)]
+        name = self.names.get(refs[0].id, "") if refs else ""
         return f"{name}.{value[1]}" if name and kind is Kind.GET else name
 
-    def forget(self) -> None:
-        """Drop every object that a case has left behind."""
-        with contextlib.suppress(WorkerError):  # told when it is asked something
-            self.connection.send(Kind.FORGET, self.requests, encode(None), Deadline(ENTER_TIMEOUT_S))
+    def forget(self, ids: list[int] | None = None) -> None:
+        """Drop these objects, or every one that a case has left behind."""
+        if ids != []:
+            with contextlib.suppress(WorkerError):  # told when it is asked something
+                self.connection.send(Kind.FORGET, self.requests, encode(ids), Deadline(ENTER_TIMEOUT_S))
 
     def printed(self) -> str:
         """What the submission printed since the last time this was asked, at most 8 KB."""
@@ -261,18 +263,18 @@ class SubmissionSubject:
         self._deadline = Deadline(limit_s, self._total, self._watch_disk)
         self._frames = self._received = 0
 
-    def request(self, kind: Kind, value: object, ask: Ask) -> object:
+    def request(self, kind: Kind, value: tuple, session: Session) -> tuple[object, bytes]:
         """See `Subject.request`. Any `WorkerError` ends the worker; the next request gets a new one.
 
         Raises:
             ZygoteError: When the system fails the grader: no process, no file descriptor, no room, no right.
         """
         try:
-            return self._request(kind, value, ask)
+            return self._request(kind, value, session)
         except OSError as error:  # what a submission raises arrives as `Raised`, so this is not its doing
             raise ZygoteError(f"the grader's own {type(error).__name__}: {error}") from error
 
-    def _request(self, kind: Kind, value: object, ask: Ask) -> object:
+    def _request(self, kind: Kind, value: tuple, session: Session) -> tuple[object, bytes]:
         if self._total.left_s <= 0:
             raise WorkerTimeout("the time limit of all checks together is used up")
         if self._not_importable is not None:
@@ -282,18 +284,18 @@ class SubmissionSubject:
         worker = self._worker
         try:
             if worker.functions is None:
-                self._load(ask)
+                self._load(session)
             if kind is Kind.GET and value[0] == MODULE and value[1] in worker.functions:
-                return worker.functions[value[1]]
-            if kind is Kind.FORGET:  # those stay for as long as the worker
-                value = [id for id in value if id not in worker.pinned]
-                return self._exchange(kind, value, ask) if value else None
+                return session.resolve(worker.functions[value[1]]), FUNCTION
+            if kind is Kind.FORGET:
+                worker.forget([id for id in value if id not in worker.pinned])  # those stay for as long as the worker
+                return None, b""
             name = worker.name_of(kind, value)
             with self._waited_for(name):
-                answer = self._exchange(kind, value, ask)
-            if type(answer) is Ref and name:
-                worker.names[answer.id] = name
-            return answer
+                answer, payload = self._exchange(kind, value, session)
+            if type(answer) is Object and name:
+                worker.names[answer._ref.id] = name
+            return answer, payload
         except WorkerError as error:
             if self._worker is None:  # ended already, by a request made from one of its callbacks
                 raise
@@ -402,11 +404,11 @@ class SubmissionSubject:
                 f"the program wrote more than {DISK_MIB} MiB or {DISK_FILES:,} files, and was stopped"
             )
 
-    def _load(self, ask: Ask) -> None:
+    def _load(self, session: Session) -> None:
         """Wait for the import, which was asked for when the worker was forked. Its time is not the case's."""
         case, self._deadline = self._deadline, Deadline(IMPORT_S, self._total, self._watch_disk)
         try:
-            functions = self._answer(1, ask)
+            functions = decode(self._answer(1, session))
         except Raised as raised:
             raised.at_import = True
             self._note_failed_import(raised)
@@ -431,14 +433,24 @@ class SubmissionSubject:
         if self._failed_imports == IMPORT_TRIES:
             self._not_importable = fault
 
-    def _exchange(self, kind: Kind, value: object, ask: Ask) -> object:
+    def _exchange(self, kind: Kind, value: tuple, session: Session) -> tuple[object, bytes]:
         self._worker.requests += 1
         number = self._worker.requests
-        self._worker.connection.send(kind, number, encode(value), self._deadline)
-        return None if kind is Kind.FORGET else self._answer(number, ask)
+        self._worker.connection.send(kind, number, encode(value, session.refer), self._deadline)
+        payload = self._answer(number, session)
+        begun = time.monotonic()
+        answer = decode(payload, session.resolve)
+        self._spend_since(begun)
+        return answer, payload
 
-    def _answer(self, number: int, ask: Ask) -> object:
-        """The answer to request `number`, serving the callbacks that come before it.
+    def _spend_since(self, begun: float) -> None:
+        """Take what the judge itself needed for an answer off its deadline: the submission decides how much that is."""
+        self._deadline.spend(time.monotonic() - begun)
+        if self._deadline.left_s <= 0:
+            raise WorkerTimeout("the time limit passed")
+
+    def _answer(self, number: int, session: Session) -> bytes:
+        """The encoded answer to request `number`, serving the callbacks that come before it.
 
         The deadline runs while the answer is read and while a callback works too: a submission that writes ahead never
         makes the judge wait, and decides what a callback is given.
@@ -446,7 +458,6 @@ class SubmissionSubject:
         connection = self._worker.connection
         while True:
             reply, request, payload = connection.receive(self._deadline)
-            begun = time.monotonic()
             self._frames += 1
             self._received += len(payload)
             if self._frames > MAX_FRAMES or self._received > MAX_RECEIVED:
@@ -459,35 +470,20 @@ class SubmissionSubject:
                 raise ProtocolError(
                     f"a function that was handed in was called with more than {MAX_CALLBACK // 2**20} MiB"
                 )
-            answer = decode(payload)
-            self._deadline.spend(time.monotonic() - begun)
-            if self._deadline.left_s <= 0:
-                raise WorkerTimeout("the time limit passed")
             if reply == Kind.RESULT:
-                return answer
+                return payload
             if reply == Kind.RAISED:
-                raise _raised(answer, self._files)
+                raise _raised(decode(payload), self._files)
             if reply == Kind.UNSENDABLE:
-                raise UnreadableAnswer(_text(answer)[:500])
+                raise UnreadableAnswer(_text(decode(payload))[:500])
             if reply != Kind.CALLBACK:
                 raise ProtocolError("something that is not an answer was written to the grader's channel")
             begun = time.monotonic()
-            result = self._call_back(answer, ask)
-            self._deadline.spend(time.monotonic() - begun)
+            result = session.serve(payload)
+            self._spend_since(begun)
             if self._worker is None or self._worker.connection is not connection:
                 raise WorkerCrashed("the program ended before answering")
-            connection.send(Kind.ANSWER, number, encode(result), self._deadline)
-
-    @staticmethod
-    def _call_back(value: object, ask: Ask) -> tuple[bool, object]:
-        if not (isinstance(value, tuple) and len(value) == 3 and type(value[0]) is int):
-            raise ProtocolError("a malformed callback")
-        try:
-            return True, ask(*value)
-        except WorkerError:
-            raise
-        except Exception as error:  # kept by the session, which raises it when the call is over
-            return False, type(error).__name__
+            connection.send(Kind.ANSWER, number, result, self._deadline)
 
 
 @contextlib.contextmanager
