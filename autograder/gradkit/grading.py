@@ -23,6 +23,7 @@ from gradkit.devices import VideoMemory
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
 from gradkit.intake import Prepared, Submission, materialise
+from gradkit.judge.isolation import clean_environment
 from gradkit.judge.messages import CaseDone, Event, Fatal, Ready, Start, Unit, UnitDone
 from gradkit.lint import find_banned
 from gradkit.manifest import Assignment, Manifest
@@ -118,10 +119,10 @@ class JudgeClient:
 
     def __enter__(self) -> JudgeClient:
         self._process = subprocess.Popen(
-            [sys.executable, "-B", "-m", "gradkit.judge.process", str(self._scratch)],
+            [sys.executable, "-I", "-B", "-m", "gradkit.judge.process", str(self._scratch)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=_judge_environment(),
+            env=clean_environment(self._scratch),
             start_new_session=True,  # Ctrl-C is for this process, which lets the judge finish or ends it
         )
         self._send(self._start)
@@ -204,22 +205,6 @@ class JudgeClient:
         if isinstance(event, Fatal):
             raise InputError(event.message) if event.usage else GradkitError(event.message)
         return event
-
-
-# What a judge is given of the environment. It needs no more, and a grading machine's or a cluster worker's holds keys,
-# tokens and addresses.
-_PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
-_PASSED_ON_PREFIXES = ("LC_", "PYTHON", "CUDA_", "NVIDIA_", "TORCH_")
-
-
-def _judge_environment() -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
-    }
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return {**kept, **threads, "PYTHONHASHSEED": "0"}
 
 
 class Judging(Protocol):

@@ -69,7 +69,7 @@ def left_processes() -> int:
     count = 0
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if entry.stat().st_uid == NOBODY and b"gradkit.worker" in (entry / "cmdline").read_bytes():
+            if entry.stat().st_uid == NOBODY and (entry / "comm").read_text().strip() == "gradkit-zygote":
                 count += 1
         except OSError:
             pass

@@ -31,8 +31,8 @@ def header(path: Path) -> dict:
     return namespace
 
 
-def processes() -> dict[int, tuple[int, int, bytes]]:
-    """Parent, user and command line of every process. The owner of /proc/PID would not do: it is root for a process
+def processes() -> dict[int, tuple[int, int, bool]]:
+    """Parent and user of every process, and whether it is a zygote or a worker. The owner of /proc/PID would not do: it is root for a process
     that can't be dumped, as workers are."""
     found = {}
     for entry in Path("/proc").glob("[0-9]*"):
@@ -43,7 +43,7 @@ def processes() -> dict[int, tuple[int, int, bytes]]:
             found[int(entry.name)] = (
                 int(status["PPid"]),
                 int(status["Uid"].split()[0]),
-                (entry / "cmdline").read_bytes(),
+                status["Name"].strip() == "gradkit-zygote",  # workers are called so too
             )
         except (OSError, ValueError):
             pass
@@ -57,14 +57,8 @@ def workers_of(judge: int) -> set[int]:
     while more := {pid for pid, (parent, _, _) in table.items() if parent in below} - below:
         below |= more
     below.discard(judge)
-    zygotes = {
-        pid
-        for pid in below
-        if b"gradkit.worker.zygote" in table[pid][2]  # and its parent is the judge, or bubblewrap's
-        and b"gradkit.worker.zygote"
-        not in table.get(table[pid][0], (0, 0, b"gradkit.judge"))[2].replace(b"bwrap", b"")
-        or table[pid][2].startswith(b"bwrap")
-    }
+    zygotes = {pid for pid in below if table[pid][2] and not table.get(table[pid][0], (0, 0, False))[2]}
+    zygotes |= {table[pid][0] for pid in zygotes} - {judge}  # bubblewrap's own processes
     users = {table[pid][1] for pid in zygotes} & set(range(FIRST_UID, FIRST_UID + UIDS))
     return (below | {pid for pid, (_, user, _) in table.items() if user in users}) - zygotes
 

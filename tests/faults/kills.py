@@ -14,6 +14,7 @@ itself; `--resume` goes on, under the same fire at first. What must hold:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -33,6 +34,7 @@ from gradkit.scaffold import new_assignment
 from gradkit.stubs import build_stub
 
 KINDS = ("judge", "zygote", "worker")
+ZYGOTE = "gradkit-zygote"
 SEED = 7  # of the checks' inputs
 
 
@@ -95,6 +97,13 @@ def processes() -> Iterator[tuple[int, int, str]]:
                 yield int(entry), int(parent), command
 
 
+def name_of(pid: int) -> str:
+    """What a process calls itself; a zygote is forked, so that its command line is the judge's."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    return ""
+
+
 def below(top: int) -> dict[str, list[int]]:
     """Pids of the judges, zygotes and workers that descend from a process."""
     table = {pid: (parent, command) for pid, parent, command in processes()}
@@ -108,13 +117,10 @@ def below(top: int) -> dict[str, list[int]]:
     for pid, (parent, command) in table.items():
         if pid == top or not descends(pid):
             continue
-        if "gradkit.judge.process" in command:
+        if name_of(pid) == ZYGOTE:  # workers are called so too
+            found["worker" if name_of(parent) == ZYGOTE else "zygote"].append(pid)
+        elif "gradkit.judge.process" in command:
             found["judge"].append(pid)
-        elif "gradkit.worker.zygote" in command and "bwrap" not in command.split(" ")[0]:
-            forked = (
-                "gradkit.worker.zygote" in table.get(parent, (0, ""))[1] and "bwrap" not in table[parent][1]
-            )
-            found["worker" if forked else "zygote"].append(pid)
     return found
 
 

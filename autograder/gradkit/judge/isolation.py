@@ -162,10 +162,8 @@ def readable_paths() -> tuple[str, ...]:
     return (*sandbox.system_readable(), str(Path(coursekit.__file__).parent))
 
 
-def zygote_command(
-    isolation: Isolation, control_fd: int, libraries: tuple[str, ...], scratch: Path
-) -> list[str]:
-    """The command that starts the zygote, inside bubblewrap where that is the level."""
+def bubblewrapped_zygote(control_fd: int, libraries: tuple[str, ...], scratch: Path) -> list[str]:
+    """The command that starts the zygote inside bubblewrap."""
     command = [
         sys.executable,
         "-I",
@@ -175,8 +173,6 @@ def zygote_command(
         str(control_fd),
         ",".join(libraries),
     ]
-    if isolation.level != "bubblewrap":
-        return command
     package = str(Path(__file__).parent.parent)
     binds: list[str] = []
     for path in dict.fromkeys(
@@ -192,7 +188,7 @@ def zygote_command(
 
 
 def clean_environment(scratch: Path) -> dict[str, str]:
-    """The whole environment of the untrusted side. One thread each: a fork after a multi-threaded matmul hangs."""
+    """The whole environment of judge, zygote and workers: a grading machine's holds keys, tokens and addresses. One thread each: a fork after a multi-threaded matmul hangs."""
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": str(scratch),

@@ -1,8 +1,9 @@
 """The judge as a process: reads a `Start` and then one `Unit` a line, and writes events.
 
-    python -m gradkit.judge.process SCRATCH
+    python -I -B -m gradkit.judge.process SCRATCH
 
-The order matters: the zygote is started before the reference, the mistakes and the hidden tests are read.
+The order matters. The environment is clean from the first instruction on; the libraries that judge and workers both need are
+imported once; the zygote is forked; and only then the reference, the mistakes and the hidden checks are read.
 """
 
 from __future__ import annotations
@@ -69,12 +70,13 @@ def main() -> None:
 def serve(start: Start, requests: Iterator[Unit], lines: Lines, scratch: Path) -> None:
     """Collect the checks once, then run them on one submission after the other."""
     from gradkit.judge.workers import Zygote
+    from gradkit.worker.zygote import preload
 
     assignment = load_assignment(Path(start.root), start.assignment)
     isolation = isolation_module.choose(sandbox.probe())
     isolation_module.require(isolation, [assignment.hidden], at_least=start.at_least)
+    preload(assignment.manifest.libraries)
     with contextlib.closing(Zygote(assignment.manifest, isolation, scratch)) as zygote:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
         from gradkit.judge.run import collect_and_run  # loads torch, pytest and staff's code
 
         collect_and_run(assignment, zygote, start, requests, lines.write)

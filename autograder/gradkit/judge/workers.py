@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import os
+import select
 import signal
 import socket
 import stat
@@ -25,7 +26,7 @@ from gradkit.judge.isolation import Isolation, UserSlot
 from gradkit.judge.subjects import MODULE, Object, Session
 from gradkit.manifest import Manifest
 from gradkit.protocol import Connection, Deadline, Kind, Ref, decode, encode
-from gradkit.worker import sandbox
+from gradkit.worker import sandbox, zygote
 from gradkit.worker.runtime import Raised
 from gradkit.worker.zygote import Ended, EndRequest, SpawnRequest
 
@@ -54,15 +55,19 @@ class Zygote:
         self._slots = [UserSlot() for _ in range(2)] if isolation.level == "separate-user" else []
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
-        self._process = subprocess.Popen(
-            isolation_module.zygote_command(isolation, theirs.fileno(), manifest.libraries, scratch),
-            env=isolation_module.clean_environment(scratch),
-            cwd=scratch,
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+        self._said = os.memfd_create("said")
+        if isolation.level == "bubblewrap":
+            self._process: subprocess.Popen | Child = subprocess.Popen(
+                isolation_module.bubblewrapped_zygote(theirs.fileno(), manifest.libraries, scratch),
+                env=isolation_module.clean_environment(scratch),
+                cwd=scratch,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._said,
+            )
+        else:
+            self._process = Child(zygote.forked(theirs, self._said, manifest.libraries))
         theirs.close()
         self._ready = False
         self._count = 0
@@ -82,7 +87,8 @@ class Zygote:
             ready = b""
         if ready != b"ready\n":
             self._process.kill()
-            said = (self._process.communicate()[1] or b"").decode("utf-8", "replace").strip().splitlines()
+            self._process.wait()
+            said = os.pread(self._said, OUTPUT_KEPT, 0).decode("utf-8", "replace").strip().splitlines()
             raise ZygoteError(f"the worker process did not start: {said[-1] if said else 'it said nothing'}")
         self._ready = True
 
@@ -165,9 +171,30 @@ class Zygote:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stderr.close()
+        os.close(self._said)
         for slot in self._slots:
             slot.close()
+
+
+class Child:
+    """A process that was forked here, to be waited for as one that was executed."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._handle = os.pidfd_open(pid)
+        self._status: int | None = None
+
+    def kill(self) -> None:
+        if self._status is None:
+            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Raises subprocess.TimeoutExpired when it does not end in so many seconds."""
+        if self._status is None:
+            if not select.select([self._handle], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("zygote", timeout)
+            _, self._status = os.waitpid(self._pid, 0)
+            os.close(self._handle)
 
 
 class Worker:

@@ -1,9 +1,10 @@
 """A process that has everything imported and nothing secret, and forks workers.
 
-The judge executes it (`python -I -B -m gradkit.worker.zygote FD LIBRARIES`) with a clean environment before it loads a
-reference or a hidden check, so that there is nothing of the judge's in its memory. It imports the numeric libraries once,
-runs no tensor operation (a child forked after a multi-threaded matmul hangs) and makes no CUDA call. Requests come as JSON
-with descriptors attached, and are done one after the other:
+The judge forks it before it reads a reference or a hidden check, from a process that was executed in a clean environment
+and has imported the numeric libraries for both: so there is nothing secret in its memory, and they are imported once. Inside
+bubblewrap it is executed instead (`python -I -B -m gradkit.worker.zygote FD LIBRARIES`). It runs no tensor operation (a child
+forked after a multi-threaded matmul hangs) and makes no CUDA call. Requests come as JSON with descriptors attached, and are
+done one after the other:
 
     {"op": "spawn", "worker": 3, …}  with [the worker's socket, its output]     no reply: the worker speaks for itself
     {"op": "end", "worker": 3, "grace_s": …}                                    -> {"exit": …, "signal": …, "cpu_s": …}
@@ -14,6 +15,7 @@ Nothing of a submission runs in this process: the fork enters the sandbox first 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import os
@@ -22,6 +24,7 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -29,7 +32,7 @@ import msgspec
 from gradkit.errors import WorkerError
 from gradkit.protocol import Connection, Deadline, Kind, encode
 from gradkit.worker import sandbox
-from gradkit.worker.kernel import use_large_pages
+from gradkit.worker.kernel import PR_SET_NAME, prctl, use_large_pages
 from gradkit.worker.runtime import serve, warm
 
 # What submissions may use of coursekit. The rest draws, or runs checks: a worker has no use for pytest and matplotlib.
@@ -71,10 +74,50 @@ class Ended(msgspec.Struct):
     survivors: int = 0  # of them, those that could not be killed
 
 
+NAME = b"gradkit-zygote"  # as `ps` and the tests see it
+
+
 def main() -> None:
-    control = socket.socket(fileno=int(sys.argv[1]))
+    """Serve as a process of its own, which imports the libraries itself."""
+    run(socket.socket(fileno=int(sys.argv[1])), sys.argv[2].split(",") if sys.argv[2] else [])
+
+
+def forked(control: socket.socket, said: int, libraries: Sequence[str]) -> int:
+    """Fork a zygote that shares what is imported here and nothing else; its pid.
+
+    Args:
+        control: Its end of the channel.
+        said: Descriptor that takes what it prints.
+        libraries: What its workers may import; the rest of what is loaded here they can't.
+    """
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor, source in ((0, null), (1, null), (2, said)):
+            os.dup2(source, descriptor)
+        channel = os.dup2(control.detach(), 3)
+        os.closerange(4, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 65536 else 65536)
+        sys.stdin = sys.stdout = sys.stderr = None  # the judge's, whose buffers are its own
+        for name in [name for name in sys.modules if name.startswith("gradkit.judge")]:
+            del sys.modules[name]  # nothing secret, and nothing of a worker's
+        run(socket.socket(fileno=channel), libraries)
+        status = 0
+    except BaseException as error:
+        os.write(2, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
+    finally:
+        os._exit(status)
+
+
+def run(control: socket.socket, libraries: Sequence[str]) -> None:
+    """Fork and end workers as asked, until the judge hangs up."""
+    prctl(PR_SET_NAME, ctypes.c_char_p(NAME))
     sandbox.harden_zygote()
-    preload(sys.argv[2].split(",") if len(sys.argv) > 2 and sys.argv[2] else [])
+    preload(libraries)
+    if "torch" not in libraries:
+        sys.modules["torch"] = None  # `import torch` raises ImportError in every worker
     # Objects made so far are never freed: keep the collector off their pages, which every fork shares.
     gc.collect()
     gc.freeze()
@@ -101,10 +144,8 @@ def main() -> None:
         end(pid, set(workers.values()), 0.0)
 
 
-def preload(libraries: list[str]) -> None:
+def preload(libraries: Sequence[str]) -> None:
     """Import what every worker needs, once; what honest code often imports late is touched here too."""
-    if "torch" not in libraries:
-        sys.modules["torch"] = None  # `import torch` raises ImportError in every worker
     if "torch.optim" in libraries:
         libraries = [*libraries, "torch._dynamo"]  # the first optimizer made imports it, which takes 0.8 s
     late = [
