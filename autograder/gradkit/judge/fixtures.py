@@ -15,6 +15,7 @@ import pytest
 from coursekit.compare import Difference, Mismatch, compare
 from coursekit.gradcheck import positions_of
 from coursekit.plugin import check_seed, torch_generator
+from gradkit.errors import AuthoringError
 from gradkit.judge.subjects import LocalSubject, Object, Session
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Agree:
         Raises:
             Mismatch: When the two differ.
         """
+        if isinstance(target, str):
+            self._refuse_tolerances(target, kwargs)
         name = target if isinstance(target, str) else "output"
         scenario = (
             (lambda impl, *args, **kwargs: getattr(impl, target)(*args, **kwargs))
@@ -77,6 +80,19 @@ class Agree:
             self._same(*named, tol, f"gradient of {name}")
             return got
         return self._same(got, want, tol, f"gradient of {name}")
+
+    def _refuse_tolerances(self, function: str, kwargs: dict[str, object]) -> None:
+        """`rtol` and `atol` go to the function, which has no use for them unless it says so.
+
+        Raises:
+            AuthoringError: When they were meant for the comparison.
+        """
+        for name in {"rtol", "atol"} & set(kwargs):
+            if name not in inspect.signature(getattr(self._module, function)).parameters:
+                raise AuthoringError(
+                    f'agree("{function}", …, {name}=…) hands {name} to {function}; '
+                    "a tolerance is given as tol=(rtol, atol)"
+                )
 
     def _names(self, function: str, positions: Sequence[int]) -> list[str]:
         """What the parameters at these positions are called."""

@@ -1,0 +1,102 @@
+"""What checks have in common besides comparing: refusals, exact ties, and properties of a submission's own answers.
+
+A property, such as "shifting the logits changes nothing", is asserted on what the submission itself answers. Whether the
+answers are right is for another check: then a student reads each fault once, under the claim that it breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from coursekit.compare import Difference, Mismatch, assert_close
+
+REFUSED = "refused"
+
+
+def refused(function: Callable, *args: object, **kwargs: object) -> object:
+    """What a call gives, or `REFUSED` where it raises ValueError: to hand to `agree` among other answers."""
+    try:
+        return function(*args, **kwargs)
+    except ValueError:
+        return REFUSED
+
+
+def assert_refuses(function: Callable, *args: object, name: str = "your function", **kwargs: object) -> None:
+    """Assert that a call raises ValueError, and nothing else.
+
+    Keep it apart from checks of values: a function that computes rightly and checks no argument loses these points only.
+
+    Args:
+        function: Called with `args` and `kwargs`.
+        name: What the student reads: "softmax accepts an argument that it should refuse".
+
+    Raises:
+        Mismatch: When the call returns. Any other exception passes through.
+    """
+    try:
+        function(*args, **kwargs)
+    except ValueError:
+        return
+    text = f"{name} accepts an argument that it should refuse with a ValueError"
+    raise Mismatch(Difference("refused", text, ""))
+
+
+def assert_commutes(
+    function: Callable,
+    *args: object,
+    before: Callable[..., Sequence],
+    after: Callable[[object], object],
+    rtol: float | None = None,
+    atol: float | None = None,
+    name: str = "output",
+) -> object:
+    """Assert that changing the input changes the output in a known way: function(*before(*args)) = after(function(*args)).
+
+    Zeros satisfy most such properties, so a check of values stands beside it.
+
+    Args:
+        function: The submission's.
+        args: Its arguments.
+        before: Gives the changed arguments, as a sequence.
+        after: Gives the answer that is then expected, from the answer to `args`.
+        rtol, atol: In place of the dtype's own tolerance.
+        name: What is compared, in the student's words.
+
+    Returns:
+        The answer to `args`.
+
+    Raises:
+        Mismatch: When the two differ.
+
+    Example:
+        Attention permutes its outputs as its queries:
+        `assert_commutes(attend, q, k, v, before=lambda q, k, v: (q[p], k, v), after=lambda out: out[p])`
+    """
+    answer = function(*args)
+    assert_close(function(*before(*args)), after(answer), rtol=rtol, atol=atol, name=name)
+    return answer
+
+
+def with_ties(rng: np.random.Generator, shape: int | tuple[int, ...], *, levels: int = 3) -> np.ndarray:
+    """Random values with exact ties: few levels, each a multiple of 1/4, so that sums and differences are exact too.
+
+    Args:
+        rng: Draws them.
+        shape: Of the result. Along the last axis at least two entries are equal, if there are two.
+        levels: How many different values there are at most.
+
+    Returns:
+        A float64 array.
+
+    Raises:
+        ValueError: If levels is below 1.
+    """
+    if levels < 1:
+        raise ValueError(f"levels must be at least 1, got {levels}")
+    values = rng.integers(0, levels, shape) / 4.0
+    if values.ndim and values.shape[-1] > 1:
+        values[..., -1] = values[..., 0]
+        values = rng.permuted(values, axis=-1)
+    return values

@@ -1,0 +1,56 @@
+"""What check authors reach for holds what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from coursekit.checks import REFUSED, assert_commutes, assert_refuses, refused, with_ties
+from coursekit.compare import Mismatch
+
+
+def positive(x):
+    if x <= 0:
+        raise ValueError("x must be positive")
+    return 2 * x
+
+
+def test_a_refusal_is_an_answer():
+    """A ValueError is told apart from a value; another exception is no refusal."""
+    assert (refused(positive, 3), refused(positive, -1)) == (6, REFUSED)
+    with pytest.raises(TypeError):
+        refused(positive, None)
+
+
+def test_what_is_accepted_is_said_so():
+    """The message names the function, not the argument: it may be a hidden check's."""
+    assert_refuses(positive, 0)
+    with pytest.raises(Mismatch, match="^double accepts an argument that it should refuse"):
+        assert_refuses(positive, 987654, name="double")
+    with pytest.raises(TypeError):
+        assert_refuses(positive, None)
+
+
+def test_a_property_is_asserted_on_the_functions_own_answers():
+    """A wrong function that has the property passes; one without it fails."""
+    x = np.arange(6.0).reshape(2, 3)
+    shift = {"before": lambda x: (x + 5.0,), "after": lambda out: out}
+
+    assert_commutes(lambda x: 7 * (x - x.max()), x, **shift)
+    with pytest.raises(Mismatch, match="weights"):
+        assert_commutes(lambda x: x / x.sum(), x, **shift, name="weights")
+
+
+@pytest.mark.parametrize("shape", [2, 5, (4, 2), (3, 2, 7), (2, 0), (3, 1)])
+def test_ties_are_exact_and_in_every_row(shape):
+    """At least two entries of each row are the same number; without room for two there is none."""
+    values = with_ties(np.random.default_rng(1), shape)
+
+    rows = values.reshape(-1, values.shape[-1]) if values.size else []
+    assert values.shape == ((shape,) if isinstance(shape, int) else shape)
+    assert all(len(set(row)) < len(row) or len(row) < 2 for row in rows)
+
+
+def test_levels_below_one_are_refused():
+    with pytest.raises(ValueError, match="levels must be at least 1, got 0"):
+        with_ties(np.random.default_rng(1), 3, levels=0)
