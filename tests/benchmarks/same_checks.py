@@ -10,6 +10,7 @@ seed. Nothing is kept apart: checks, reference and submission share the process,
 It needs numpy, pytest, gradescope-utils, torch where the assignment does, and `shared/` on `sys.path`.
 
 SAME_CHECKS in the environment says which: an assignment, and `all` of its checks or the `public` ones alone.
+SAME_CHECKS_LIMIT_S, where it is set, is a time limit for each check, which fails when it passes.
 
 As a program it prints the processor seconds of all checks on the submission, a figure per round, and the checks that fail, as JSON.
 """
@@ -17,12 +18,14 @@ As a program it prints the processor seconds of all checks on the submission, a 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import inspect
 import itertools
 import json
 import os
 import resource
+import signal
 import sys
 import types
 import warnings
@@ -197,6 +200,26 @@ def fixtures(impl: object, reference: types.ModuleType, case: str) -> dict[str, 
     }
 
 
+class TooLong(BaseException):
+    """A check's time limit passed. Not an Exception: no check may swallow it."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `TooLong` in the main thread after so many seconds; never for 0."""
+
+    def stop(signum: int, frame: object) -> None:
+        raise TooLong
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
 class Checks:
     """The checks that the environment selects, with the reference beside them."""
 
@@ -204,6 +227,7 @@ class Checks:
         selection = Selection.read(os.environ["SAME_CHECKS"])
         self.reference = load(selection.reference, f"reference_{selection.assignment}")
         self.checks = read_checks(selection)
+        self.limit_s = float(os.environ.get("SAME_CHECKS_LIMIT_S", "0"))
 
     def run(self, number: str, submission: object) -> None:
         """Run all cases of one check, the later ones too when an earlier one fails, as the kit does.
@@ -213,8 +237,15 @@ class Checks:
             submission: A module, or the mapping of a notebook's names.
 
         Raises:
-            Exception: Whatever the first failing case raised.
+            Exception: Whatever the first failing case raised, or TimeoutError.
         """
+        try:
+            with time_limit(self.limit_s):
+                self._run(number, submission)
+        except TooLong:
+            raise TimeoutError(f"check {number} took longer than {self.limit_s:g} s") from None
+
+    def _run(self, number: str, submission: object) -> None:
         impl = types.SimpleNamespace(**submission) if isinstance(submission, Mapping) else submission
         check, failures = self.checks[number], []
         for case, parameters in check.cases:
