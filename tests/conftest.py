@@ -68,7 +68,7 @@ def small_kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     new_assignment(root, "scaling")
     manifest = root / "assignments" / "scaling" / "assignment.toml"
     manifest.write_text(
-        manifest.read_text(encoding="utf-8").replace("\n\n[[", "\ntimeout_s = 3\n\n[[", 1), encoding="utf-8"
+        manifest.read_text(encoding="utf-8").replace("\n\n[[", "\ntimeout_s = 1\n\n[[", 1), encoding="utf-8"
     )
     return root
 

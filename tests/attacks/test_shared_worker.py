@@ -22,7 +22,7 @@ MANIFEST = """title = "Small functions"
 order = 100
 summary = "Made for attacks on a process that checks share."
 libraries = ["numpy"]
-timeout_s = 2
+timeout_s = 1
 
 """ + "\n".join(
     f"""[[tasks]]
