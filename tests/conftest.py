@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,25 @@ from gradkit.scaffold import new_assignment
 from gradkit.worker import sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
+
+_seconds: Counter[str] = Counter()  # by area, of setup, call and teardown, in all processes together
+_tests: Counter[str] = Counter()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Add up where the time goes. With xdist the reports of all its processes come here too."""
+    area = report.nodeid.removeprefix("tests/").partition("/")[0]
+    _seconds[area] += report.duration
+    _tests[area] += report.when == "call"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell where the time went, by the top-level folders of `tests/`; of one folder alone there is nothing to tell."""
+    if len(_seconds) > 1:
+        terminalreporter.section("seconds by area, all processes together")
+        for area, seconds in _seconds.most_common():
+            terminalreporter.write_line(f"{seconds:8.1f}  {area} ({_tests[area]} tests)")
+        terminalreporter.write_line(f"{_seconds.total():8.1f}  in all")
 
 
 def isolation_fault() -> str:
@@ -48,7 +68,7 @@ def small_kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     new_assignment(root, "scaling")
     manifest = root / "assignments" / "scaling" / "assignment.toml"
     manifest.write_text(
-        manifest.read_text(encoding="utf-8").replace("\n\n[[", "\ntimeout_s = 3\n\n[[", 1), encoding="utf-8"
+        manifest.read_text(encoding="utf-8").replace("\n\n[[", "\ntimeout_s = 1\n\n[[", 1), encoding="utf-8"
     )
     return root
 

@@ -117,7 +117,7 @@ def talk(sandboxed, tmp_path_factory):
     checks.write_text(checks.read_text(encoding="utf-8") + CHECKS, encoding="utf-8")
     manifest = root / "assignments" / "scaling" / "assignment.toml"
     manifest.write_text(
-        manifest.read_text(encoding="utf-8").replace("\n\n[[", "\ntimeout_s = 2\n\n[[", 1), encoding="utf-8"
+        manifest.read_text(encoding="utf-8").replace("\n\n[[", "\ntimeout_s = 1\n\n[[", 1), encoding="utf-8"
     )
     with scratch_folder() as scratch, JudgeClient(root, "scaling", scratch) as judge:
 

@@ -50,13 +50,13 @@ TIMEOUT_S = 600
 PR_SET_CHILD_SUBREAPER = 36
 
 GRADESCOPE = """
-import sys, unittest
+import io, pathlib, sys, unittest
 from gradescope_utils.autograder_utils.decorators import number, weight
 from gradescope_utils.autograder_utils.json_test_runner import JSONTestRunner
 import same_checks
 
 checks = same_checks.Checks()
-submission = same_checks.load(__import__("pathlib").Path(sys.argv[1]))
+submission = same_checks.load(pathlib.Path(sys.argv[1]))
 
 class TestSubmission(unittest.TestCase):
     pass
@@ -66,8 +66,9 @@ def method(check):
 
 for check in checks.checks.values():
     setattr(TestSubmission, check.function.__name__, method(check))
-with open(sys.argv[2], "w") as out:
-    JSONTestRunner(visibility="visible", stream=out).run(unittest.defaultTestLoader.loadTestsFromTestCase(TestSubmission))
+out = io.StringIO()
+JSONTestRunner(visibility="visible", stream=out).run(unittest.defaultTestLoader.loadTestsFromTestCase(TestSubmission))
+pathlib.Path(sys.argv[2]).write_text(out.getvalue())
 """
 
 OTTER_TEST = """
@@ -121,11 +122,11 @@ def median(costs: list[Cost]) -> Cost:
     return Cost(statistics.median(c.wall_s for c in costs), statistics.median(c.cpu_s for c in costs))
 
 
-def measured(command: list[str | Path], cwd: Path, env: dict[str, str]) -> Cost:
+def measured(command: list[str | Path], cwd: Path, env: dict[str, str], *, may_fail: bool = False) -> Cost:
     """What a command costs, until the last process that it started has ended.
 
     Raises:
-        Void: When it fails; with the end of what it said.
+        Void: When it fails and may not; with the end of what it said.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
@@ -137,7 +138,7 @@ def measured(command: list[str | Path], cwd: Path, env: dict[str, str]) -> Cost:
     wall_s = time.perf_counter() - begun
     wait_for_orphans(what)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode != 0:
+    if done.returncode != 0 and not may_fail:
         raise Void(f"{what} ended with {done.returncode}: {(done.stderr or done.stdout)[-2000:]}")
     return Cost(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
@@ -171,13 +172,21 @@ def environment(home: Path, python: Path, selection: Selection) -> dict[str, str
 
 
 class Grader:
-    """One way to grade. `needs` is what its Python must be able to import; `batch` how many go into the larger run."""
+    """One way to grade. `needs` is what its Python must be able to import; `batch` how many go into the larger run.
+
+    Args:
+        python: Runs it.
+        selection: The checks.
+        work: A folder for all it needs.
+        may_fail: Submissions may be such that it gives no grade, and ends with an error.
+    """
 
     name = ""
     needs = ""
     batch = 1
 
-    def __init__(self, python: Path, selection: Selection, work: Path) -> None:
+    def __init__(self, python: Path, selection: Selection, work: Path, *, may_fail: bool = False) -> None:
+        self.may_fail = may_fail
         self.python, self.selection, self.work = python, selection, work
         self.id = selection.assignment
         self.checks = same_checks.read_checks(selection)
@@ -187,9 +196,15 @@ class Grader:
     def prepare(self) -> None:
         """What an instructor does once; not timed."""
 
-    def grade(self, source: str, n: int) -> tuple[Cost, list[list[str]]]:
-        """Grade n copies of a submission: what it cost, and for each the numbers of the checks without full marks."""
+    def grade(self, sources: list[bytes]) -> tuple[Cost, list[list[str] | None]]:
+        """Grade a class: what it cost, and for each submission the numbers of the checks without full marks.
+
+        None stands for a submission without a grade.
+        """
         raise NotImplementedError
+
+    def measured(self, command: list[str | Path], cwd: Path, env: dict[str, str] | None = None) -> Cost:
+        return measured(command, cwd, self.env if env is None else env, may_fail=self.may_fail)
 
     def failing(self, tests: list[tuple[str, float, float]]) -> list[str]:
         """The numbers of the checks that lost points, of (number, score, maximum)."""
@@ -204,12 +219,12 @@ class Grader:
         return Path(tempfile.mkdtemp(dir=self.work))
 
 
-def hand_in(folder: Path, source: str, n: int, file: str) -> list[Path]:
-    """n students' submissions of the same file, each in a folder of its own."""
-    paths = [folder / f"student{number:02}" / file for number in range(1, n + 1)]
-    for path in paths:
+def hand_in(folder: Path, sources: list[bytes], file: str) -> list[Path]:
+    """The students' submissions, each in a folder of its own."""
+    paths = [folder / f"student{number:02}" / file for number in range(1, len(sources) + 1)]
+    for path, source in zip(paths, sources, strict=True):
         path.parent.mkdir(parents=True)
-        path.write_text(source, encoding="utf-8")
+        path.write_bytes(source)
     return paths
 
 
@@ -226,17 +241,19 @@ class Gradkit(Grader):
             hidden = self.root / "solutions" / self.id / "test_hidden.py"
             hidden.write_text('"""None."""\n', encoding="utf-8")
 
-    def grade(self, source: str, n: int) -> tuple[Cost, list[list[str]]]:
+    def grade(self, sources: list[bytes]) -> tuple[Cost, list[list[str] | None]]:
         folder = self.folder()
-        paths = hand_in(folder / "in", source, n, f"{self.id}.py")
-        options = ["--root", self.root, "--out", folder / "out", "--jobs", str(self.jobs), "--seed", str(same_checks.SEED)]
+        self.out = folder / "out"
+        paths = hand_in(folder / "in", sources, f"{self.id}.py")
+        options = ["--root", self.root, "--out", self.out, "--jobs", str(self.jobs), "--seed", str(same_checks.SEED)]
         command = [self.python, "-m", "gradkit", "grade", self.id, *(path.parent for path in paths), *options]
-        cost = measured(command, ROOT, {name: value for name, value in self.env.items() if name != "PYTHONPATH"})
+        cost = self.measured(command, ROOT, {name: value for name, value in self.env.items() if name != "PYTHONPATH"})
         found = []
         for path in paths:
-            results = json.loads((folder / "out" / path.parent.name / "results.json").read_text(encoding="utf-8"))
+            results = json.loads((self.out / path.parent.name / "results.json").read_text(encoding="utf-8"))
             self.isolation = results["extra_data"]["isolation"]
-            found.append(self.failing([(t["number"], t["score"], t["max_score"]) for t in results["tests"]]))
+            tests = [(t["number"], t["score"], t["max_score"]) for t in results["tests"]]
+            found.append(self.failing(tests) if results["extra_data"]["status"] == "graded" else None)
         return cost, found
 
 
@@ -267,29 +284,32 @@ class Nbgrader(Grader):
         kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
         return json.dumps({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
 
-    def grade(self, source: str, n: int) -> tuple[Cost, list[list[str]]]:
+    def grade(self, sources: list[bytes]) -> tuple[Cost, list[list[str] | None]]:
         folder = self.folder() / "course"
         shutil.copytree(self.course, folder)
         config = (folder / "nbgrader_config.py").read_text(encoding="utf-8")
         (folder / "nbgrader_config.py").write_text(config.replace(str(self.course), str(folder)), encoding="utf-8")
         release = json.loads((folder / "release" / self.id / f"{self.id}.ipynb").read_text(encoding="utf-8"))
-        release["cells"][0]["source"] = source
-        for path in hand_in(folder / "submitted", "", n, "nothing"):
-            (path.parent / self.id).mkdir()
-            (path.parent / self.id / f"{self.id}.ipynb").write_text(json.dumps(release), encoding="utf-8")
-            path.unlink()
-        cost = measured(self.nbgrader("autograde", self.id), folder, self.env)
+        notebooks = []
+        for source in sources:
+            release["cells"][0]["source"] = source.decode("utf-8", "replace")
+            notebooks.append(json.dumps(release).encode())
+        paths = hand_in(folder / "submitted", notebooks, f"{self.id}/{self.id}.ipynb")
+        cost = self.measured(self.nbgrader("autograde", self.id), folder)
         command = [self.python, "-c", READ_GRADEBOOK, self.id]
         read = subprocess.run(command, cwd=folder, env=self.env, capture_output=True, text=True)
         if read.returncode != 0:
             raise Void(f"nbgrader's gradebook can't be read: {read.stderr[-2000:]}")
         numbers = {grade_id(number): number for number in self.checks}
-        grades = json.loads(read.stdout)
-        if len(grades) != n:
-            raise Void(f"nbgrader graded {len(grades)} of {n} submissions")
-        return cost, [
-            self.failing([(numbers[name], score, most) for name, score, most in rows]) for rows in grades.values()
-        ]
+        grades, found = json.loads(read.stdout), []
+        for path in paths:
+            student = path.parents[1].name
+            graded = (folder / "autograded" / student / self.id / path.name).is_file()
+            if not graded and not self.may_fail:
+                raise Void(f"nbgrader graded {len(grades)} of {len(sources)} submissions")
+            rows = [(numbers[name], score, most) for name, score, most in grades[student]] if graded else []
+            found.append(self.failing(rows) if graded else None)
+        return cost, found
 
 
 def grade_id(number: str) -> str:
@@ -318,12 +338,11 @@ class Otter(Grader):
         command = [self.python, "-m", "otter", "generate", "-t", place / "tests", "-o", self.autograder, *leave]
         measured(command, place, self.env)
 
-    def grade(self, source: str, n: int) -> tuple[Cost, list[list[str]]]:
+    def grade(self, sources: list[bytes]) -> tuple[Cost, list[list[str] | None]]:
         folder, total, found = self.folder(), Cost(0.0, 0.0), []
-        for path in hand_in(folder, source, n, f"{self.id}.py"):
+        for path in hand_in(folder, sources, f"{self.id}.py"):
             command = [self.python, "-m", "otter", "run", "-a", self.autograder, "-o", path.parent, "--no-logo", path]
-            cost = measured(command, path.parent, self.env)
-            total += cost
+            total += self.measured(command, path.parent)
             tests = json.loads((path.parent / "results.json").read_text(encoding="utf-8"))["tests"]
             found.append(self.failing([(t["name"], t["score"], t["max_score"]) for t in tests if "max_score" in t]))
         return total, found
@@ -336,12 +355,14 @@ class GradescopeUtils(Grader):
         self.script = self.folder() / "run_tests.py"
         self.script.write_text(GRADESCOPE, encoding="utf-8")
 
-    def grade(self, source: str, n: int) -> tuple[Cost, list[list[str]]]:
+    def grade(self, sources: list[bytes]) -> tuple[Cost, list[list[str] | None]]:
         folder, total, found = self.folder(), Cost(0.0, 0.0), []
-        for path in hand_in(folder, source, n, f"{self.id}.py"):
+        for path in hand_in(folder, sources, f"{self.id}.py"):
             out = path.parent / "results.json"
-            cost = measured([self.python, self.script, path, out], path.parent, self.env)
-            total += cost
+            total += self.measured([self.python, self.script, path, out], path.parent)
+            if not out.is_file() and self.may_fail:  # the process ended on the way
+                found.append(None)
+                continue
             tests = json.loads(out.read_text(encoding="utf-8"))["tests"]
             found.append(self.failing([(t["number"], t["score"], t["max_score"]) for t in tests]))
         return total, found
@@ -372,7 +393,7 @@ def warm(python: Path, selection: Selection, source: str, work: Path) -> tuple[f
 
 
 def run_once(grader: Grader, source: str, n: int, expected: list[str]) -> Cost:
-    cost, found = grader.grade(source, n)
+    cost, found = grader.grade([source.encode()] * n)
     for failing in found:
         if failing != expected:
             raise Void(f"{grader.name} took points at {failing or 'no check'}, the checks alone at {expected or 'none'}")

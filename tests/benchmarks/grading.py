@@ -4,10 +4,11 @@
 
 For each assignment, all measured in one run on the reference as the submission:
 
-- own: processor time of the same checks on the same submission in one warm process, nothing sandboxed: what they cost
-  in themselves, the reference's share included.
+- own cpu: processor time of the same checks on the same submission in one warm process, called as plain functions by
+  `same_checks.py`, nothing sandboxed and nothing in between: what they cost in themselves, the reference's share included.
 - graded: one more submission of a class in a judge that is warm, sandbox on: wall time, and processor time of judge and
   workers. The judge computes no answer of the reference's twice, so that this can be less than the checks' own cost.
+- ratio: processor time of judge and workers together, times the checks' own. Its median over the assignments stands below.
 - cold: the checks in a new Python process of their own, as a grader does that starts one per submission.
 
 The figures are medians. Wall time varies with what else the machine does; the ratios less.
@@ -15,8 +16,8 @@ The figures are medians. Wall time varies with what else the machine does; the r
 
 from __future__ import annotations
 
+import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -25,39 +26,29 @@ import time
 from pathlib import Path
 
 from gradkit.grading import Grade, JudgeClient, scratch_folder
-from gradkit.judge.engine import Judge
-from gradkit.judge.run import run_pytest
-from gradkit.judge.staff import Staff
 from gradkit.manifest import Assignment, assignment_ids, load_assignment
-from gradkit.model import Graded, Outcome
+from gradkit.model import Graded
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
 ROUNDS = 7
 SEED = 0  # a class is graded on one
 
 
-def cpu_s(who: int = resource.RUSAGE_SELF) -> float:
-    usage = resource.getrusage(who)
-    return usage.ru_utime + usage.ru_stime
-
-
-def own(assignment: Assignment, rounds: int) -> list[float]:
-    """Processor seconds of all checks in this process, a figure per round."""
-    staff = Staff(assignment)
-    spent: list[float] = []
-
-    def loop(judge: Judge) -> None:
-        for seed in range(rounds):
-            begun = cpu_s()
-            for check, items in judge.checks.items():
-                for item in items:
-                    staff.reference.reset()
-                    result = judge.grade_case(check, item, staff.reference, seed)
-                    assert result.outcome in (Outcome.PASSED, Outcome.NOT_RUN), result
-            spent.append(cpu_s() - begun)
-
-    run_pytest(assignment, Judge(assignment, staff, device="cpu", start=loop))
-    return spent
+def plainly(assignment: Assignment, rounds: int) -> list[float]:
+    """Processor seconds of all checks in a new process that does nothing else, a figure per round after the first."""
+    command = [sys.executable, HERE / "same_checks.py", assignment.reference, "--rounds", str(rounds)]
+    paths = os.pathsep.join([str(ROOT / "shared"), str(HERE)])
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    environment = {**os.environ, **threads, "PYTHONPATH": paths, "SAME_CHECKS": f"{assignment.id}/all"}
+    folder = tempfile.gettempdir()
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{assignment.id}: same_checks.py ended with {done.returncode}: {done.stderr[-2000:]}")
+    found = json.loads(done.stdout)
+    if found["failed"]:
+        sys.exit(f"{assignment.id}: the reference fails {', '.join(found['failed'])} in same_checks.py")
+    return found["cpu_s"]
 
 
 def graded(assignment: Assignment, rounds: int) -> tuple[list[float], list[float], list[float]]:
@@ -86,35 +77,31 @@ def process_cpu_s(pid: int) -> float:
 
 def cold(assignment: Assignment) -> float:
     """Wall seconds of a new process that runs the same checks once."""
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[3]); from pathlib import Path; import grading; from gradkit.manifest import load_assignment;"
-        "grading.own(load_assignment(Path(sys.argv[1]), sys.argv[2]), 1)"
-    )
     begun = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-c", code, str(ROOT), assignment.id, str(Path(__file__).parent)],
-        check=True,
-        cwd=tempfile.gettempdir(),
-    )
+    plainly(assignment, 0)
     return time.perf_counter() - begun
 
 
 def main() -> None:
     ids = sys.argv[1:] or assignment_ids(ROOT)
-    print(
-        f"{'assignment':<12} {'checks':>6} {'cases':>6} {'own cpu':>8} {'graded':>8} {'extra':>8} {'judge cpu':>10} {'worker cpu':>11} {'cold':>7} {'cold/graded':>12}"
-    )
+    names = ["checks", "cases", "own cpu", "graded", "judge cpu", "worker cpu", "ratio", "cold", "cold/graded"]
+    widths = [6, 6, 8, 8, 10, 11, 6, 7, 12]
+    print("assignment   " + " ".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True)))
+    ratios = []
     for id in ids:
         assignment = load_assignment(ROOT, id)
-        own_s = statistics.median(own(assignment, ROUNDS)[1:])
+        own_s = statistics.median(plainly(assignment, ROUNDS))
         wall, judge_cpu, worker_cpu = (statistics.median(figures) for figures in graded(assignment, ROUNDS))
         cold_s = statistics.median(cold(assignment) for _ in range(3))
+        ratios.append((judge_cpu + worker_cpu) / own_s)
         with scratch_folder() as scratch, JudgeClient(ROOT, id, scratch) as judge:
             checks, cases = len(judge.checks), sum(len(check.cases) for check in judge.checks)
         print(
-            f"{id:<12} {checks:>6} {cases:>6} {own_s:>7.2f}s {wall:>7.2f}s {wall - own_s:>+7.2f}s {judge_cpu:>9.2f}s {worker_cpu:>10.2f}s "
-            f"{cold_s:>6.2f}s {cold_s / wall:>11.1f}x"
+            f"{id:<12} {checks:>6} {cases:>6} {own_s:>7.3f}s {wall:>7.2f}s {judge_cpu:>9.2f}s {worker_cpu:>10.2f}s "
+            f"{ratios[-1]:>5.1f}x {cold_s:>6.2f}s {cold_s / wall:>11.1f}x",
+            flush=True,
         )
+    print(f"median ratio of {len(ids)}: {statistics.median(ratios):.2f}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ seed. Nothing is kept apart: checks, reference and submission share the process,
 It needs numpy, pytest, gradescope-utils, torch where the assignment does, and `shared/` on `sys.path`.
 
 SAME_CHECKS in the environment says which: an assignment, and `all` of its checks or the `public` ones alone.
+SAME_CHECKS_LIMIT_S, where it is set, is a time limit for each check, which fails when it passes.
 
 As a program it prints the processor seconds of all checks on the submission, a figure per round, and the checks that fail, as JSON.
 """
@@ -17,12 +18,14 @@ As a program it prints the processor seconds of all checks on the submission, a 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import inspect
 import itertools
 import json
 import os
 import resource
+import signal
 import sys
 import types
 import warnings
@@ -38,6 +41,7 @@ from coursekit.plugin import check_seed, torch_generator
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = 0
+MARKS_WITHOUT_CASES = frozenset({"gpu", "own_worker"})
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,19 @@ class Selection:
 
 @dataclass(frozen=True)
 class Check:
-    """One check: its number, its points, its function, and its cases: pytest's name for each, and its parameters."""
+    """One check: its number, its points, its function, and its cases: pytest's name for each, and its parameters.
+
+    One that needs a GPU is never run: as in the kit without one, it counts neither for nor against.
+    """
 
     number: str
     points: float
     function: Callable[..., None]
     cases: tuple[tuple[str, dict[str, object]], ...]
+
+    @property
+    def needs_gpu(self) -> bool:
+        return any(mark.name == "gpu" for mark in getattr(self.function, "pytestmark", []))
 
 
 class Agree:
@@ -145,6 +156,8 @@ def expand(function: Callable) -> Iterator[tuple[str, dict[str, object]]]:
     """
     per_mark = []
     for mark in getattr(function, "pytestmark", []):
+        if mark.name in MARKS_WITHOUT_CASES:
+            continue
         if mark.name != "parametrize":
             raise ValueError(f"{function.__name__}: the mark {mark.name} is not known here")
         per_mark.append(list(_cases_of(*mark.args, **mark.kwargs)))
@@ -197,6 +210,26 @@ def fixtures(impl: object, reference: types.ModuleType, case: str) -> dict[str, 
     }
 
 
+class TooLong(BaseException):
+    """A check's time limit passed. Not an Exception: no check may swallow it."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `TooLong` in the main thread after so many seconds; never for 0."""
+
+    def stop(signum: int, frame: object) -> None:
+        raise TooLong
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
 class Checks:
     """The checks that the environment selects, with the reference beside them."""
 
@@ -204,6 +237,7 @@ class Checks:
         selection = Selection.read(os.environ["SAME_CHECKS"])
         self.reference = load(selection.reference, f"reference_{selection.assignment}")
         self.checks = read_checks(selection)
+        self.limit_s = float(os.environ.get("SAME_CHECKS_LIMIT_S", "0"))
 
     def run(self, number: str, submission: object) -> None:
         """Run all cases of one check, the later ones too when an earlier one fails, as the kit does.
@@ -213,8 +247,15 @@ class Checks:
             submission: A module, or the mapping of a notebook's names.
 
         Raises:
-            Exception: Whatever the first failing case raised.
+            Exception: Whatever the first failing case raised, or TimeoutError.
         """
+        try:
+            with time_limit(self.limit_s):
+                self._run(number, submission)
+        except TooLong:
+            raise TimeoutError(f"check {number} took longer than {self.limit_s:g} s") from None
+
+    def _run(self, number: str, submission: object) -> None:
         impl = types.SimpleNamespace(**submission) if isinstance(submission, Mapping) else submission
         check, failures = self.checks[number], []
         for case, parameters in check.cases:
@@ -234,7 +275,9 @@ class Checks:
     def failing(self, submission: object) -> list[str]:
         """Run every check; the numbers of those that fail."""
         failed = []
-        for number in self.checks:
+        for number, check in self.checks.items():
+            if check.needs_gpu:
+                continue
             try:
                 self.run(number, submission)
             except Exception:  # whatever a check raises, it fails; which ones do is all that is asked
@@ -260,7 +303,7 @@ def main() -> None:
     options = parser.parse_args()
 
     checks = Checks()
-    checks.failing(load(options.submission))  # warms
+    failed = checks.failing(load(options.submission))  # warms
     spent = []
     for _ in range(options.rounds):
         before = resource.getrusage(resource.RUSAGE_SELF)
