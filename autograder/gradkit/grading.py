@@ -377,6 +377,8 @@ class Grade:
         tell(self.graded)
 
     def add(self, done: CaseDone) -> None:
+        if done.anew:
+            self._results = {id: CheckResult(result.check) for id, result in self._results.items()}
         result = self._results[done.check]
         self._results[done.check] = replace(result, cases=(*result.cases, self._place(done.result)))
         if len(self._results[done.check].cases) == len(result.check.cases):

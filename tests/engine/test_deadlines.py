@@ -104,7 +104,7 @@ def test_a_slow_import_is_not_the_checks_time(grade_source, reference_source):
 KEPT = {
     "answers that go wrong later": "def centre(x, calls=[]):\n    calls.append(1)\n    return x * 0 if len(calls) > 1 else right(x)",
     "a library changed in passing": "def centre(x):\n    out = right(x)\n    np.asarray = None\n    np.mean = None\n    return out",
-    "memory used up": "def centre(x, kept=[]):\n    kept.append(np.ones(2**26))\n    return right(x)",
+    "memory used up": "def centre(x, kept=[]):\n    kept.append(np.empty(2**27))\n    return right(x)",
     "files left open": "def centre(x, kept=[]):\n    kept += [open(__file__) for _ in range(40)]\n    return right(x)",
     "a crash the second time": "def centre(x, calls=[]):\n    calls.append(1)\n    if len(calls) > 1:\n        import os; os._exit(1)\n    return right(x)",
     "an exception the second time": "def centre(x, calls=[]):\n    calls.append(1)\n    if len(calls) > 1:\n        raise ValueError\n    return right(x)",

@@ -72,6 +72,13 @@ class Run:
         return self.session
 
 
+class StateKept(Exception):
+    """A submission answers otherwise in a fresh process than in one that it has used.
+
+    Whichever of the two answers counted would be the better of two tries, so neither does.
+    """
+
+
 class Judge:
     """The plugin.
 
@@ -163,16 +170,28 @@ class Judge:
         return run.error
 
     def grade_case(
-        self, check: Check, item: pytest.Item, subject: SubmissionSubject | LocalSubject, seed: int
+        self,
+        check: Check,
+        item: pytest.Item,
+        subject: SubmissionSubject | LocalSubject,
+        seed: int,
     ) -> CaseResult:
-        """Run one case on a submission, or on staff's code in its place, and explain what came of it."""
+        """Run one case on a submission, or on staff's code in its place, and explain what came of it.
+
+        Raises:
+            StateKept: When the case fails in a worker that others used, and passes in a fresh one.
+        """
         begun = time.monotonic()
         run = self._run_fairly(check, item, subject, seed)
         result = replace(self._judge(check, item, run), case=case_id(item))
         return replace(result, elapsed_s=time.monotonic() - begun)
 
     def _run_fairly(
-        self, check: Check, item: pytest.Item, subject: SubmissionSubject | LocalSubject, seed: int
+        self,
+        check: Check,
+        item: pytest.Item,
+        subject: SubmissionSubject | LocalSubject,
+        seed: int,
     ) -> Run:
         """Run one case; again in a fresh worker where something other than the case itself may be why it failed.
 
@@ -184,6 +203,7 @@ class Judge:
         busy_s = REPEAT_LIMIT_S
         if isinstance(subject, SubmissionSubject):  # longer than it may take: this ends what keeps the judge itself busy
             busy_s += 3 * self.assignment.manifest.timeout_s
+        answered = False  # wrongly, in a worker that others used
         for attempt in range(TRIES):
             subject.begin_case(self._reference_s.get(item.nodeid, 0.0), alone=alone or attempt > 0)
             run = Run(self.staff, subject, seed, self._device)
@@ -196,8 +216,11 @@ class Judge:
             killed = isinstance(error, WorkerCrashed) and subject.last_end.signal == signal.SIGKILL
             if not (subject.shared or killed):
                 break
+            answered = answered or not isinstance(error, (WorkerError, ZygoteError, LocalTimeout))
             if isinstance(error, WorkerTimeout):  # the fresh worker gets time by what the reference takes
                 self._reference_fault(item, seed)
+        if error is None and answered:
+            raise StateKept
         if isinstance(error, WorkerTimeout) and error.called:
             subject.patience.missed(error.function)
         if isinstance(error, LocalTimeout):
@@ -207,12 +230,12 @@ class Judge:
         return run
 
     def _was_lent(self, check: Check, subject: SubmissionSubject | LocalSubject) -> bool:
-        """Whether the worker was handed a function of the reference's that this check's task asks for.
+        """Whether the worker was handed a function of the reference's that this check's task asks for, or builds on.
 
         Tabulated there, it could answer for the one that is to be written.
         """
         functions = self.assignment.manifest.task(check.task).functions
-        return bool(subject.lent & {name.partition(".")[0] for name in functions})
+        return any(subject.lent & self.staff.reach(name.partition(".")[0]) for name in functions)
 
     def _judge(self, check: Check, item: pytest.Item, run: Run) -> CaseResult:
         error = run.error

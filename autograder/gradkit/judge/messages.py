@@ -34,8 +34,11 @@ class Ready(msgspec.Struct, tag=True):
 
 
 class CaseDone(msgspec.Struct, tag=True):
+    """One case. `anew`: the submission is graded from the start, and no earlier case counts any more."""
+
     check: str
     result: CaseResult
+    anew: bool = False
 
 
 class UnitDone(msgspec.Struct, tag=True):

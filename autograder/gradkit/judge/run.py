@@ -15,7 +15,7 @@ import pytest
 from gradkit.errors import AuthoringError, ZygoteError
 from gradkit.judge.bytecode import Bytecode
 from gradkit.judge.deadlines import Patience
-from gradkit.judge.engine import Judge
+from gradkit.judge.engine import Judge, StateKept
 from gradkit.judge.messages import CaseDone, Ready, Start, Unit, UnitDone
 from gradkit.judge.staff import Staff
 from gradkit.judge.subjects import LocalSubject
@@ -25,6 +25,7 @@ from gradkit.markers import case_id
 from gradkit.model import CaseResult, Check, Outcome
 from gradkit.worker.sandbox import address_space_bytes
 
+STATE_KEPT = "answers otherwise in a fresh process than in one it used before: each case was graded in a process of its own"
 GROWTH_MIB = 3072  # of the judge, on top of what it has when it is ready
 
 # Nothing of the folder's own pytest configuration, plugins or conftest is loaded.
@@ -108,13 +109,24 @@ def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Calla
         write(UnitDone(0.0, 0.0))
         return
     module = Path(unit.module)
-    patience = Patience(judge.assignment.manifest.timeout_s, judge.staff.reach)
+    done = UnitDone(0.0, 0.0)
     with contextlib.closing(Bytecode(module)) as bytecode:
-        subject = SubmissionSubject(zygote, module, patience, bytecode, device=device)
-        run_checks(judge, zygote, unit, subject, write)
-        subject.close()
-    # whoever reads it removes the folder, in which nothing may be at work any more
-    write(UnitDone(subject.cpu_s, subject.peak_mib, sorted(subject.flags)))
+        for apart in (False, True):
+            patience = Patience(judge.assignment.manifest.timeout_s, judge.staff.reach)
+            subject = SubmissionSubject(zygote, module, patience, bytecode, device=device)
+            try:
+                run_checks(judge, zygote, unit, subject, write, apart=apart)
+            except StateKept:
+                subject.flags.add(STATE_KEPT)
+                again = True
+            else:
+                again = False
+            subject.close()
+            flags = sorted({*done.flags, *subject.flags})
+            done = UnitDone(done.worker_cpu_s + subject.cpu_s, max(done.peak_mib, subject.peak_mib), flags)
+            if not again:
+                break
+    write(done)  # whoever reads it removes the folder, in which nothing may be at work any more
 
 
 def run_checks(
@@ -123,18 +135,29 @@ def run_checks(
     unit: Unit,
     subject: SubmissionSubject | LocalSubject,
     write: Callable[[object], None],
+    *,
+    apart: bool = False,
 ) -> None:
     """Run the checks in order: the public ones, then the hidden ones by number.
 
     They share a worker, as they share a process on the student's machine; see `Judge.grade_case` for when a case gets
     another. So no public check, of which prints are told, runs where a hidden one ran before.
+
+    Args:
+        apart: Give each case a worker of its own, and let what was told before count no more.
+
+    Raises:
+        StateKept: When the submission's answers depend on what its process was asked before; not if they are apart.
     """
+    anew = apart
     wanted = [pair for pair in judge.checks.items() if unit.checks is None or pair[0].id in unit.checks]
     for check, items in sorted(wanted, key=lambda pair: pair[0].hidden):
         for item in items:
+            if apart:
+                subject.end_worker()
             try:
                 result = run_case(judge, zygote, check, item, subject, unit.seed)
-            except ZygoteError:  # of a zygote that is gone; a new judge has a new one
+            except (ZygoteError, StateKept):  # of a zygote that is gone; a new judge has a new one
                 raise
             except Exception as error:  # a fault of the engine's costs this case, not the class
                 summary = f"{type(error).__name__} in the judge: {error}"
@@ -142,7 +165,8 @@ def run_checks(
             printed = "" if check.hidden else subject.printed().strip()
             if printed and result.outcome not in (Outcome.PASSED, Outcome.NOT_RUN):
                 result = replace(result, detail=f"{result.detail}\nyour program printed:\n{printed}".strip())
-            write(CaseDone(check.id, writable(result)))
+            write(CaseDone(check.id, writable(result), anew))
+            anew = False
 
 
 def run_case(
@@ -157,6 +181,7 @@ def run_case(
 
     Raises:
         ZygoteError: When the zygote gives no worker any more.
+        StateKept: See `Judge.grade_case`.
     """
     for last in (False, True):
         result = judge.grade_case(check, item, subject, seed)
