@@ -13,10 +13,11 @@ from pathlib import Path
 
 from gradkit.errors import AuthoringError
 from gradkit.grading import Grade, JudgeClient, scratch_folder
-from gradkit.judge.staff import mistake_header, reach, read_source, replaced_names, uses
+from gradkit.judge.staff import reach, uses
 from gradkit.lint import find_banned
 from gradkit.manifest import Assignment
 from gradkit.markers import check_weights
+from gradkit.mistakes import read_mistakes, read_source
 from gradkit.model import Check, CheckResult, Graded, Outcome
 from gradkit.stubs import build_stub
 
@@ -198,14 +199,11 @@ class Report:
 def variants(assignment: Assignment) -> Iterator[Variant]:
     """Everything besides the reference itself that is graded once."""
     reference = read_source(assignment.reference)
-    tasks = [task.id for task in assignment.manifest.tasks]
     yield Variant("stub", "stub", build_stub(assignment))
     for path in assignment.alternatives():
         yield Variant(path.stem, "alternative", read_source(path))
-    for path in assignment.mistakes():
-        text = read_source(path)
-        mistake_header(path, text, tasks)
-        yield Variant(path.stem, "mistake", f"{reference}\n\n{text}", replaced_names(text))
+    for mistake in read_mistakes(assignment):
+        yield Variant(mistake.name, "mistake", mistake.submission(reference), mistake.replaces)
     names = [name for task in assignment.manifest.tasks for name in task.functions]
     for vandal in VANDALS:
         yield Variant(vandal, "vandal", f"{reference}{_VANDALISE}\n_vandalise_all({names!r}, {vandal!r})\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -440,8 +441,9 @@ def test_options_of_grade_that_make_no_sense(gradkit, kit, write, options, parts
 def test_a_dry_run_says_whether_an_assignment_is_ready(gradkit, kit, sandboxed):
     """The reference, the stub and the mistakes are graded here; a check that can't tell a mistake is named."""
     ready = gradkit("grade", "scaling", "--dry-run", "--root", kit)
-    for path in (kit / "solutions" / "scaling" / "mistakes").glob("*.py"):
-        path.write_text(path.read_text(encoding="utf-8").split("\n\ndef ")[0] + "\n", encoding="utf-8")
+    for path in (kit / "solutions" / "scaling" / "mistakes").glob("*.toml"):
+        harmless = re.sub("(?m)^edits = .*", 'edits = [["return ", "return 1 * "]]', path.read_text(encoding="utf-8"))
+        path.write_text(harmless, encoding="utf-8")
     spoilt = gradkit("grade", "scaling", "--dry-run", "--root", kit)
 
     assert ready.returncode == 0, ready.stderr
