@@ -17,6 +17,7 @@ from gradkit.errors import IsolationError
 from gradkit.grading import Grade, JudgeClient, scratch_folder
 from gradkit.judge import isolation
 from gradkit.manifest import Assignment, load_assignment
+from gradkit.mistakes import find_mistake, read_mistakes
 from gradkit.model import Graded
 from gradkit.scaffold import new_assignment
 from gradkit.worker import sandbox
@@ -81,6 +82,19 @@ def scaling(small_kit: Path) -> Assignment:
 @pytest.fixture(scope="session")
 def reference_source(scaling: Assignment) -> str:
     return scaling.reference.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def mistaken(scaling: Assignment, reference_source: str) -> Callable[..., str]:
+    """The text of a submission to `scaling` that has the named mistakes."""
+
+    def text(*names: str) -> str:
+        source = reference_source
+        for name in names:
+            source = find_mistake(read_mistakes(scaling), name, scaling.hidden).submission(source)
+        return source
+
+    return text
 
 
 @contextlib.contextmanager

@@ -15,8 +15,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from gradkit.judge.staff import mistake_header, replaced_names
 from gradkit.manifest import Assignment, load_assignment
+from gradkit.mistakes import MistakeSource, read_mistakes
 from gradkit.stubs import build_stub, cut_stub
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,15 +60,11 @@ def students(assignment: Assignment) -> Iterator[tuple[str, dict[str, bytes]]]:
     yield "half done", only(written(len(tasks) // 2))
     yield "all but the last", only(written(len(tasks) - 1))
     chosen = list(spread(assignment, tasks))
-    for name, text in chosen:
-        yield f"mistake {name}", only(f"{reference}\n\n{text}")
-    first, second = (
-        chosen[0],
-        next(
-            entry for entry in chosen if not set(replaced_names(entry[1])) & set(replaced_names(chosen[0][1]))
-        ),
-    )
-    yield f"mistakes {first[0]} and {second[0]}", only(f"{reference}\n\n{first[1]}\n\n{second[1]}")
+    for mistake in chosen:
+        yield f"mistake {mistake.name}", only(mistake.submission(reference))
+    first = chosen[0]
+    second = next(mistake for mistake in chosen if not set(mistake.replaces) & set(first.replaces))
+    yield f"mistakes {first.name} and {second.name}", only(second.submission(first.submission(reference)))
     yield "untouched stub", only(build_stub(assignment))
     yield "a notebook", {module.replace(".py", ".ipynb"): notebook(reference)}
     yield (
@@ -83,12 +79,11 @@ def students(assignment: Assignment) -> Iterator[tuple[str, dict[str, bytes]]]:
     yield "a syntax error", only(reference.replace("def ", "def def ", 1))
 
 
-def spread(assignment: Assignment, tasks: list[str]) -> Iterator[tuple[str, str]]:
-    """Mistakes by name and text: one per task in turn, until there are enough."""
-    by_task: dict[str, list[tuple[str, str]]] = {task: [] for task in tasks}
-    for path in assignment.mistakes():
-        text = path.read_text(encoding="utf-8")
-        by_task[mistake_header(path, text, tasks)[0]].append((path.stem, text))
+def spread(assignment: Assignment, tasks: list[str]) -> Iterator[MistakeSource]:
+    """Mistakes: one per task in turn, until there are enough."""
+    by_task: dict[str, list[MistakeSource]] = {task: [] for task in tasks}
+    for mistake in read_mistakes(assignment):
+        by_task[mistake.task].append(mistake)
     left = MISTAKES
     while left and any(by_task.values()):
         for entries in by_task.values():

@@ -544,3 +544,20 @@ def nbgrader(
     base, assignments = _chosen(root, ids)
     for line in nbgrader_course(base, assignments, out_path):
         out.print(line, markup=False)
+
+
+@app.command()
+def mistake(
+    id: Annotated[str, typer.Argument(metavar="ID", help="The assignment.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One of its known mistakes.")],
+    out_path: Annotated[Path, typer.Option("--out", help="A .py file.")],
+    root: Root = None,
+) -> None:
+    """Write what a student with a known mistake would hand in: the reference with the mistake in it."""
+    from gradkit.mistakes import find_mistake, read_mistakes, read_source
+    from gradkit.stubs import write_if_changed
+
+    _, (assignment,) = _chosen(root, [id])
+    found = find_mistake(read_mistakes(assignment), name, assignment.hidden / "mistakes")
+    write_if_changed(out_path, found.submission(read_source(assignment.reference)))
+    out.print(f"{out_path}: {assignment.id} with {name}: {found.why}", markup=False)

@@ -107,7 +107,9 @@ class Assignment:
         return self.hidden / "test_hidden.py"
 
     def mistakes(self) -> list[Path]:
-        return _python_files(self.hidden / "mistakes")
+        """Files with known mistakes, `TASK.toml` or `NAME.py`; `gradkit.mistakes.read_mistakes` reads them."""
+        folder = self.hidden / "mistakes"
+        return sorted([*_python_files(folder), *folder.glob("*.toml")])
 
     def alternatives(self) -> list[Path]:
         return _python_files(self.hidden / "alternatives")

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from gradkit.errors import InputError
 from gradkit.grading import Grade, JudgeClient, scratch_folder
-from gradkit.judge.staff import VANDAL, mistake_header, reach, read_source, replaced_names, uses
+from gradkit.judge.staff import VANDAL, reach, uses
 from gradkit.manifest import Assignment
+from gradkit.mistakes import read_mistakes, read_source
 from gradkit.model import Check, CheckResult, Graded, Outcome
 from gradkit.stubs import build_stub
 from gradkit.vandals import VANDALS
@@ -109,11 +110,8 @@ class Report:
 def mistakes(assignment: Assignment) -> Iterator[Variant]:
     """Every known mistake, as a student would hand it in."""
     reference = read_source(assignment.reference)
-    tasks = [task.id for task in assignment.manifest.tasks]
-    for path in assignment.mistakes():
-        text = read_source(path)
-        mistake_header(path, text, tasks)
-        yield Variant(path.stem, "mistake", f"{reference}\n\n{text}", replaced_names(text))
+    for mistake in read_mistakes(assignment):
+        yield Variant(mistake.name, "mistake", mistake.submission(reference), mistake.replaces)
 
 
 def verify(

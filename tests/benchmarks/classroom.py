@@ -36,7 +36,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +57,8 @@ from graders import (
 from same_checks import Selection
 
 from gradkit import results
-from gradkit.judge.staff import mistake_header, read_source, replaced_names
 from gradkit.manifest import Assignment, load_assignment
+from gradkit.mistakes import MistakeSource, read_mistakes, read_source
 from gradkit.stubs import cut_stub
 
 sys.path.insert(0, str(ROOT / "tests"))
@@ -80,15 +80,6 @@ PROPORTIONS = {
 
 
 @dataclass(frozen=True)
-class KnownMistake:
-    """One that students are known to make: its name, its task, and the functions that it is in."""
-
-    name: str
-    task: str
-    functions: frozenset[str]
-
-
-@dataclass(frozen=True)
 class Student:
     """What one student handed in: the kind, a word for it, and the file."""
 
@@ -97,22 +88,12 @@ class Student:
     source: bytes
 
 
-def known_mistakes(assignment: Assignment) -> list[KnownMistake]:
-    """All known mistakes of an assignment."""
-    tasks = [task.id for task in assignment.manifest.tasks]
-    found = []
-    for path in assignment.mistakes():
-        text = read_source(path)
-        functions = frozenset(replaced_names(text))
-        found.append(KnownMistake(path.stem, mistake_header(path, text, tasks)[0], functions))
-    return found
-
-
-def written_with(assignment: Assignment, mistakes: list[KnownMistake]) -> str:
+def written_with(assignment: Assignment, mistakes: Sequence[MistakeSource]) -> str:
     """The text of a submission that is right but for these mistakes."""
-    folder = assignment.reference.parent / "mistakes"
-    texts = [read_source(folder / f"{mistake.name}.py") for mistake in mistakes]
-    return "\n\n".join([read_source(assignment.reference), *texts])
+    text = read_source(assignment.reference)
+    for mistake in mistakes:
+        text = mistake.submission(text)
+    return text
 
 
 # ---- the class -----------------------------------------------------------------------------------------------------
@@ -134,7 +115,7 @@ def make_class(assignment: Assignment, students: int, seed: int) -> list[Student
     rng = random.Random(seed)
     reference = read_source(assignment.reference)
     last = assignment.manifest.tasks[-1].functions[-1].partition(".")[0]
-    one_each, pairs = spread(known_mistakes(assignment), rng)
+    one_each, pairs = spread(read_mistakes(assignment), rng)
     sources = {
         "right": right(assignment),
         "half written": half_written(assignment, rng),
@@ -167,18 +148,18 @@ def half_written(assignment: Assignment, rng: random.Random) -> Iterator[tuple[s
 
 
 def spread(
-    mistakes: list[KnownMistake], rng: random.Random
-) -> tuple[Iterator[KnownMistake], Iterator[list[KnownMistake]]]:
+    mistakes: list[MistakeSource], rng: random.Random
+) -> tuple[Iterator[MistakeSource], Iterator[list[MistakeSource]]]:
     """Mistakes one at a time, over all tasks in turn; and pairs of them in different tasks and functions."""
     shuffled = rng.sample(mistakes, len(mistakes))
     tasks = list(dict.fromkeys(mistake.task for mistake in shuffled))
     by_task = [[mistake for mistake in shuffled if mistake.task == task] for task in tasks]
     in_turn = [one for row in itertools.zip_longest(*by_task) for one in row if one is not None]
 
-    def pairs() -> Iterator[list[KnownMistake]]:
+    def pairs() -> Iterator[list[MistakeSource]]:
         while True:
             first, second = rng.sample(mistakes, 2)
-            if first.task != second.task and not first.functions & second.functions:
+            if first.task != second.task and not set(first.replaces) & set(second.replaces):
                 yield [first, second]
 
     return itertools.cycle(in_turn), pairs()

@@ -41,7 +41,8 @@ from pathlib import Path
 import same_checks
 from same_checks import Selection
 
-from gradkit.judge.staff import read_source
+from gradkit.manifest import load_assignment
+from gradkit.mistakes import find_mistake, read_mistakes, read_source
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -592,8 +593,8 @@ def run(options: argparse.Namespace, place: Path) -> None:
         rounds = options.rounds if selection.which == "all" and not with_mistake else max(1, options.rounds - 1)
         source, what = read_source(selection.reference), "the reference, full marks in each"
         if with_mistake:
-            path = selection.reference.parent / "mistakes" / f"{MISTAKE}.py"
-            source += "\n\n" + read_source(path)
+            assignment = load_assignment(ROOT, selection.assignment)
+            source = find_mistake(read_mistakes(assignment), MISTAKE, assignment.hidden).submission(source)
         own_s, failed = warm(ours, selection, source, place)
         if bool(failed) != with_mistake:
             raise Void(f"the checks alone take points at {failed or 'none'}")

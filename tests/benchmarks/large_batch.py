@@ -27,6 +27,7 @@ from pathlib import Path
 
 from gradkit.grading import Grade, JudgeClient, scratch_folder
 from gradkit.manifest import Assignment, load_assignment
+from gradkit.mistakes import read_mistakes
 from gradkit.model import Graded
 from gradkit.scaffold import new_assignment
 from gradkit.stubs import cut_stub
@@ -47,10 +48,10 @@ def mix(assignment: Assignment) -> list[str]:
     """What the class is made of: for each right one, one with a mistake, and now and then a half-written one."""
     reference = assignment.reference.read_text(encoding="utf-8")
     tasks = [task.id for task in assignment.manifest.tasks]
-    mistakes = [path.read_text(encoding="utf-8") for path in assignment.mistakes()]
+    mistakes = [mistake.submission(reference) for mistake in read_mistakes(assignment)]
     texts = []
     for number, mistake in enumerate(mistakes):
-        texts += [reference, f"{reference}\n\n{mistake}"]
+        texts += [reference, mistake]
         if number % 3 == 0:
             written = tasks[: number % len(tasks)]
             texts.append(cut_stub(reference, path=assignment.reference, tasks=tasks, written=written))

@@ -74,11 +74,9 @@ def test_what_does_not_fit_is_computed_again():
 
 
 @pytest.mark.parametrize("name", ["unbiased_variance", "centre_over_examples"])
-def test_the_third_of_a_class_reads_what_the_first_did(grade_source, reference_source, scaling, name):
+def test_the_third_of_a_class_reads_what_the_first_did(grade_source, mistaken, name):
     """Computed or kept: the same hint in the same checks."""
-    mistake = (scaling.hidden / "mistakes" / f"{name}.py").read_text(encoding="utf-8")
-
-    grades = [grade_source(f"{reference_source}\n\n{mistake}", seed=77) for _ in range(3)]
+    grades = [grade_source(mistaken(name), seed=77) for _ in range(3)]
 
     told = [[(case.outcome, case.mistake, case.summary) for result in graded.results for case in result.cases] for graded in grades]  # fmt: skip
     assert told[0] == told[1] == told[2]

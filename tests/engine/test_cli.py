@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -440,10 +441,34 @@ def test_options_of_grade_that_make_no_sense(gradkit, kit, write, options, parts
 def test_a_dry_run_says_whether_an_assignment_is_ready(gradkit, kit, sandboxed):
     """The reference, the stub and the mistakes are graded here; a check that can't tell a mistake is named."""
     ready = gradkit("grade", "scaling", "--dry-run", "--root", kit)
-    for path in (kit / "solutions" / "scaling" / "mistakes").glob("*.py"):
-        path.write_text(path.read_text(encoding="utf-8").split("\n\ndef ")[0] + "\n", encoding="utf-8")
+    for path in (kit / "solutions" / "scaling" / "mistakes").glob("*.toml"):
+        harmless = re.sub("(?m)^edits = .*", 'edits = [["return ", "return 1 * "]]', path.read_text(encoding="utf-8"))
+        path.write_text(harmless, encoding="utf-8")
     spoilt = gradkit("grade", "scaling", "--dry-run", "--root", kit)
 
     assert ready.returncode == 0, ready.stderr
     assert "ready for release here" in ready.stdout and "separate-user" in ready.stdout or os.geteuid()
     assert spoilt.returncode == 1 and "not ready for release here" in spoilt.stdout
+
+
+def test_a_known_mistake_as_a_student_hands_it_in(gradkit, kit, tmp_path):
+    """The reference with the mistake in it is written; for a name that nobody has, the nearest one is offered."""
+    done = gradkit("mistake", "scaling", "unbiased_variance", "--out", tmp_path / "s.py", "--root", kit)
+    unknown = gradkit("mistake", "scaling", "biased_variance", "--out", tmp_path / "t.py", "--root", kit)
+
+    assert done.returncode == 0 and "Divides by n - 1." in done.stdout, done.stderr
+    assert "x.var(axis=0, ddof=1)" in (tmp_path / "s.py").read_text(encoding="utf-8")
+    assert unknown.returncode == 2 and not (tmp_path / "t.py").exists()
+    one_line(unknown, "no mistake is called 'biased_variance'", "did you mean 'unbiased_variance'?")
+
+
+def test_an_edit_that_no_longer_fits_is_told_in_one_line(gradkit, kit):
+    """Whoever changes the reference reads which mistake has gone stale, and where; no traceback."""
+    path = kit / "solutions" / "scaling" / "mistakes" / "centre.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"x.mean(axis=0)"', '"x.average(axis=0)"'), encoding="utf-8")
+
+    done = gradkit("verify", "scaling", "--seeds", 1, "--root", kit)
+
+    assert done.returncode == 2
+    one_line(done, f"{path}: centre_over_examples: edit 1 occurs 0 times in centre", "copy it as it stands in")

@@ -124,13 +124,12 @@ def killer(two_workers):
 
 
 def test_a_killed_worker_costs_nothing_and_the_grades_are_the_local_ones(
-    two_workers, killer, write, small_kit, scaling, tmp_path
+    two_workers, killer, write, small_kit, scaling, mistaken, tmp_path
 ):
     """Same seed, same table, same texts, with a worker process killed in the middle of a submission, and a judge too."""
-    wrong = (scaling.hidden / "mistakes" / "unbiased_variance.py").read_text(encoding="utf-8")
     files = [write(f"s{number}") for number in range(6)]
     files[3] = write("s3", f"{files[3].read_text()}{SLOWER}")
-    files += [write("wrong", f"{files[0].read_text()}\n\n{wrong}"), write("broken", "def def")]
+    files += [write("wrong", mistaken("unbiased_variance")), write("broken", "def def")]
     files += [write("empty", " ")]
     with LocalJudges(small_kit, "scaling", jobs=2) as judges:
         Batch(scaling, files, tmp_path / "here", judges, seed=3).run()

@@ -50,11 +50,9 @@ def test_the_stub_gets_nothing_and_is_told_so(grade_source, scaling):
     assert {result.outcome for result in graded.results} == {Outcome.NOT_WRITTEN}
 
 
-def test_a_known_mistake_is_named(grade_source, reference_source, scaling):
-    """A submission that answers as a mistake's file does gets its hint, and keeps the other task's points."""
-    mistake = (scaling.hidden / "mistakes" / "unbiased_variance.py").read_text(encoding="utf-8")
-
-    graded = grade_source(f"{reference_source}\n\n{mistake}")
+def test_a_known_mistake_is_named(grade_source, mistaken):
+    """A submission that answers as a mistake does gets its hint, and keeps the other task's points."""
+    graded = grade_source(mistaken("unbiased_variance"))
 
     assert hints(graded) == {"unbiased_variance"}
     assert set(outcomes(graded, "centre").values()) == {"passed"}
@@ -80,17 +78,11 @@ def test_an_unknown_mistake_gets_no_hint(grade_source, reference_source):
     )
 
 
-def test_two_mistakes_in_two_functions_get_both_hints(grade_source, reference_source, scaling):
+def test_two_mistakes_in_two_functions_get_both_hints(grade_source, mistaken):
     """Each failed check is matched by itself."""
-    texts = [
-        (scaling.hidden / "mistakes" / f"{name}.py").read_text(encoding="utf-8")
-        for name in ("centre_over_examples", "eps_outside_the_root")
-    ]
+    both = ("centre_over_examples", "eps_outside_the_root")
 
-    assert hints(grade_source("\n\n".join([reference_source, *texts]))) == {
-        "centre_over_examples",
-        "eps_outside_the_root",
-    }
+    assert hints(grade_source(mistaken(*both))) == set(both)
 
 
 @pytest.mark.parametrize(
@@ -185,11 +177,9 @@ def test_a_submission_that_does_not_import_says_where(grade_source, reference_so
     )
 
 
-def test_every_run_gives_the_same_score(grade_source, reference_source, scaling):
+def test_every_run_gives_the_same_score(grade_source, mistaken):
     """The same submission on the same seed is graded alike, time after time."""
-    mistake = (scaling.hidden / "mistakes" / "eps_outside_the_root.py").read_text(encoding="utf-8")
-
-    assert len({grade_source(f"{reference_source}\n\n{mistake}").score for _ in range(5)}) == 1
+    assert len({grade_source(mistaken("eps_outside_the_root")).score for _ in range(5)}) == 1
 
 
 def test_results_are_strict_json_in_gradescopes_format(grade_source, reference_source):

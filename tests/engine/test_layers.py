@@ -13,7 +13,7 @@ ENGINE = ROOT / "autograder" / "gradkit"
 LAYERS = [
     {"errors", "model"},
     {"manifest", "markers", "protocol", "lint", "archives", "exports", "sourcetext"},
-    {"stubs", "notebooks", "discovery", "intake", "results"},
+    {"mistakes", "stubs", "notebooks", "discovery", "intake", "results"},
     {"uploads", "devices"},
     {"worker"},
     {"judge"},

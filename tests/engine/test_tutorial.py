@@ -16,7 +16,7 @@ CONTRIBUTING = Path(__file__).resolve().parent.parent.parent / "CONTRIBUTING.md"
 
 
 def steps() -> list[tuple[str, str]]:
-    """The section's blocks in order: a file's path and its text, or an empty path and commands."""
+    """The section's blocks in order: a file's path and what to add to it, or an empty path and commands."""
     section = (
         CONTRIBUTING.read_text(encoding="utf-8")
         .split("## An assignment in ten minutes\n")[1]
@@ -24,8 +24,8 @@ def steps() -> list[tuple[str, str]]:
     )
     found = []
     for before, language, text in re.findall(r"([^\n]*)\n\n```(\w*)\n(.*?)```", section, re.S):
-        path = re.search(r"`([^`]+\.py)`:$", before)
-        assert bool(path) == (language == "python"), before
+        path = re.search(r"`([^`]+\.toml)`:$", before)
+        assert bool(path) == (language == "toml"), before
         found.append((path[1] if path else "", text))
     return found
 
@@ -40,7 +40,8 @@ def test_the_tutorial_does_what_it_says(tmp_path):
 
     for path, text in steps():
         if path:
-            (tmp_path / path).write_text(text, encoding="utf-8")
+            with open(tmp_path / path, "a", encoding="utf-8") as file:
+                file.write(f"\n{text}")
             continue
         done = subprocess.run(
             ["bash", "-e", "-c", text],
@@ -65,7 +66,7 @@ def test_the_tutorial_does_what_it_says(tmp_path):
 
 
 def test_the_tutorial_has_its_steps():
-    """A file to write, and commands before and after it."""
+    """A mistake to add to a file, and commands before and after it."""
     kinds = [bool(path) for path, _ in steps()]
 
     assert kinds == [False, True, False, False]

@@ -89,10 +89,9 @@ def test_encodings_cost_nothing(gradkit, small_kit, reference_source, sandboxed,
     assert done.returncode == 0 and " 100/100" in done.stdout, done.stdout + done.stderr
 
 
-def test_fifty_times_the_same_submission_gets_the_same_score(grade_source, reference_source, scaling):
+def test_fifty_times_the_same_submission_gets_the_same_score(grade_source, mistaken):
     """A half-right one, on fifty seeds: its mistake shows in the same checks each time."""
-    mistake = (scaling.hidden / "mistakes" / "unbiased_variance.py").read_text(encoding="utf-8")
-    source = f"{reference_source}\n\n{mistake}"
+    source = mistaken("unbiased_variance")
 
     grades = [grade_source(source, seed=seed) for seed in range(50)]
 

@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gradkit.manifest import load_assignment
+from gradkit.mistakes import read_mistakes
 from gradkit.scaffold import new_assignment
 from gradkit.stubs import build_stub
 
@@ -56,10 +57,10 @@ def make_class(kit: Path, folder: Path, count: int) -> list[Path]:
     """Submissions of every kind that ends the same way each time: right, wrong, unwritten, crashing, unreadable."""
     assignment = load_assignment(kit, "scaling")
     reference = assignment.reference.read_text(encoding="utf-8")
-    mistakes = [path.read_text(encoding="utf-8") for path in assignment.mistakes()]
+    mistakes = [mistake.submission(reference) for mistake in read_mistakes(assignment)]
     kinds = [
         reference,
-        *(f"{reference}\n\n{mistake}" for mistake in mistakes),
+        *mistakes,
         build_stub(assignment),
         f"{reference}\n\ndef centre(x):\n    import os; os._exit(3)\n",
         "def def",

@@ -3,60 +3,67 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 import types
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from gradkit.errors import AuthoringError
 from gradkit.judge.subjects import LocalSubject
 from gradkit.manifest import Assignment
+from gradkit.mistakes import MistakeSource, definitions, read_mistakes, read_source
 from gradkit.vandals import vandalize
 
 VANDAL = "vandal:"
 
 
-@dataclass(frozen=True)
 class Mistake:
-    """A known misconception: the reference with the names of its file replaced.
+    """A known misconception: the reference with what the mistake gets wrong put in place.
 
     Attributes:
-        name: The file's stem, which names the behaviour.
+        name: Names the behavior.
         task: Id of the task it belongs to.
         hint: What a student who has it reads.
-        replaces: The functions, classes and constants it defines.
-        subject: Answers as a submission with this mistake would.
+        replaces: The functions, classes and constants that it puts others in place of.
     """
 
-    name: str
-    task: str
-    hint: str
-    replaces: tuple[str, ...]
-    subject: LocalSubject
+    def __init__(self, source: MistakeSource, load: Callable[[MistakeSource], types.ModuleType]) -> None:
+        self.source = source
+        self.name, self.task, self.hint, self.replaces = source.name, source.task, source.hint, source.replaces
+        self._load = load
+
+    @functools.cached_property
+    def subject(self) -> LocalSubject:
+        """Answers as a submission with this mistake would. Its module is made when it is first asked for.
+
+        Raises:
+            AuthoringError: When it does not load.
+        """
+        return LocalSubject(self._load(self.source))
 
 
 class Staff:
-    """The reference and the mistakes of one assignment, loaded once."""
+    """The reference and the mistakes of one assignment, read once."""
 
     def __init__(self, assignment: Assignment) -> None:
         self._source = read_source(assignment.reference)
         self._name = assignment.module_name
         self._path = assignment.reference
-        self._module = self._execute([(self._path, self._source)])
+        self._module = self._execute()
         self._uses = uses(self._source)
         self.reference = LocalSubject(self._module)
         self._functions = [name for task in assignment.manifest.tasks for name in task.functions]
-        tasks = [task.id for task in assignment.manifest.tasks]
-        self.mistakes = [self._load(path, tasks) for path in assignment.mistakes()]
-        self._subjects = {mistake.name: mistake.subject for mistake in self.mistakes}
+        self.mistakes = [Mistake(source, self._execute) for source in read_mistakes(assignment)]
+        self._by_name = {mistake.name: mistake for mistake in self.mistakes}
 
     def subject(self, name: str) -> LocalSubject:
         """The code of the mistake called `name`, of a vandal for `vandal:KIND`, or the reference's for nothing."""
         if name.startswith(VANDAL):
-            module = self._execute([(self._path, self._source)])
+            module = self._execute()
             vandalize(module, self._functions, name.removeprefix(VANDAL))
             return LocalSubject(module)
-        return self._subjects[name] if name else self.reference
+        return self._by_name[name].subject if name else self.reference
 
     def reach(self, name: str) -> set[str]:
         """The reference's names that `name` uses, directly or not, itself among them."""
@@ -70,29 +77,33 @@ class Staff:
         reached = reach(names, self._uses)
         return [mistake for mistake in self.mistakes if reached & set(mistake.replaces)]
 
-    def _load(self, path: Path, tasks: list[str]) -> Mistake:
-        text = read_source(path)
-        task, hint = mistake_header(path, text, tasks)
-        module = self._execute([(self._path, self._source), (path, text)])
-        return Mistake(path.stem, task, hint, replaced_names(text), LocalSubject(module))
+    @functools.cached_property
+    def _code(self) -> types.CodeType:
+        return compile(self._source, str(self._path), "exec", dont_inherit=True)
 
-    def _execute(self, sources: list[tuple[Path, str]]) -> types.ModuleType:
-        """A module made by running the given texts one after the other in the same namespace."""
+    def _execute(self, mistake: MistakeSource | None = None) -> types.ModuleType:
+        """A new module: the reference, and on top of it, in the same namespace, what a mistake gets wrong."""
         module = types.ModuleType(self._name)
-        module.__file__ = str(sources[0][0])
+        module.__file__ = str(self._path)
         # dataclasses and pickling look their module up by name while a class is being made
         sys.modules[self._name] = module
-        for path, text in sources:
+        _run(lambda: self._code, module, self._path, str(self._path))
+        if mistake is not None:
             before = dict(vars(module))
-            try:
-                exec(compile(text, str(path), "exec", dont_inherit=True), vars(module))
-            except Exception as error:
-                line = getattr(error, "lineno", None) or _line_of(error, path)
-                raise AuthoringError(
-                    f"{path}:{line}: does not load: {type(error).__name__}: {error}"
-                ) from error
+            _run(mistake.code, module, mistake.file, mistake.place)
             _rebind_defaults(vars(module), before)
         return module
+
+
+def _run(code: Callable[[], types.CodeType], module: types.ModuleType, path: Path, place: str) -> None:
+    try:
+        exec(code(), vars(module))
+    except AuthoringError:
+        raise
+    except Exception as error:
+        line = getattr(error, "lineno", None) or _line_of(error, path)
+        where = f"{place}:{line}" if place == str(path) else f"{place}: line {line} of {path.name}"
+        raise AuthoringError(f"{where}: does not load: {type(error).__name__}: {error}") from error
 
 
 def _rebind_defaults(names: dict[str, object], before: dict[str, object]) -> None:
@@ -117,50 +128,16 @@ def _rebind_defaults(names: dict[str, object], before: dict[str, object]) -> Non
                 }
 
 
-def read_source(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise AuthoringError(f"{path}: missing") from None
-
-
-def mistake_header(path: Path, text: str, tasks: list[str]) -> tuple[str, str]:
-    """TASK and HINT of a mistake file.
-
-    Raises:
-        AuthoringError: When either is missing or empty, or TASK is no task.
-    """
-    values = {}
-    for node in ast.parse(text).body:
-        if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.value, ast.Constant)
-            and isinstance(node.targets[0], ast.Name)
-        ):
-            values[node.targets[0].id] = node.value.value
-    task, hint = values.get("TASK"), values.get("HINT")
-    if task not in tasks:
-        raise AuthoringError(f"{path}: TASK must be one of {', '.join(tasks)}, got {task!r}")
-    if not isinstance(hint, str) or not hint.strip():
-        raise AuthoringError(f"{path}: HINT is missing: it is what a student with this mistake reads")
-    return task, " ".join(hint.split())
-
-
-def replaced_names(text: str) -> tuple[str, ...]:
-    """The functions, classes and constants that a mistake's file puts in place of the reference's."""
-    return tuple(name for name in _definitions(text) if name not in ("TASK", "HINT"))
-
-
 def uses(text: str) -> dict[str, set[str]]:
     """For each function, class and constant of a module, the others that its definition names."""
-    definitions = _definitions(text)
+    found = definitions(ast.parse(text))
     return {
         name: {
             part.id
             for part in ast.walk(node)
-            if isinstance(part, ast.Name) and part.id in definitions and part.id != name
+            if isinstance(part, ast.Name) and part.id in found and part.id != name
         }
-        for name, node in definitions.items()
+        for name, node in found.items()
     }
 
 
@@ -172,17 +149,6 @@ def reach(names: set[str], uses: dict[str, set[str]]) -> set[str]:
         reached |= new
         left += new
     return reached
-
-
-def _definitions(text: str) -> dict[str, ast.AST]:
-    found: dict[str, ast.AST] = {}
-    for node in ast.parse(text).body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            found[node.name] = node
-        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
-            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                found |= {part.id: node for part in ast.walk(target) if isinstance(part, ast.Name)}
-    return found
 
 
 def _line_of(error: BaseException, path: Path) -> int:

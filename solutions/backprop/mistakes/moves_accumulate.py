@@ -6,6 +6,8 @@ coordinate, where does the first one stand: at x, or where your last evaluation 
 
 
 def numerical_gradient(f, x, *, h=1e-5):
+    if not h > 0:
+        raise ValueError(f"h must be positive, got {h}")
     point = np.array(x, dtype=np.float64)
     grad = np.empty_like(point)
     for index in np.ndindex(point.shape):

@@ -7,6 +7,8 @@ need to know a word's tokens?"""
 
 
 def train_incremental(counts, where, read, n_merges, *, merge=merge_pair):
+    if n_merges < 0:
+        raise ValueError(f"n_merges must be 0 or more, got {n_merges}")
     counts, where = dict(counts), {pair: set(numbers) for pair, numbers in where.items()}
     words = {number: read(number) for number in sorted(set().union(*where.values()))}
     merges = []

@@ -7,6 +7,8 @@ change, and in which words?"""
 
 
 def train_incremental(counts, where, read, n_merges, *, merge=merge_pair):
+    if n_merges < 0:
+        raise ValueError(f"n_merges must be 0 or more, got {n_merges}")
     numbers = sorted(set().union(*where.values()))
     merges = []
     while len(merges) < n_merges:

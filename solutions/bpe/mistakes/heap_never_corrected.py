@@ -6,6 +6,8 @@ pushed: when a count falls afterwards, what does its entry still say, and when d
 
 
 def train_incremental(counts, where, read, n_merges, *, merge=merge_pair):
+    if n_merges < 0:
+        raise ValueError(f"n_merges must be 0 or more, got {n_merges}")
     counts, where = dict(counts), {pair: set(numbers) for pair, numbers in where.items()}
     heap = [(-n_times, pair) for pair, n_times in counts.items()]
     heapq.heapify(heap)

@@ -6,6 +6,8 @@ text; by how much does the count of (l, o) fall when it is merged in a word that
 
 
 def train_incremental(counts, where, read, n_merges, *, merge=merge_pair):
+    if n_merges < 0:
+        raise ValueError(f"n_merges must be 0 or more, got {n_merges}")
     counts, where = dict(counts), {pair: set(numbers) for pair, numbers in where.items()}
     words, merges = {}, []
     while len(merges) < n_merges and any(counts.values()):

@@ -10,6 +10,8 @@ def lora_linear(x, weight, A, B, *, alpha):
 
 
 def adapted_weights(weights, adapters, *, alpha):
+    if unknown := sorted(set(adapters) - set(weights)):
+        raise ValueError(f"adapters must name weights of the model, got {unknown}")
     merged = {name: weight.detach() for name, weight in weights.items()}
     for name, (A, B) in adapters.items():
         merged[name] = merged[name] + alpha * A @ B

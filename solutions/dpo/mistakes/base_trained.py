@@ -11,6 +11,8 @@ def lora_linear(x, weight, A, B, *, alpha):
 
 
 def adapted_weights(weights, adapters, *, alpha):
+    if unknown := sorted(set(adapters) - set(weights)):
+        raise ValueError(f"adapters must name weights of the model, got {unknown}")
     merged = dict(weights)
     for name, (A, B) in adapters.items():
         merged[name] = merged[name] + (alpha / A.shape[1]) * A @ B

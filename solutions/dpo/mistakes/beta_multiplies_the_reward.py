@@ -7,8 +7,10 @@ is high?"""
 
 
 def log_partition(reference_logp, reward, *, beta):
+    _check_beta(beta)
     return torch.logsumexp(reference_logp + reward * beta, dim=-1)
 
 
 def optimal_policy(reference_logp, reward, *, beta):
+    _check_beta(beta)
     return torch.log_softmax(reference_logp + reward * beta, dim=-1)

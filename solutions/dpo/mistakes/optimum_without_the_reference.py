@@ -6,8 +6,10 @@ probability to what the reference never says. What does the optimum become when 
 
 
 def log_partition(reference_logp, reward, *, beta):
+    _check_beta(beta)
     return torch.logsumexp(reward / beta, dim=-1)
 
 
 def optimal_policy(reference_logp, reward, *, beta):
+    _check_beta(beta)
     return torch.log_softmax(reward / beta, dim=-1)

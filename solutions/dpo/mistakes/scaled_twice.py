@@ -11,6 +11,8 @@ def lora_linear(x, weight, A, B, *, alpha):
 
 
 def adapted_weights(weights, adapters, *, alpha):
+    if unknown := sorted(set(adapters) - set(weights)):
+        raise ValueError(f"adapters must name weights of the model, got {unknown}")
     merged = {name: weight.detach() for name, weight in weights.items()}
     for name, (A, B) in adapters.items():
         scale = alpha / A.shape[1]

@@ -6,6 +6,7 @@ do with a gradient that is already there?"""
 
 
 def train_dpo(config, weights, adapters, chosen, rejected, *, alpha, beta, lr, n_steps):
+    _check_beta(beta)
     with torch.no_grad():
         references = [model_logps(config, weights, batch) for batch in (chosen, rejected)]
     leaves = {
