@@ -33,12 +33,14 @@ class Variant:
         kind: reference, stub, mistake, vandal, alternative.
         source: The text that is handed in, where it goes through the sandbox.
         replaces: Names of the reference that a mistake puts others in place of.
+        raises: A mistake is meant to raise where the reference answers.
     """
 
     name: str
     kind: str
     source: str = ""
     replaces: tuple[str, ...] = ()
+    raises: bool = False
 
     @property
     def staff(self) -> str:
@@ -111,7 +113,7 @@ def mistakes(assignment: Assignment) -> Iterator[Variant]:
     """Every known mistake, as a student would hand it in."""
     reference = read_source(assignment.reference)
     for mistake in read_mistakes(assignment):
-        yield Variant(mistake.name, "mistake", mistake.submission(reference), mistake.replaces)
+        yield Variant(mistake.name, "mistake", mistake.submission(reference), mistake.replaces, mistake.raises)
 
 
 def verify(
@@ -327,6 +329,13 @@ def _judge_mistake(variant: Variant, graded: Graded) -> Iterator[str]:
         why = f"it changes answers in {noticed}, which passes all the same" if noticed else "it changes no answer"
         yield f"mistake {variant.name} loses no points: {why}"
         return
+    raising = [(check, case) for check, case in failed if case.raised and not variant.raises]
+    if raising:
+        check, case = raising[0]
+        yield (
+            f"mistake {variant.name} raises {case.raised} in {check.number}, where the reference answers; "
+            "if it is meant to, write raises = true"
+        )
     hinted = {case.mistake for _, case in failed if case.mistake}
     if others := hinted - {variant.name}:
         where = _numbers(check for check, case in failed if case.mistake in others)
