@@ -72,10 +72,25 @@ def cut_stub(source: str, *, path: Path, tasks: list[str], written: Collection[s
     try:
         ast.parse(text)
     except SyntaxError as error:
+        parse_python(source, path)  # where the reference itself is no Python, its own line is told
         raise AuthoringError(
             f"{path}: the stub cut from it does not parse: line {error.lineno}: {error.msg}"
         ) from None
     return text
+
+
+def parse_python(text: str, path: Path) -> ast.Module:
+    """The syntax tree of a file of staff's.
+
+    Raises:
+        AuthoringError: Naming file and line where it is not Python.
+    """
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError) as error:  # ValueError: a null character
+        line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        what = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise AuthoringError(f"{path}{line}: not valid Python: {what}") from None
 
 
 def _squeeze(text: str) -> str:

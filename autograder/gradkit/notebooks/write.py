@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from gradkit.errors import AuthoringError
 from gradkit.manifest import Assignment, Question, Task
 from gradkit.notebooks.names import Names, names_of
-from gradkit.stubs import NOT_WRITTEN, build_stub
+from gradkit.stubs import NOT_WRITTEN, build_stub, parse_python
 
 FORMAT = 4, 5  # of the notebook: version and minor version
 SCHEMA_VERSION = 3  # nbgrader's, of the metadata of a cell
@@ -331,10 +331,11 @@ def _figures(assignment: Assignment) -> list[str]:
     if not path.is_file():
         return []
     found = []
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in parse_python(path.read_text(encoding="utf-8"), path).body:
         for call in getattr(node, "decorator_list", ()):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "figure" and call.args:
-                found.append(ast.literal_eval(call.args[0]))
+                if isinstance(call.args[0], ast.Constant):
+                    found.append(call.args[0].value)
     return found
 
 
@@ -447,7 +448,7 @@ def _needs(assignment: Assignment, tasks: Sequence[str]) -> dict[str, set[str]]:
     """For each task, all names that its functions in the reference and its public checks use, through one another."""
     uses: dict[str, frozenset[str]] = {}
     roots: dict[str, set[str]] = {task: set() for task in tasks}
-    reference = ast.parse(assignment.reference.read_text(encoding="utf-8"))
+    reference = parse_python(assignment.reference.read_text(encoding="utf-8"), assignment.reference)
     for node in reference.body:
         names = names_of(ast.unparse(node)) if not isinstance(node, ast.ImportFrom) else Names()
         for name in names.binds:
@@ -455,8 +456,8 @@ def _needs(assignment: Assignment, tasks: Sequence[str]) -> dict[str, set[str]]:
     for task in assignment.manifest.tasks:
         if task.id in roots:
             roots[task.id] |= {function.partition(".")[0] for function in task.functions}
-    if assignment.public_tests.is_file():
-        for task, names in _checked(ast.parse(assignment.public_tests.read_text(encoding="utf-8"))):
+    if (tests := assignment.public_tests).is_file():
+        for task, names in _checked(parse_python(tests.read_text(encoding="utf-8"), tests)):
             roots.setdefault(task, set()).update(names)
     for found in roots.values():
         pending = list(found)
@@ -482,4 +483,5 @@ def _checked(tests: ast.Module) -> Iterator[tuple[str, set[str]]]:
     for node in functions.values():
         for call in node.decorator_list:
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "tags" and call.args:
-                yield ast.literal_eval(call.args[0]), asked(node, {node.name})
+                if isinstance(call.args[0], ast.Constant):
+                    yield call.args[0].value, asked(node, {node.name})
