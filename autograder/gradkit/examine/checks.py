@@ -184,7 +184,7 @@ def _points_faults(
         total = sum(weight for weight in weights if isinstance(weight, (int, float)))
         if own and None not in weights and total != task.points:
             yield Fault(
-                f"{place}: task {task.id} has {task.points} points but its checks weigh {total:g}; "
+                f"{manifest}:{line}: task {task.id} has {task.points} points but its checks weigh {total:g}; "
                 "change its points, or the @weight of its checks"
             )
 

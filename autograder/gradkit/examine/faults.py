@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gradkit.errors import AuthoringError
@@ -42,7 +42,9 @@ def grading_faults(assignment: Assignment) -> list[str]:
     """Those that make a grade wrong, or differ from what students were given. Takes a few hundredths of a second."""
     sources = Sources()
     found = list(_blocking(assignment, sources))
-    return _texts([*sources.faults, *found])
+    for path in assignment.mistakes():
+        sources.tree(path)  # one that is no Python would stop the judge
+    return _texts(fault for fault in [*sources.faults, *found] if fault.blocks)
 
 
 def bundle_faults(assignment: Assignment) -> list[str]:
@@ -110,7 +112,7 @@ def reserved_name(id: str) -> str:
     return ""
 
 
-def _texts(faults: list[Fault] | Iterator[Fault]) -> list[str]:
+def _texts(faults: Iterable[Fault]) -> list[str]:
     return list(dict.fromkeys(fault.text for fault in sorted(faults, key=lambda fault: not fault.blocks)))
 
 

@@ -13,7 +13,9 @@ from gradkit.examine.sources import Fault, Sources, line_of
 from gradkit.manifest import Assignment
 
 SHORTEST = 15  # characters of a line, blanks apart, that says something about a solution
+SHORTEST_EDIT = 10  # the same for what a mistake spoils, against its own hint
 SHORTEST_IN_PUBLIC = 20  # the same for the handout and the checks, which use the functions too
+_STAFFS = re.compile(r"\bsolutions/|\bHINT\b|\btest_hidden\.py|[\"'](?:solutions|test_hidden)[\"']")  # places of staff's
 _BLOCK = re.compile(r"^[ \t]*# BEGIN SOLUTION\b[^\n]*\n(.*?)^[ \t]*# END SOLUTION", re.M | re.S)
 _BEFORE_VALUE = re.compile(r"^(?:return|yield|[\w., \[\]:*]+?(?:[-+*/@%&|]|//|\*\*|<<|>>)?=)(?!=)\s*(?=\S)")
 _PLAIN_CALL = re.compile(r"[\w.]+\([\w\s,.=-]*\)")  # how a function is used, which students are told
@@ -34,7 +36,7 @@ def leak_faults(assignment: Assignment, sources: Sources) -> Iterator[Fault]:
     lines = solution_lines(sources.text(assignment.reference))
     for hint in hints(assignment, sources):
         told = _squeezed(hint.text)
-        parts = [part for text in hint.right for part in _values(text) if _tells(part)]
+        parts = [part for text in hint.right for part in _values(text) if _tells(part, SHORTEST_EDIT)]
         if line := next((line for line in (*lines, *parts) if _squeezed(line) in told), None):
             yield Fault(
                 f"{hint.place}: the hint of {hint.mistake} holds the solution's `{line}`; ask about the concept instead",
@@ -47,8 +49,8 @@ def leak_faults(assignment: Assignment, sources: Sources) -> Iterator[Fault]:
 
 def _public_faults(path: Path, text: str, lines: tuple[str, ...]) -> Iterator[Fault]:
     for number, line in enumerate(text.splitlines(), 1):
-        if word := re.search(r"\bsolutions/|\btest_hidden\b|\bHINT\b|[\"']solutions[\"']", line):
-            yield Fault(f"{path}:{number}: names {word[0]}, which students don't have")
+        if word := _STAFFS.search(line):
+            yield Fault(f"{path}:{number}: names {word[0]}, which students don't have", False)
     squeezed = _squeezed(text)
     for solution in lines:
         if solution.endswith(":") or len(_squeezed(solution)) < SHORTEST_IN_PUBLIC or _PLAIN_CALL.fullmatch(solution):
@@ -72,8 +74,8 @@ def _values(code: str) -> Iterator[str]:
         yield _BEFORE_VALUE.sub("", line, count=1)
 
 
-def _tells(line: str) -> bool:
-    return len(_squeezed(line)) >= SHORTEST and bool(_OPERATOR_OR_CALL.search(line))
+def _tells(line: str, shortest: int = SHORTEST) -> bool:
+    return len(_squeezed(line)) >= shortest and bool(_OPERATOR_OR_CALL.search(line))
 
 
 def _squeezed(text: str) -> str:
