@@ -22,7 +22,15 @@ class WorkerError(GradkitError):
 
 
 class WorkerTimeout(WorkerError):
-    """The check's total deadline passed."""
+    """The submission took too long.
+
+    Attributes:
+        function: Which of its functions was called and did not return, or empty.
+        called: False where the function was not called at all, since it did not return in earlier checks.
+    """
+
+    function = ""
+    called = True
 
 
 class WorkerCrashed(WorkerError):

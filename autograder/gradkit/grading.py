@@ -35,6 +35,7 @@ class JudgeDied(GradkitError):
 
 TRIES = 3  # a submission on which the judge dies is tried again with a new one: the cause may lie elsewhere
 SCRATCH, LOCK = "gradkit-scratch-", ".lock"
+ANSWERS = "answers-"  # and an assignment's id: where the judges of a run keep what staff's code answers
 STALE_S = 60.0  # a folder this old that nobody holds belongs to a process that was killed
 
 
@@ -111,7 +112,9 @@ class JudgeClient:
         at_least: str = "",
     ) -> None:
         self._memory = memory
-        self._start = Start(str(root), assignment, device, diagnose, compare, at_least)
+        answers = scratch / f"{ANSWERS}{assignment}"  # closed to workers, whatever user they have
+        answers.mkdir(mode=0o700, exist_ok=True)
+        self._start = Start(str(root), assignment, device, diagnose, compare, str(answers), at_least)
         self._scratch = scratch
         self._decoder = msgspec.json.Decoder(Event)
         self.checks: list[Check] = []

@@ -34,6 +34,7 @@ MAX_INT_BYTES = 4096
 MAX_NDIM = 32
 MAX_EXTENT = 2**28  # product of an array's axes, those of length 0 left out
 WATCH_EVERY_S = 0.25
+READ_AHEAD = 1 << 16  # bytes asked of a socket at a time: most frames come whole, with their header
 
 
 class Kind(enum.IntEnum):
@@ -47,7 +48,7 @@ class Kind(enum.IntEnum):
     OPERATE = 5  # (operator, args)
     VJP = 6  # (target, args, kwargs, wrt, cotangent)
     ANSWER = 7  # result of a callback
-    FORGET = 8  # (reference ids,) no answer
+    FORGET = 8  # reference ids, or None for all but the module's own; no answer
     # worker to judge
     ENTERED = 15  # the sandbox holds; sent before the submission is imported
     RESULT = 16
@@ -135,12 +136,14 @@ def _encode(value: object, out: bytearray, refer: Callable | None, depth: int) -
             if isinstance(value, frozenset)
             else b"E"
         )
-        out += tag + _U64.pack(len(value))
-        for item in tuple(value):
+        items = [item for item in value]  # not tuple(value), which believes what a subclass says of its length
+        out += tag + _U64.pack(len(items))
+        for item in items:
             _encode(item, out, refer, depth + 1)
     elif isinstance(value, dict):
-        out += b"M" + _U64.pack(len(value))
-        for key, item in tuple(value.items()):
+        pairs = [pair for pair in value.items()]
+        out += b"M" + _U64.pack(len(pairs))
+        for key, item in pairs:
             _encode(key, out, refer, depth + 1)
             _encode(item, out, refer, depth + 1)
     elif isinstance(value, np.generic):
@@ -220,13 +223,22 @@ def _encode_record(value: object, out: bytearray, refer: Callable | None, depth:
 # ---- decoding ---------------------------------------------------------------------------------------------------
 
 
-def decode(data: bytes | bytearray | memoryview) -> object:
+def decode(
+    data: bytes | bytearray | memoryview,
+    resolve: Callable[[Ref | CallbackRef], object] | None = None,
+    place: Callable[[object], object] | None = None,
+) -> object:
     """Decode one value.
+
+    Args:
+        data: What `encode` made, or what somebody claims it did.
+        resolve: Gives what stands in a reference's place.
+        place: Gives what stands in a tensor's place, such as the same on another device.
 
     Raises:
         ProtocolError: For anything that is not exactly one well-formed value.
     """
-    reader = _Reader(memoryview(data))
+    reader = _Reader(memoryview(data), resolve, place)
     try:
         value = reader.value(0)
     except ProtocolError:
@@ -248,8 +260,10 @@ def decode(data: bytes | bytearray | memoryview) -> object:
 
 
 class _Reader:
-    def __init__(self, data: memoryview) -> None:
-        self.data = data
+    def __init__(
+        self, data: memoryview, resolve: Callable | None = None, place: Callable | None = None
+    ) -> None:
+        self.data, self.resolve, self.place = data, resolve, place
         self.at = 0
         self.items = 0
 
@@ -344,7 +358,8 @@ class _Reader:
         if name == "bool" and array.size and array.max() > 1:
             raise ProtocolError("the answer holds booleans that are neither 0 nor 1")
         tensor = torch.from_numpy(array)
-        return tensor.view(dtype) if tensor.dtype is not dtype else tensor
+        tensor = tensor.view(dtype) if tensor.dtype is not dtype else tensor
+        return self.place(tensor) if self.place is not None else tensor
 
     def torch_dtype(self, depth: int) -> object:
         torch = _loaded_torch()
@@ -353,10 +368,16 @@ class _Reader:
             raise ProtocolError("the answer holds an unknown torch dtype")
         return getattr(torch, name)
 
-    def ref(self, depth: int) -> Ref:
+    def ref(self, depth: int) -> object:
         id = self.u64()
         callable = self.take(1)[0] == 1
-        return Ref(id, bytes(self.sized()).decode("utf-8", "replace"), callable)
+        return self.resolved(Ref(id, bytes(self.sized()).decode("utf-8", "replace"), callable))
+
+    def callback(self, depth: int) -> object:
+        return self.resolved(CallbackRef(self.u64()))
+
+    def resolved(self, ref: Ref | CallbackRef) -> object:
+        return ref if self.resolve is None else self.resolve(ref)
 
     def record(self, depth: int) -> object:
         name = bytes(self.sized()).decode("utf-8")
@@ -413,7 +434,7 @@ _READERS: dict[int, Callable[[_Reader, int], object]] = {  # by tag
     ord("X"): _Reader.tensor,
     ord("Y"): _Reader.torch_dtype,
     ord("H"): _Reader.ref,
-    ord("C"): lambda reader, depth: CallbackRef(reader.u64()),
+    ord("C"): _Reader.callback,
     ord("R"): _Reader.record,
 }
 
@@ -466,6 +487,7 @@ class Connection:
         sock.setblocking(False)
         self._sock = sock
         self._max_frame = max_frame
+        self._ahead = bytearray()
         self._readable = select.poll()
         self._readable.register(sock, select.POLLIN)
         self._writable = select.poll()
@@ -497,8 +519,7 @@ class Connection:
             WorkerTimeout, WorkerCrashed: As for `send`.
             ProtocolError: For a header that is not one, or a length over the cap; nothing is allocated for it.
         """
-        header = self._read(_HEADER.size, deadline)
-        magic, kind, request, length = _HEADER.unpack(header)
+        magic, kind, request, length = _HEADER.unpack(self._read(_HEADER.size, deadline))
         if magic != MAGIC:
             raise ProtocolError("something that is not an answer was written to the grader's channel")
         if length > self._max_frame:
@@ -506,11 +527,12 @@ class Connection:
         return kind, request, memoryview(self._read(length, deadline))
 
     def _read(self, size: int, deadline: Deadline) -> bytearray:
-        data = bytearray()
+        """The next `size` bytes. What came along with them is kept for the next call."""
+        data, self._ahead = self._ahead, bytearray()
         while len(data) < size:
             try:
                 # recv, not recvmsg: descriptors smuggled along are closed by the kernel.
-                chunk = self._sock.recv(min(size - len(data), 1 << 20))
+                chunk = self._sock.recv(max(READ_AHEAD, min(size - len(data), 1 << 20)))
             except BlockingIOError:
                 deadline.wait(self._readable)
                 continue
@@ -519,4 +541,7 @@ class Connection:
             if not chunk:
                 raise WorkerCrashed("the program ended before answering")
             data += chunk
+        if len(data) > size:
+            self._ahead = data[size:]
+            del data[size:]
         return data

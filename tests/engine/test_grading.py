@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import time
 import types
 
@@ -13,13 +12,14 @@ import pytest
 
 from gradkit import results
 from gradkit.grading import Intermittently
-from gradkit.judge import run
-from gradkit.judge.messages import Unit, UnitDone
+from gradkit.judge import bytecode
+from gradkit.judge.bytecode import Bytecode
 from gradkit.judge.staff import Staff
 from gradkit.judge.workers import _raised
-from gradkit.judge.subjects import Answers, LocalSubject, RememberingSubject, Session
+from gradkit.judge.subjects import LocalSubject, Session
 from gradkit.manifest import load_assignment
 from gradkit.model import Outcome
+from gradkit.protocol import encode
 from gradkit.stubs import build_stub
 
 BROKEN_STANDARDISE = "\n\ndef standardise(x, *, eps=1e-5):\n"
@@ -226,63 +226,7 @@ def test_a_tool_is_not_an_answer():
 
     assert transcript(1, counted=False) == transcript(3, counted=False)
     assert transcript(1, counted=True) != transcript(3, counted=True)
-    assert transcript(1, counted=False)[-1] == ("noted", 7)
-
-
-class Counted:
-    """A reference whose functions say how often they have been computed."""
-
-    def __init__(self):
-        self.times = 0
-        self.module = types.ModuleType("reference")
-        self.module.double = self.double
-        self.module.apply = lambda function, x: self.double(function(x))
-        self.module.Box = lambda x: types.SimpleNamespace(x=self.double(x))
-
-    def double(self, x):
-        self.times += 1
-        return 2 * x
-
-    def session(self, answers):
-        return Session(RememberingSubject(self.module, answers)).module
-
-
-def test_the_reference_computes_a_plain_answer_once():
-    """A call with the same plain arguments is answered from memory, with a fresh array each time."""
-    reference, answers = Counted(), Answers()
-
-    first = reference.session(answers).double(np.array([1.0, 2.0]))
-    first[0] = 99.0
-    again = reference.session(answers).double(np.array([1.0, 2.0]))
-
-    assert again.tolist() == [2.0, 4.0] and reference.times == 1
-    for other in (np.array([1.0, 2.5]), np.array([1, 2]), [1.0, 2.0], np.array([[1.0, 2.0]])):
-        reference.session(answers).double(other)
-    assert reference.times == 5
-
-
-def test_what_is_no_plain_call_is_computed_each_time():
-    """Callbacks and objects may do more than answer, so that nothing of them is remembered."""
-    reference, answers = Counted(), Answers()
-
-    for _ in range(2):
-        session = reference.session(answers)
-        assert session.apply(lambda x: x + 1, 1.0) == 4.0
-        assert session.Box(3.0).x == 6.0
-
-    assert reference.times == 4
-
-
-def test_what_the_reference_answered_takes_no_more_room_than_allowed():
-    """Beyond the limit the memory begins anew; an answer that is larger than it is not kept."""
-    reference, answers = Counted(), Answers(limit=3_000)
-
-    for _ in range(2):
-        reference.session(answers).double(np.ones(1_000))
-    for value in range(20):
-        reference.session(answers).double(value)
-
-    assert reference.times == 22 and answers._size <= 3_000 and answers._kept
+    assert transcript(1, counted=False)[-1] == ("noted", encode(7))
 
 
 def test_states_are_handed_on_now_and_then():
@@ -320,31 +264,19 @@ def test_a_state_that_can_not_be_handed_on_is_told():
         tell(1), tell(2)
 
 
-def test_nothing_writes_into_a_submissions_folder_once_it_is_told_done(tmp_path, scaling, monkeypatch):
+def test_nothing_writes_into_a_submissions_folder_once_it_is_told_done(tmp_path, monkeypatch):
     """Its bytecode may take longer than its checks. Written later, it stood where the next student's files should go."""
     module = tmp_path / "scaling.py"
     module.write_text("", encoding="utf-8")
-    monkeypatch.setattr(run, "_COMPILE", "import time; time.sleep(60)")
-    started, told = [], []
+    monkeypatch.setattr(bytecode, "_COMPILE", "import time; time.sleep(60)")
+    beside = Bytecode(module)
+    beside.begin()
+    process = beside._process
+    running = process.poll() is None
 
-    class Started(subprocess.Popen):
-        def __init__(self, *args, **kwargs):
-            super().__init__(*args, **kwargs)
-            started.append(self)
+    beside.close()
 
-    monkeypatch.setattr(run.subprocess, "Popen", Started)
-    judge = types.SimpleNamespace(checks={})
-    zygote = types.SimpleNamespace(manifest=scaling.manifest)
-
-    run.run_unit(
-        judge,
-        zygote,
-        Unit(str(module), 0, None),
-        "cpu",
-        lambda event: told.append((event, started[0].poll())),
-    )
-
-    assert [(type(event), ended is not None) for event, ended in told] == [(UnitDone, True)]
+    assert running and process.poll() is not None
 
 
 def test_a_mistake_stands_in_for_defaults(small_kit, tmp_path):

@@ -137,8 +137,10 @@ def test_a_failure_of_the_graders_own_is_nobodys_zero(
 ):
     """No right, no room, no descriptor, no process: in the judge each is an error of the grader's."""
     from gradkit.judge import isolation, workers
+    from gradkit.judge.bytecode import Bytecode
+    from gradkit.judge.deadlines import Patience
+    from gradkit.judge.subjects import Session
     from gradkit.manifest import load_assignment
-    from gradkit.protocol import Kind
     from gradkit.worker import sandbox
 
     chosen = isolation.choose(sandbox.probe())
@@ -152,19 +154,21 @@ def test_a_failure_of_the_graders_own_is_nobodys_zero(
     module.write_text(f"{reference_source}\n\ndef spin():\n    while True:\n        pass\n", encoding="utf-8")
     manifest = load_assignment(small_kit, "scaling").manifest
     with contextlib.closing(workers.Zygote(manifest, chosen, tmp_path)) as zygote:
-        subject = workers.SubmissionSubject(zygote, module)
-        subject.begin_case()
+        patience = Patience(manifest.timeout_s, lambda name: {name})
+        subject = workers.SubmissionSubject(zygote, module, patience, Bytecode(module))
+        subject.begin_case(0.0, alone=False)
+        theirs = Session(subject).module
 
         def fail(*args, **kwargs):
             raise PermissionError(1, "Operation not permitted")
 
         if failing == "subprocess.run":  # looked at while a worker is at work
-            spin = subject.request(Kind.GET, (workers.MODULE, "spin"), lambda *call: None)
+            spin = theirs.spin
         monkeypatch.setattr(failing, fail)
         with pytest.raises(ZygoteError, match="the grader's own PermissionError"):
             if failing == "subprocess.run":
-                subject.request(Kind.CALL, (spin, (), {}), lambda *call: None)
+                spin()
             else:
-                subject.request(Kind.GET, (workers.MODULE, "centre"), lambda *call: None)
+                theirs.centre
         monkeypatch.undo()
         subject.close()

@@ -1,154 +1,74 @@
 """Runs an assignment's checks on submissions, as a pytest plugin that provides the fixtures and the run loop.
 
-Checks are collected once. Each case then runs through pytest's ordinary protocol (so fixtures, parameters and marks work
-as everywhere), with a fresh worker behind `impl` for every check. A failed case is repeated with the reference in the
-submission's place, to be sure that the check is right, and with each known mistake, to find the one that answers alike.
+Checks are collected once, by pytest. A case whose only fixtures are ours is then called as a plain function; any other runs
+through pytest's protocol. A failed case is repeated with the reference in the submission's place, to be sure that the check
+is right, and held against what each known mistake answers in it, to find the one that answers alike.
 """
 
 from __future__ import annotations
 
-import enum
-import inspect
+import re
+import signal
 import time
-import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-import numpy as np
 import pytest
 from _pytest.runner import runtestprotocol
 
-from coursekit.compare import Difference, Mismatch, compare
-from coursekit.gradcheck import positions_of
-from coursekit.plugin import check_seed, torch_generator
+from coursekit.compare import Mismatch
 from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTimeout, ZygoteError
-from gradkit.judge.repeats import Repeat, Repeats
+from gradkit.judge.answers import Repeat, StaffAnswers
+from gradkit.judge.fixtures import GIVEN, arguments, as_fixture, is_plain
 from gradkit.judge.staff import Mistake, Staff
 from gradkit.judge.subjects import (
-    Answers,
-    Diverged,
     LocalSubject,
     LocalTimeout,
     MissingName,
-    Object,
-    RememberingSubject,
     Session,
-    Subject,
     SubmissionRaised,
     same_entry,
     time_limit,
 )
-from gradkit.judge.workers import UnreadableAnswer
+from gradkit.judge.workers import SubmissionSubject, UnreadableAnswer
 from gradkit.manifest import Assignment
 from gradkit.markers import case_id, read_checks
 from gradkit.model import CaseResult, Check, Outcome
+from gradkit.stubs import NOT_WRITTEN
 
 WRONG_KINDS = frozenset(
     {"type", "refused", "dtype", "shape"}
 )  # differences that make an answer `rejected` instead of `failed`
 MAX_DETAIL = 4000  # characters of a public check's detail that are kept
-REPEAT_LIMIT_S = 5.0  # for one repeated run of a check on staff's code
+REPEAT_LIMIT_S = 3.0  # for one case on staff's code
+TRIES = 3  # runs of one case: in a worker in use, in a fresh one, and once more where that was killed from outside
+HINTS_S = 10.0  # for finding the mistakes behind one submission's answers; past it observations stand alone
+_NOT_WRITTEN = re.compile(NOT_WRITTEN.format(task=r"\w+"))  # what a stub's own line says
+OWN_WORKER = "own_worker"  # the mark of a check that asks for a worker that no other check used
 
-
-class Agree:
-    """The `agree` fixture: call the submission and the reference alike, and compare."""
-
-    def __init__(self, impl: Object, reference: Object, module: types.ModuleType) -> None:
-        self._impl = impl
-        self._reference = reference
-        self._module = module  # the reference's, for the names of its parameters
-
-    def __call__(
-        self, target: str | Callable, *args: object, tol: tuple[float, float] | None = None, **kwargs: object
-    ) -> object:
-        """Compare `impl.target(*args, **kwargs)`, or `target(impl, *args, **kwargs)`, with the reference's.
-
-        Args:
-            target: Name of a function, or a scenario that takes the implementation first.
-            tol: (rtol, atol) in place of the dtype's default.
-
-        Returns:
-            What the submission gave.
-
-        Raises:
-            Mismatch: When the two differ.
-        """
-        name = target if isinstance(target, str) else "output"
-        scenario = (
-            (lambda impl, *args, **kwargs: getattr(impl, target)(*args, **kwargs))
-            if isinstance(target, str)
-            else target
-        )
-        got = scenario(self._impl, *args, **kwargs)
-        if scenario is target and not isinstance(got, Object):
-            object.__getattribute__(self._impl, "_session").note(got)
-        want = scenario(self._reference, *args, **kwargs)
-        return self._same(got, want, tol, name)
-
-    def vjp(
-        self,
-        name: str,
-        *args: object,
-        wrt: object = None,
-        cotangent: object,
-        tol: tuple[float, float] | None = None,
-        **kwargs: object,
-    ) -> tuple:
-        """Compare the gradients of `sum(cotangent * impl.name(*args))` in the arguments `wrt` with the reference's."""
-        got = getattr(self._impl, name)._vjp(args, kwargs, wrt, cotangent)
-        want = getattr(self._reference, name)._vjp(args, kwargs, wrt, cotangent)
-        if type(got) is tuple and len(got) == len(want):
-            names = self._names(name, positions_of(args, wrt))
-            named = (dict(zip(names, gradients, strict=True)) for gradients in (got, want))
-            self._same(*named, tol, f"gradient of {name}")
-            return got
-        return self._same(got, want, tol, f"gradient of {name}")
-
-    def _names(self, function: str, positions: Sequence[int]) -> list[str]:
-        """What the parameters at these positions are called."""
-        parameters = list(inspect.signature(getattr(self._module, function)).parameters)
-        return [parameters[at] if at < len(parameters) else f"argument {at + 1}" for at in positions]
-
-    @staticmethod
-    def _same(got: object, want: object, tol: tuple[float, float] | None, name: str) -> object:
-        if isinstance(got, Object) != isinstance(want, Object):
-            kinds = [
-                "an object of your own" if isinstance(value, Object) else type(value).__name__
-                for value in (got, want)
-            ]
-            text = f"{name} is {kinds[0]} where {kinds[1]} is due"
-            raise Mismatch(Difference("type", text, text))
-        if not isinstance(got, Object):
-            rtol, atol = tol or (None, None)
-            difference = compare(got, want, rtol=rtol, atol=atol, name=name)
-            if difference is not None:
-                raise Mismatch(difference)
-        return got
+ADDED_MARKS = (
+    "gpu: needs a CUDA device; reported as not run where there is none",
+    f"{OWN_WORKER}: each case gets a worker that no other case used, and that no other will",
+)
 
 
 @dataclass
 class Run:
     """One run of one case: what the fixtures give, and what came of it."""
 
-    subject: Subject
+    staff: Staff
+    subject: SubmissionSubject | LocalSubject
     seed: int
-    expected: list[tuple] | None = None
+    device: str = "cpu"
     session: Session | None = None
     error: BaseException | None = None
-    again: bool = False  # this case was repeated for another submission before
 
     def open(self) -> Session:
+        """The session with the implementation under test."""
         if self.session is None:
-            self.session = Session(self.subject, expected=self.expected)
+            self.session = Session(self.subject)
         return self.session
-
-
-class Following(enum.Enum):
-    """What came of a case that was repeated on staff's code."""
-
-    DIFFERS = "other answers"
-    PASSES = "the same answers, and the check passes"
-    FAILS = "the same answers, and the check fails"
 
 
 class Judge:
@@ -161,6 +81,7 @@ class Judge:
         diagnose: Look for the mistake behind a wrong answer.
         compare: Tell of each passed case whether its answers were the reference's.
         start: Called once the checks are collected; calls `grade_case` as often as it likes.
+        shared: A folder of this run's judges, in which they keep what staff's code answers.
     """
 
     def __init__(
@@ -172,6 +93,7 @@ class Judge:
         diagnose: bool,
         compare: bool,
         start: Callable[[Judge], None],
+        shared: Path | None = None,
     ) -> None:
         self.assignment = assignment
         self.staff = staff
@@ -179,58 +101,20 @@ class Judge:
         self.diagnose = diagnose
         self.compare = compare
         self._start = start
-        self._run: Run | None = None
-        self._repeats = Repeats()
-        self._answers = Answers()
+        self.run: Run | None = None  # the one at hand
+        self._answers = StaffAnswers(shared)
+        self._plain: dict[str, bool] = {}  # by case, whether it is called without pytest
+        self._reference_s: dict[str, float] = {}  # by case, what the reference takes
+        self._hints_left_s = HINTS_S
         self.checks: dict[Check, list] = {}
         self.collect_errors: list[str] = []
         self.error: Exception | None = None
 
-    # ---- fixtures
-
-    @pytest.fixture
-    def impl(self) -> Object:
-        return self._run.open().module
-
-    @pytest.fixture
-    def reference(self) -> Object:
-        return self.staff.reference_module()
-
-    @pytest.fixture
-    def agree(self) -> Agree:
-        module = self.staff.reference_module()
-        reference = RememberingSubject(module, self._answers)
-        return Agree(self._run.open().module, Session(reference).module, module)
-
-    @pytest.fixture
-    def vjp(self) -> Callable[..., tuple]:
-        def vjp(
-            function: Object, *args: object, wrt: object = None, cotangent: object, **kwargs: object
-        ) -> tuple:
-            return function._vjp(args, kwargs, wrt, cotangent)
-
-        return vjp
-
-    @pytest.fixture
-    def rng(self, request: pytest.FixtureRequest) -> np.random.Generator:
-        return np.random.default_rng(check_seed(self._run.seed, request.node.name))
-
-    @pytest.fixture
-    def torch_rng(self, request: pytest.FixtureRequest) -> object:
-        return torch_generator(check_seed(self._run.seed, request.node.name))
-
-    @pytest.fixture
-    def device(self, request: pytest.FixtureRequest) -> str:
-        if request.node.get_closest_marker("gpu") and self._device == "cpu":
-            pytest.skip("needs a GPU")
-        return "cpu"  # tensors are made here and moved by the worker: this process makes no CUDA call
-
     # ---- pytest's hooks
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line(
-            "markers", "gpu: needs a CUDA device; reported as not run where there is none"
-        )
+        for mark in ADDED_MARKS:
+            config.addinivalue_line("markers", mark)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -239,8 +123,8 @@ class Judge:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo) -> pytest.TestReport:
         """Keep the exception, and make a bare report: formatting a traceback that nobody reads costs more than the check."""
-        if call.excinfo is not None and self._run.error is None:
-            self._run.error = call.excinfo.value
+        if call.excinfo is not None and self.run.error is None:
+            self.run.error = call.excinfo.value
         outcome = "passed" if call.excinfo is None else "failed"
         return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, call.when)
 
@@ -255,56 +139,104 @@ class Judge:
 
     # ---- running checks
 
+    def begin_submission(self) -> None:
+        """Let the cases to come be another submission's."""
+        self._hints_left_s = HINTS_S
+
     def run_case(self, item: pytest.Item, run: Run) -> BaseException | None:
-        """Run one case through pytest's protocol; the exception that ended it, or None."""
-        self._run = run
+        """Run one case; the exception that ended it, or None."""
+        self.run = run
+        if item.nodeid not in self._plain:
+            self._plain[item.nodeid] = is_plain(item)
+        if self._plain[item.nodeid]:
+            try:
+                item.function(**arguments(item, run))
+            except (Exception, pytest.skip.Exception, pytest.fail.Exception, LocalTimeout) as error:
+                run.error = error
+            return run.error
         try:
             runtestprotocol(item, log=False, nextitem=None)
-        except (
-            LocalTimeout
-        ) as late:  # it came in pytest's own code, which must not keep a half-torn-down item
+        except LocalTimeout as late:  # it came in pytest's own code, which must not keep a half-torn-down item
             item.session._setupstate.teardown_exact(None)
             run.error = late
         return run.error
 
-    def grade_case(self, check: Check, item: pytest.Item, subject: Subject, seed: int) -> CaseResult:
-        """Run one case on a submission and explain what came of it."""
+    def grade_case(
+        self, check: Check, item: pytest.Item, subject: SubmissionSubject | LocalSubject, seed: int
+    ) -> CaseResult:
+        """Run one case on a submission, or on staff's code in its place, and explain what came of it."""
         begun = time.monotonic()
-        run = Run(subject, seed)
-        # Longer than the deadline of what the submission does: it ends what keeps the judge itself busy.
-        with time_limit(3 * self.assignment.manifest.timeout_s + REPEAT_LIMIT_S):
-            error = self.run_case(item, run)
-        result = replace(self._judge(check, item, run, error), case=case_id(item))
+        run = self._run_fairly(check, item, subject, seed)
+        result = replace(self._judge(check, item, run), case=case_id(item))
         return replace(result, elapsed_s=time.monotonic() - begun)
 
-    def _judge(self, check: Check, item: pytest.Item, run: Run, error: BaseException | None) -> CaseResult:
+    def _run_fairly(
+        self, check: Check, item: pytest.Item, subject: SubmissionSubject | LocalSubject, seed: int
+    ) -> Run:
+        """Run one case; again in a fresh worker where something other than the case itself may be why it failed.
+
+        What earlier cases left in a worker costs nobody a point. Neither does whatever killed a worker from outside: the
+        kernel may, for lack of memory that others took, or an operator by mistake. If it is the submission's doing, it
+        happens again.
+        """
+        alone = item.get_closest_marker(OWN_WORKER) is not None or self._was_lent(check, subject)
+        busy_s = REPEAT_LIMIT_S
+        if isinstance(subject, SubmissionSubject):  # longer than it may take: this ends what keeps the judge itself busy
+            busy_s += 3 * self.assignment.manifest.timeout_s
+        for attempt in range(TRIES):
+            subject.begin_case(self._reference_s.get(item.nodeid, 0.0), alone=alone or attempt > 0)
+            run = Run(self.staff, subject, seed, self._device)
+            with time_limit(busy_s):
+                error = self.run_case(item, run)
+            if run.session is not None:
+                subject.lent |= run.session.lent(self.assignment.module_name)
+            if error is None or _is_final(error):
+                break
+            killed = isinstance(error, WorkerCrashed) and subject.last_end.signal == signal.SIGKILL
+            if not (subject.shared or killed):
+                break
+            if isinstance(error, WorkerTimeout):  # the fresh worker gets time by what the reference takes
+                self._reference_fault(item, seed)
+        if isinstance(error, WorkerTimeout) and error.called:
+            subject.patience.missed(error.function)
+        if isinstance(error, LocalTimeout):
+            subject.end_worker()  # it may still be in the middle of an answer
+        if alone:
+            subject.end_worker()
+        return run
+
+    def _was_lent(self, check: Check, subject: SubmissionSubject | LocalSubject) -> bool:
+        """Whether the worker was handed a function of the reference's that this check's task asks for.
+
+        Tabulated there, it could answer for the one that is to be written.
+        """
+        functions = self.assignment.manifest.task(check.task).functions
+        return bool(subject.lent & {name.partition(".")[0] for name in functions})
+
+    def _judge(self, check: Check, item: pytest.Item, run: Run) -> CaseResult:
+        error = run.error
         if error is None:
             if not self.compare:
                 return CaseResult("", Outcome.PASSED)
-            run.again = self._repeats.again(item.nodeid, run.seed)
-            alike = self._follows(item, "", self.staff.reference, run) is Following.PASSES
+            (answers,) = self._staff_answers(item, run.seed, [""]).values()
+            alike = not answers.failed and _answer_alike(run, answers)
             return CaseResult("", Outcome.PASSED, alike=alike, used=tuple(sorted(run.open().names)))
         if isinstance(error, pytest.skip.Exception):
             return CaseResult("", Outcome.NOT_RUN, summary=str(error))
         if isinstance(error, ZygoteError):
             return CaseResult("", Outcome.GRADER_ERROR, summary=str(error))
         result = self._describe(check, item, error)
-        if result.outcome is Outcome.NOT_WRITTEN:
+        if result.outcome is Outcome.NOT_WRITTEN or isinstance(error, (WorkerError, LocalTimeout)):
             return result
-        fault = (
-            None if isinstance(error, (WorkerError, LocalTimeout)) else self._reference_fault(item, run.seed)
-        )
+        fault = self._reference_fault(item, run.seed)
         if fault is not None:
             return CaseResult(
                 "", Outcome.GRADER_ERROR, summary=f"the reference fails {check.id} too: {fault}"
             )
-        if (
-            self.diagnose
-            and run.session is not None
-            and run.session.transcript
-            and not isinstance(error, (WorkerError, LocalTimeout))
-        ):
+        if self.diagnose and run.session is not None and run.session.transcript and self._hints_left_s > 0:
+            begun = time.monotonic()
             mistake, elsewhere = self._match(check, item, run)
+            self._hints_left_s -= time.monotonic() - begun
             if mistake is not None:
                 prefix = f"This comes from {mistake.replaces[0]}. " if elsewhere else ""
                 result = replace(result, hint=prefix + mistake.hint, mistake=mistake.name)
@@ -340,11 +272,7 @@ class Judge:
                 summary=f"{self.assignment.manifest.module} defines no {name}: is it deleted, renamed or inside another function?",
             )
         if isinstance(error, (WorkerTimeout, LocalTimeout)):
-            return CaseResult(
-                "",
-                Outcome.TIMEOUT,
-                summary=f"{error or 'the time limit passed'} (a check has {self.assignment.manifest.timeout_s:g} s)",
-            )
+            return CaseResult("", Outcome.TIMEOUT, summary=str(error) or "checking your answer took too long")
         if isinstance(error, WorkerCrashed):
             return CaseResult("", Outcome.CRASHED, summary=str(error))
         if isinstance(error, UnreadableAnswer):
@@ -365,42 +293,33 @@ class Judge:
         text = f"the check could not use what your code returned ({type(error).__name__})"
         return CaseResult("", Outcome.REJECTED, summary=text, detail=str(error)[:MAX_DETAIL])
 
-    # ---- repeating a check on staff's code
+    # ---- repeating a case on staff's code
 
-    def _repeat(self, item: pytest.Item, subject: LocalSubject, run: Run) -> BaseException | None:
-        """Run a case again with staff's code in the submission's place; the exception that ended it, or None."""
+    def _repeat(self, item: pytest.Item, subject: LocalSubject, seed: int) -> Run:
+        """Run a case with staff's code in the submission's place."""
+        run = Run(self.staff, subject, seed, self._device)
         subject.reset()
         with time_limit(REPEAT_LIMIT_S):
-            return self.run_case(item, run)
+            self.run_case(item, run)
+        return run
 
     def _reference_fault(self, item: pytest.Item, seed: int) -> str | None:
         """Why the reference fails this case at this seed, or None if it passes."""
-        error = self._repeat(item, self.staff.reference, Run(self.staff.reference, seed))
+        begun = time.monotonic()
+        error = self._repeat(item, self.staff.reference, seed).error
+        self._reference_s[item.nodeid] = time.monotonic() - begun
         return None if error is None else f"{type(error).__name__}: {error}"
 
-    def _follows(self, item: pytest.Item, name: str, subject: LocalSubject, run: Run) -> Following:
-        """Repeat a run on `subject`, called `name`, and compare all it answers with the run's answers."""
-        expected = run.open().transcript
-        repeat = self._repeats.get(item.nodeid, name)
-        if repeat is None and not run.again:  # broken off at the first other answer
-            repeated = Run(subject, run.seed, expected=expected)
-            error = self._repeat(item, subject, repeated)
-            same = len(repeated.open().transcript) == len(expected) and not isinstance(error, Diverged)
-        else:
-            if repeat is None:
-                repeated = Run(subject, run.seed)
-                error = self._repeat(item, subject, repeated)
-                if isinstance(error, LocalTimeout):
-                    return Following.DIFFERS
-                repeat = Repeat(repeated.open().transcript, error is not None)
-                self._repeats.keep(item.nodeid, name, repeat)
-            error = AssertionError() if repeat.failed else None
-            same = len(repeat.transcript) == len(expected) and all(
-                map(same_entry, expected, repeat.transcript)
-            )
-        if not same or isinstance(error, LocalTimeout):
-            return Following.DIFFERS
-        return Following.PASSES if error is None else Following.FAILS
+    def _staff_answers(self, item: pytest.Item, seed: int, names: list[str]) -> dict[str, Repeat]:
+        """What the mistakes called `names` answer in a case, and the reference, which is called ``""``."""
+
+        def compute(name: str) -> Repeat:
+            run = self._repeat(item, self.staff.subject(name), seed)
+            ended = not isinstance(run.error, LocalTimeout)
+            return Repeat(run.open().transcript if ended else [], run.error is not None, ended)
+
+        known = self._answers.of(item.nodeid, seed, names, compute)
+        return {name: known[name] for name in names}
 
     def _match(self, check: Check, item: pytest.Item, run: Run) -> tuple[Mistake | None, bool]:
         """The one known mistake that gives exactly the submission's answers, and whether it is another task's.
@@ -408,14 +327,35 @@ class Judge:
         Two that answer alike here explain nothing: a wrong hint is worse than none.
         """
         concerned = self.staff.concerned(run.open().names)
-        run.again = self._repeats.again(item.nodeid, run.seed)
         for elsewhere in (False, True):
-            group = [mistake for mistake in concerned if (mistake.task != check.task) == elsewhere]
+            group = {mistake.name: mistake for mistake in concerned if (mistake.task != check.task) == elsewhere}
+            answers = self._staff_answers(item, run.seed, list(group))
             alike = [
-                mistake
-                for mistake in group
-                if self._follows(item, mistake.name, mistake.subject, run) is Following.FAILS
+                name for name, repeat in answers.items() if repeat.failed and _answer_alike(run, repeat)
             ]
             if alike:
-                return (alike[0], elsewhere) if len(alike) == 1 else (None, False)
+                return (group[alike[0]], elsewhere) if len(alike) == 1 else (None, False)
         return None, False
+
+
+for _name in GIVEN:
+    setattr(Judge, _name, as_fixture(_name))
+
+
+def _answer_alike(run: Run, repeat: Repeat) -> bool:
+    """Whether a run and a case on staff's code were answered alike, throughout."""
+    transcript = run.open().transcript
+    return (
+        repeat.ended
+        and len(transcript) == len(repeat.transcript)
+        and all(map(same_entry, transcript, repeat.transcript))
+    )
+
+
+def _is_final(error: BaseException) -> bool:
+    """Whether what ended a case would end it in any worker, by what it says of the submission's file."""
+    if isinstance(error, SubmissionRaised) and "NotImplementedError" in error.info.bases:
+        return _NOT_WRITTEN.fullmatch(error.info.message) is not None
+    if isinstance(error, WorkerTimeout):
+        return not error.called
+    return isinstance(error, (pytest.skip.Exception, MissingName))

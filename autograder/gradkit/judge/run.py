@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import resource
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from gradkit.errors import AuthoringError, ZygoteError
+from gradkit.judge.bytecode import Bytecode
+from gradkit.judge.deadlines import Patience
 from gradkit.judge.engine import Judge
 from gradkit.judge.messages import CaseDone, Ready, Start, Unit, UnitDone
 from gradkit.judge.staff import Staff
+from gradkit.judge.subjects import LocalSubject
 from gradkit.judge.workers import SubmissionSubject, Zygote
 from gradkit.manifest import Assignment
 from gradkit.markers import case_id
@@ -56,7 +56,13 @@ def collect_and_run(
     run_pytest(
         assignment,
         Judge(
-            assignment, staff, device=start.device, diagnose=start.diagnose, compare=start.compare, start=loop
+            assignment,
+            staff,
+            device=start.device,
+            diagnose=start.diagnose,
+            compare=start.compare,
+            start=loop,
+            shared=Path(start.answers) if start.answers else None,
         ),
     )
 
@@ -95,70 +101,70 @@ def run_pytest(assignment: Assignment, judge: Judge) -> None:
 
 
 def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Callable[[object], None]) -> None:
-    """Run the checks on one submission.
-
-    The public checks come first and share a worker, as they share a process on the student's machine. Each hidden check
-    has a fresh one: nothing that a submission keeps reaches the next.
-    """
+    """Run the checks on one submission, or on a known mistake's code in this process."""
+    judge.begin_submission()
+    if unit.mistake:
+        run_checks(judge, zygote, unit, judge.staff.subject(unit.mistake), write)
+        write(UnitDone(0.0, 0.0))
+        return
     module = Path(unit.module)
-    with compiled_once(module):
-        done = run_checks(judge, zygote, unit, module, device, write)
-    write(done)  # whoever reads it removes the folder, in which nothing may be at work any more
+    patience = Patience(judge.assignment.manifest.timeout_s, judge.staff.reach)
+    with contextlib.closing(Bytecode(module)) as bytecode:
+        subject = SubmissionSubject(zygote, module, patience, bytecode, device=device)
+        run_checks(judge, zygote, unit, subject, write)
+        subject.close()
+    # whoever reads it removes the folder, in which nothing may be at work any more
+    write(UnitDone(subject.cpu_s, subject.peak_mib, sorted(subject.flags)))
 
 
 def run_checks(
-    judge: Judge, zygote: Zygote, unit: Unit, module: Path, device: str, write: Callable[[object], None]
-) -> UnitDone:
-    subject = SubmissionSubject(zygote, module, device=device)
+    judge: Judge,
+    zygote: Zygote,
+    unit: Unit,
+    subject: SubmissionSubject | LocalSubject,
+    write: Callable[[object], None],
+) -> None:
+    """Run the checks in order: the public ones, then the hidden ones by number.
+
+    They share a worker, as they share a process on the student's machine; see `Judge.grade_case` for when a case gets
+    another. So no public check, of which prints are told, runs where a hidden one ran before.
+    """
     wanted = [pair for pair in judge.checks.items() if unit.checks is None or pair[0].id in unit.checks]
-    checks = sorted(wanted, key=lambda pair: pair[0].hidden)
-    last_public = next((check for check, _ in reversed(checks) if not check.hidden), None)
-    hidden = [check for check, _ in checks if check.hidden]
-    for check, items in checks:
-        subject.workers_to_come = len(hidden) if not check.hidden else len(hidden) - 1 - hidden.index(check)
+    for check, items in sorted(wanted, key=lambda pair: pair[0].hidden):
         for item in items:
             try:
                 result = run_case(judge, zygote, check, item, subject, unit.seed)
             except ZygoteError:  # of a zygote that is gone; a new judge has a new one
                 raise
             except Exception as error:  # a fault of the engine's costs this case, not the class
-                result = CaseResult(
-                    case_id(item),
-                    Outcome.GRADER_ERROR,
-                    summary=f"{type(error).__name__} in the judge: {error}",
-                )
+                summary = f"{type(error).__name__} in the judge: {error}"
+                result = CaseResult(case_id(item), Outcome.GRADER_ERROR, summary=summary)
             printed = "" if check.hidden else subject.printed().strip()
             if printed and result.outcome not in (Outcome.PASSED, Outcome.NOT_RUN):
                 result = replace(result, detail=f"{result.detail}\nyour program printed:\n{printed}".strip())
-            if result.outcome is Outcome.TIMEOUT:
-                subject.end_check()  # it may still be in the middle of an answer
             write(CaseDone(check.id, writable(result)))
-        if check.hidden or check is last_public:
-            subject.end_check()
-    subject.close()
-    return UnitDone(subject.cpu_s, subject.peak_mib, sorted(subject.flags))
 
 
 def run_case(
-    judge: Judge, zygote: Zygote, check: Check, item: pytest.Item, subject: SubmissionSubject, seed: int
+    judge: Judge,
+    zygote: Zygote,
+    check: Check,
+    item: pytest.Item,
+    subject: SubmissionSubject | LocalSubject,
+    seed: int,
 ) -> CaseResult:
-    """Run one case; once more when its worker was killed from outside or never came to be.
-
-    The kernel may kill for lack of memory that others took, and an operator by mistake: that is not the submission's
-    doing. If it is, it happens again.
+    """Run one case; once more when its worker never came to be, or the reference failed too.
 
     Raises:
-        ZygoteError: When no worker can be had from the zygote any more.
+        ZygoteError: When the zygote gives no worker any more.
     """
     for last in (False, True):
-        subject.begin_case()
         result = judge.grade_case(check, item, subject, seed)
-        if result.outcome is Outcome.GRADER_ERROR and not zygote.alive():
+        if result.outcome is not Outcome.GRADER_ERROR:
+            break
+        if not zygote.alive():
             raise ZygoteError(result.summary)
-        again = result.outcome is Outcome.GRADER_ERROR or (
-            result.outcome is Outcome.CRASHED and subject.last_end.signal == signal.SIGKILL
-        )
-        if last or not again:
+        if last:
             break
     return result
 
@@ -170,29 +176,3 @@ def writable(result: CaseResult) -> CaseResult:
         for name in ("summary", "detail", "where")
     }
     return replace(result, **texts)
-
-
-_COMPILE = """
-import py_compile, resource, sys
-resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
-resource.setrlimit(resource.RLIMIT_CPU, (5, 5))
-py_compile.compile(sys.argv[1], invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH, quiet=2)
-"""
-
-
-@contextlib.contextmanager
-def compiled_once(module: Path) -> Iterator[None]:
-    """Leave the submission's bytecode beside it, where Python looks, so that not every worker compiles it again.
-
-    Only compiled, not run, beside the first checks, and in a process of its own with limits: a kilobyte of source can
-    compile to gigabytes. Workers can't write there. What can't be compiled fails in the worker, with its message.
-    """
-    command = [sys.executable, "-I", "-S", "-c", _COMPILE, str(module)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()

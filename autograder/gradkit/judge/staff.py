@@ -44,6 +44,15 @@ class Staff:
         self.reference = LocalSubject(self._module)
         tasks = [task.id for task in assignment.manifest.tasks]
         self.mistakes = [self._load(path, tasks) for path in assignment.mistakes()] if with_mistakes else []
+        self._subjects = {mistake.name: mistake.subject for mistake in self.mistakes}
+
+    def subject(self, name: str) -> LocalSubject:
+        """The code of the mistake called `name`, or the reference's where that is empty."""
+        return self._subjects[name] if name else self.reference
+
+    def reach(self, name: str) -> set[str]:
+        """The reference's names that `name` uses, directly or not, itself among them."""
+        return reach({name}, self._uses)
 
     def reference_module(self) -> types.ModuleType:
         return self._module

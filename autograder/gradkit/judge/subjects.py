@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import hashlib
 import io
+import itertools
 import signal
 import types
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from coursekit.compare import Difference, Mismatch, compare
-from gradkit.errors import ProtocolError
-from gradkit.protocol import CallbackRef, Kind, Ref, decode, encode
-from gradkit.worker.runtime import MAX_CALLBACK_DEPTH, Raised, Runtime, map_leaves
+from gradkit.errors import ProtocolError, WorkerError
+from gradkit.protocol import CallbackRef, Kind, Ref, Unsendable, decode, encode
+from gradkit.worker.runtime import MAX_CALLBACK_DEPTH, Raised, Runtime
 
 MODULE = Ref(0, "module")
-
-Ask = Callable[[int, tuple, dict], object]
+OBJECT = "<object>"  # stands in a transcript for whatever is no plain data
 
 
 class Subject(Protocol):
     """Answers requests about one implementation."""
 
-    def request(self, kind: Kind, value: object, ask: Ask) -> object:
-        """Answer with plain data and references, calling `ask` for each callback on the way.
+    def request(self, kind: Kind, value: tuple, session: Session) -> tuple[object, bytes]:
+        """Answer with a value in which `Object`s stand for what stays behind, and with the same as it was encoded.
+
+        Callbacks on the way are served by the session.
 
         Raises:
             Raised: When the implementation raised.
@@ -37,119 +38,49 @@ class Subject(Protocol):
         """
 
 
-class Diverged(BaseException):
-    """A mistake answered otherwise than the submission. Not an Exception: no check may swallow it."""
-
-
 class LocalTimeout(BaseException):
     """The judge itself was kept busy for too long: by staff's code in a repeated check, or by what a submission sent."""
 
 
 class LocalSubject:
-    """Staff's code in this process. Values are copied both ways, as if they had crossed a socket.
+    """Staff's code in this process. Values are encoded and decoded as if they crossed a socket.
 
     Args:
         module: The reference, or the reference with a mistake on top.
     """
 
+    shared = False  # no case sees what another left
+
     def __init__(self, module: types.ModuleType) -> None:
         self._module = module
+        self.lent: set[str] = set()
         self.reset()
 
     def reset(self) -> None:
         """Forget all objects of the previous check."""
-        self._ask: Ask | None = None
-        self._runtime = Runtime(
-            lambda: self._module,
-            lambda id, args, kwargs: self._copy(self._ask(id, *self._copy((args, kwargs)))),
-        )
+        self._session: Session | None = None
+        self._runtime = Runtime(lambda: self._module, lambda payload: self._session.serve(payload))
         self._runtime.load()
 
-    def request(self, kind: Kind, value: object, ask: Ask) -> object:
-        outer, self._ask = self._ask, ask
+    def begin_case(self, reference_s: float, *, alone: bool) -> None:
+        """Forget all objects of the previous case. Staff's code has neither a deadline nor a worker."""
+        self.reset()
+
+    def end_worker(self) -> None:
+        """Nothing to do; see `SubmissionSubject`."""
+
+    def printed(self) -> str:
+        """Nothing that anybody is to read."""
+        return ""
+
+    def request(self, kind: Kind, value: tuple, session: Session) -> tuple[object, bytes]:
+        outer, self._session = self._session, session
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                return self._copy(self._runtime.handle(kind, self._copy(value)))
+                payload = self._runtime.answer(kind, encode(value, session.refer))
+            return decode(payload, session.resolve), payload
         finally:
-            self._ask = outer
-
-    @staticmethod
-    def _copy(value: object) -> object:
-        return decode(encode(value))
-
-
-class Answers:
-    """What the reference answered to calls whose arguments and answer are plain data: for those it is a function.
-
-    A class is graded on one seed, so that most of what the reference is asked has been asked before.
-
-    Args:
-        limit: Bytes kept, after which it begins anew.
-    """
-
-    def __init__(self, limit: int = 64 * 2**20) -> None:
-        self._limit = limit
-        self._size = 0
-        self._kept: dict[tuple, bytes] = {}
-
-    def get(self, call: tuple) -> bytes | None:
-        return self._kept.get(call)
-
-    def keep(self, call: tuple, answer: bytes) -> None:
-        size = len(answer) + 200  # the key, and what Python adds
-        if self._size + size > self._limit:
-            self._kept, self._size = {}, 0
-        if size <= self._limit:
-            self._kept[call] = answer
-            self._size += size
-
-
-class RememberingSubject(LocalSubject):
-    """The reference, as `LocalSubject`, which computes nothing twice.
-
-    Args:
-        module: The reference.
-        answers: Its answers so far.
-    """
-
-    def __init__(self, module: types.ModuleType, answers: Answers) -> None:
-        super().__init__(module)
-        self._answers = answers
-        self._functions: dict[int, str] = {}  # names of the module's, by the numbers of their references
-
-    def request(self, kind: Kind, value: object, ask: Ask) -> object:
-        function = self._functions.get(value[0].id) if kind in (Kind.CALL, Kind.VJP) else None
-        if function is None or not _is_plain(value[1:]):
-            answer = super().request(kind, value, ask)
-            if kind is Kind.GET and value[0] == MODULE and type(answer) is Ref:
-                self._functions[answer.id] = value[1]
-            return answer
-        call = (kind, function, hashlib.blake2b(encode(value[1:]), digest_size=16).digest())
-        kept = self._answers.get(call)
-        if kept is not None:
-            return decode(kept)
-        answer = super().request(kind, value, ask)
-        if _is_plain(answer):
-            self._answers.keep(call, bytes(encode(answer)))
-        return answer
-
-
-class _NotPlain(Exception):
-    pass
-
-
-def _is_plain(value: object) -> bool:
-    """Whether nothing in it is an object or a function of the other side's."""
-
-    def leaf(value: object) -> None:
-        if type(value) in (Ref, CallbackRef):
-            raise _NotPlain
-
-    try:
-        map_leaves(value, leaf)
-    except _NotPlain:
-        return False
-    return True
+            self._session = outer
 
 
 @contextlib.contextmanager
@@ -230,38 +161,47 @@ class Session:
 
     Args:
         subject: Who answers.
-        expected: A transcript to follow; the run is broken off with `Diverged` at the first other answer.
     """
 
-    def __init__(self, subject: Subject, *, expected: list[tuple] | None = None) -> None:
+    _numbers = itertools.count()  # of callbacks: one that a submission kept from another run exists no more
+
+    def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        self._expected = expected
-        self._callbacks: list[Callable] = []
+        self._callbacks: dict[int, Callable] = {}
         self._callback_error: BaseException | None = None
         self._depth = 0
         self._garbage: list[int] = []
-        self.transcript: list[tuple] = []
+        self.transcript: list[tuple[str, bytes]] = []  # (what happened, the value as it was encoded)
         self.names: set[str] = set()  # of the module that were asked for
         self.module = Object(self, MODULE)
 
-    def request(self, kind: Kind, value: object) -> object:
+    def request(self, kind: Kind, value: tuple) -> object:
         """Ask the subject, and give the answer with references replaced by `Object`s."""
         if self._garbage:
             garbage, self._garbage = self._garbage, []
-            self._subject.request(Kind.FORGET, garbage, self._serve)
-        if kind is Kind.GET and value[0] == MODULE:
+            self._subject.request(Kind.FORGET, garbage, self)
+        of_module = kind is Kind.GET and value[0] == MODULE
+        if of_module:
             self.names.add(value[1])
         try:
-            answer = self._subject.request(kind, map_leaves(value, self._lower), self._serve)
+            answer, payload = self._subject.request(kind, value, self)
         except Raised as raised:
             self._raise_callback_error()
-            self._record("raised", raised.bases[0] if raised.bases else "")
-            if kind is Kind.GET and value[0] == MODULE and "AttributeError" in raised.bases:
+            self._record("raised", encode(raised.bases[0] if raised.bases else ""))
+            if of_module and "AttributeError" in raised.bases:
                 raise MissingName(value[1]) from None
             raise submission_raised(raised, iterating=kind is Kind.OPERATE and value[0] == "next") from None
         self._raise_callback_error()
-        self._record("answered", map_leaves(answer, _without_identity))
-        return map_leaves(answer, self._lift)
+        self._record("answered", payload)
+        return answer
+
+    def lent(self, module: str) -> set[str]:
+        """The functions and classes of staff's `module` that the implementation was handed."""
+        return {
+            function.__qualname__.partition(".")[0]
+            for function in self._callbacks.values()
+            if getattr(function, "__module__", None) == module and hasattr(function, "__qualname__")
+        }
 
     def forget(self, id: int) -> None:
         """Let the subject drop an object that no check can reach any more."""
@@ -273,64 +213,71 @@ class Session:
             error, self._callback_error = self._callback_error, None
             raise error
 
-    def _lower(self, leaf: object) -> object:
-        if isinstance(leaf, Object):
-            return object.__getattribute__(leaf, "_ref")
-        if callable(leaf) and not isinstance(leaf, type):
-            return self._register(leaf)
-        return leaf
+    def refer(self, value: object) -> Ref | CallbackRef:
+        """What is sent in place of what is no plain data: an object of the implementation's, or a function of the check's."""
+        if type(value) is Object:
+            return object.__getattribute__(value, "_ref")
+        if callable(value) and not isinstance(value, type):
+            number = next(self._numbers)
+            self._callbacks[number] = value
+            return CallbackRef(number)
+        raise Unsendable(f"a {type(value).__name__} can't be sent")
 
-    def _register(self, function: Callable) -> CallbackRef:
-        self._callbacks.append(function)
-        return CallbackRef(len(self._callbacks) - 1)
+    def resolve(self, ref: Ref | CallbackRef) -> object:
+        return Object(self, ref) if type(ref) is Ref else ref
 
-    def _lift(self, leaf: object) -> object:
-        return Object(self, leaf) if type(leaf) is Ref else leaf
+    def serve(self, payload: bytes) -> bytearray:
+        """Run a callback for the implementation: its encoded (id, args, kwargs) give an encoded (ok, result).
 
-    def _serve(self, id: int, args: tuple, kwargs: dict) -> object:
-        """Run a callback for the implementation; the answer is plain data and references."""
-        if not 0 <= id < len(self._callbacks) or not isinstance(args, tuple) or not isinstance(kwargs, dict):
+        What the callback raises is kept: it fails the check when the call is over.
+
+        Raises:
+            ProtocolError: For a callback that does not exist.
+        """
+        asked = decode(payload, self.resolve)
+        if not (isinstance(asked, tuple) and len(asked) == 3 and type(asked[0]) is int):
+            raise ProtocolError("a malformed callback")
+        id, args, kwargs = asked
+        if id not in self._callbacks or not isinstance(args, tuple) or not isinstance(kwargs, dict):
             raise ProtocolError("a callback was asked for that does not exist")
         if self._depth >= MAX_CALLBACK_DEPTH:
             raise ProtocolError("callbacks are nested too deep")
         if not getattr(self._callbacks[id], "unrecorded", False):
-            self._record("callback", map_leaves((args, kwargs), _without_identity))
+            self._record("callback", payload)
         self._depth += 1
         try:
-            result = self._callbacks[id](*map_leaves(args, self._lift), **map_leaves(kwargs, self._lift))
-            return map_leaves(result, self._lower)
+            return encode((True, self._callbacks[id](*args, **kwargs)), self.refer)
+        except WorkerError:
+            raise
         except Exception as error:
             self._callback_error = self._callback_error or error
-            raise
+            return encode((False, type(error).__name__))
         finally:
             self._depth -= 1
 
     def note(self, value: object) -> None:
         """Take what a check made of several answers for one more answer."""
-        self._record(
-            "noted",
-            map_leaves(
-                value, lambda leaf: "<object>" if isinstance(leaf, Object) or callable(leaf) else leaf
-            ),
-        )
+        try:
+            payload = encode(value, lambda other: OBJECT)
+        except Unsendable:
+            payload = encode(OBJECT)
+        self._record("noted", payload)
 
-    def _record(self, kind: str, value: object) -> None:
-        entry = (kind, value)
-        if self._expected is not None:
-            at = len(self.transcript)
-            if at >= len(self._expected) or not same_entry(self._expected[at], entry):
-                raise Diverged
-        self.transcript.append(entry)
+    def _record(self, kind: str, payload: bytes) -> None:
+        self.transcript.append((kind, bytes(payload)))
 
 
-def _without_identity(leaf: object) -> object:
-    """References count as equal whatever their number: objects are told apart by what their methods answer."""
-    return "<object>" if type(leaf) is Ref else leaf
-
-
-def same_entry(one: tuple, other: tuple) -> bool:
+def same_entry(one: tuple[str, bytes], other: tuple[str, bytes]) -> bool:
     """Whether two entries of transcripts are the same answer, to the tolerance of their dtype."""
-    return one[0] == other[0] and compare(other[1], one[1]) is None
+    if one[0] != other[0]:
+        return False
+    return one[1] == other[1] or compare(_recorded(other), _recorded(one)) is None
+
+
+def _recorded(entry: tuple[str, bytes]) -> object:
+    """An answer without identities: objects are told apart by what their methods answer, callbacks by their arguments."""
+    value = decode(entry[1], lambda ref: OBJECT)
+    return value[1:] if entry[0] == "callback" else value
 
 
 class Object:

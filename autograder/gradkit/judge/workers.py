@@ -11,7 +11,6 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,24 +19,27 @@ import msgspec
 from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTimeout, ZygoteError
 from gradkit.files import remove_tree
 from gradkit.judge import isolation as isolation_module
+from gradkit.judge.bytecode import Bytecode
+from gradkit.judge.deadlines import IMPORT_S, Patience
 from gradkit.judge.isolation import Isolation, UserSlot
-from gradkit.judge.subjects import MODULE, Ask
+from gradkit.judge.subjects import MODULE, Object, Session
 from gradkit.manifest import Manifest
 from gradkit.protocol import Connection, Deadline, Kind, Ref, decode, encode
 from gradkit.worker import sandbox
 from gradkit.worker.runtime import Raised
 from gradkit.worker.zygote import Ended, EndRequest, SpawnRequest
 
-READY = 2  # workers made ready while another is at work
 START_TIMEOUT_S = 120.0  # for the zygote's imports on a slow disk
 ENTER_TIMEOUT_S = 30.0  # for a fork to enter its sandbox on a loaded machine
 GRACE_S = 0.25  # for a worker that hung up to finish exiting
-TOTAL_LIMITS = 6  # time limits of a check that all checks of one submission may wait together
+IMPORT_TRIES = 2  # workers in which a submission's import may fail; after that its file is held to be the cause
+TOTAL_LIMITS = 30  # time limits of a check that all checks of one submission may wait together
 DISK_MIB = 256  # all files of a worker together; each of them is limited by the sandbox
 DISK_FILES = 20_000
 MAX_FRAMES = 200_000  # answers and callbacks in one case
 MAX_RECEIVED = 512 * 2**20  # bytes of them
 MAX_CALLBACK = 8 * 2**20  # bytes of one callback's arguments: what is done with them is the judge's time
+FUNCTION = bytes(encode(MODULE))  # recorded for each function of the module: a reference, whatever its number
 OUTPUT_KEPT = 8192  # bytes of what a submission prints
 
 
@@ -48,8 +50,8 @@ class Zygote:
         self.manifest = manifest
         self.isolation = isolation
         self.scratch = scratch
-        # Each worker has a user of its own: the one at work, those made ready, and one that is dying.
-        self._slots = [UserSlot() for _ in range(READY + 2)] if isolation.level == "separate-user" else []
+        # Each worker has a user of its own: the one at work, and the one before, which may be dying still.
+        self._slots = [UserSlot() for _ in range(2)] if isolation.level == "separate-user" else []
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
         self._process = subprocess.Popen(
@@ -179,7 +181,20 @@ class Worker:
         self.requests = 0
         self.functions: dict[str, Ref] | None = None  # what the module defines, once it is imported
         self.pinned: frozenset[int] = frozenset()
-        self.import_error: Raised | None = None
+        self.names: dict[int, str] = {}  # what references stand for, as a student would say it: `Tokenizer.encode`
+
+    def name_of(self, kind: Kind, value: tuple) -> str:
+        """The function that a request is about, or empty where that is not known."""
+        operands = value[1] if kind is Kind.OPERATE else value[:1]
+        refs = [operand if type(operand) is Ref else operand._ref for operand in operands if type(operand) in (Ref, Object)]
+        name = self.names.get(refs[0].id, "") if refs else ""
+        return f"{name}.{value[1]}" if name and kind is Kind.GET else name
+
+    def forget(self, ids: list[int] | None = None) -> None:
+        """Drop these objects, or every one that a case has left behind."""
+        if ids != []:
+            with contextlib.suppress(WorkerError):  # told when it is asked something
+                self.connection.send(Kind.FORGET, self.requests, encode(ids), Deadline(ENTER_TIMEOUT_S))
 
     def printed(self) -> str:
         """What the submission printed since the last time this was asked, at most 8 KB."""
@@ -192,88 +207,139 @@ class Worker:
 
 
 class SubmissionSubject:
-    """A submission, answering from workers. All cases of one check share a worker, unless one of them ends it.
-
-    While one worker is at work the next ones are forked, enter their sandboxes and import the submission.
+    """A submission, answering from one worker for as long as no case gives cause to doubt it.
 
     Args:
         zygote: Forks the workers.
         module: The submission's file, in a folder that workers may read.
+        patience: How long its functions are waited for.
+        bytecode: Compiles the file as soon as a second worker is needed.
         device: Where the worker puts tensors.
+
+    Attributes:
+        shared: Whether the worker at hand was used by an earlier case.
+        lent: Names of the reference's functions that the worker at hand was handed to call.
+        last_end: How the last worker that ended by itself did so.
     """
 
-    def __init__(self, zygote: Zygote, module: Path, *, device: str = "cpu") -> None:
+    def __init__(
+        self, zygote: Zygote, module: Path, patience: Patience, bytecode: Bytecode, *, device: str = "cpu"
+    ) -> None:
         self._zygote = zygote
         self._module = module
+        self.patience = patience
+        self._bytecode = bytecode
         self._device = device
         self._worker: Worker | None = None
-        self._ready: deque[Worker] = deque()
-        self._killed: deque[Worker] = deque()  # asked to end, not yet known to be gone; the latest last
+        self._dying: Worker | None = None  # asked to end, not yet known to be gone
         self._last_worker: Worker | None = None
         self._total = Deadline(zygote.manifest.timeout_s * TOTAL_LIMITS)
         self._deadline = self._total
         # Lines of each file: a place that a submission names must be one that there is, or its number is anybody's.
         self._files = {path.name: path.read_bytes().count(b"\n") + 1 for path in module.parent.glob("*.py")}
         self._frames = self._received = 0
-        self.workers_to_come = 0  # that the checks after this one will need
+        self._failed_imports = 0
+        self._not_importable: WorkerError | Raised | None = None
+        self.shared = False
+        self.lent: set[str] = set()
         self.cpu_s = 0.0
         self.peak_mib = 0.0
         self.flags: set[str] = set()
-        self.last_end = Ended()  # how the last worker that ended by itself did so
+        self.last_end = Ended()
 
-    def begin_case(self) -> None:
-        """Give the next requests a deadline of their own, within what is left of the submission's."""
-        self._deadline = Deadline(self._zygote.manifest.timeout_s, self._total, self._watch_disk)
+    def begin_case(self, reference_s: float, *, alone: bool) -> None:
+        """Let the next requests be a case of their own.
+
+        Args:
+            reference_s: What the reference takes for it, 0 where that is not known.
+            alone: In a worker that no other case used.
+        """
+        if alone:
+            self.end_worker()
+        self.shared = self._worker is not None
+        if self.shared:
+            self._worker.forget()
+        limit_s = self.patience.case_s(fresh=not self.shared, reference_s=reference_s)
+        self._deadline = Deadline(limit_s, self._total, self._watch_disk)
         self._frames = self._received = 0
 
-    def request(self, kind: Kind, value: object, ask: Ask) -> object:
-        """See `Subject.request`. Any `WorkerError` ends the worker; the next case gets a new one.
+    def request(self, kind: Kind, value: tuple, session: Session) -> tuple[object, bytes]:
+        """See `Subject.request`. Any `WorkerError` ends the worker; the next request gets a new one.
 
         Raises:
             ZygoteError: When the system fails the grader: no process, no file descriptor, no room, no right.
         """
         try:
-            return self._request(kind, value, ask)
+            return self._request(kind, value, session)
         except OSError as error:  # what a submission raises arrives as `Raised`, so this is not its doing
             raise ZygoteError(f"the grader's own {type(error).__name__}: {error}") from error
 
-    def _request(self, kind: Kind, value: object, ask: Ask) -> object:
+    def _request(self, kind: Kind, value: tuple, session: Session) -> tuple[object, bytes]:
         if self._total.left_s <= 0:
             raise WorkerTimeout("the time limit of all checks together is used up")
+        if self._not_importable is not None:
+            raise self._not_importable
         if self._worker is None:
             self._take_worker()
+        worker = self._worker
         try:
-            if self._worker.functions is None:
-                self._load(ask)
-            functions = self._worker.functions
-            if kind is Kind.GET and value[0] == MODULE and value[1] in functions:
-                return functions[value[1]]
-            if kind is Kind.FORGET:  # those stay for as long as the worker
-                value = [id for id in value if id not in self._worker.pinned]
-                if not value:
-                    return None
-            return self._exchange(kind, value, ask)
+            if worker.functions is None:
+                self._load(session)
+            if kind is Kind.GET and value[0] == MODULE and value[1] in worker.functions:
+                return session.resolve(worker.functions[value[1]]), FUNCTION
+            if kind is Kind.FORGET:
+                worker.forget([id for id in value if id not in worker.pinned])  # those stay for as long as the worker
+                return None, b""
+            name = worker.name_of(kind, value)
+            with self._waited_for(name):
+                answer, payload = self._exchange(kind, value, session)
+            if type(answer) is Object and name:
+                worker.names[answer._ref.id] = name
+            return answer, payload
         except WorkerError as error:
             if self._worker is None:  # ended already, by a request made from one of its callbacks
                 raise
             crashed = isinstance(error, WorkerCrashed)
+            importing = worker.functions is None
             ended = self._end_now(GRACE_S if crashed else 0.0)
-            raise WorkerCrashed(_obituary(ended)) if crashed else error from None
+            if crashed:
+                error = WorkerCrashed(_obituary(ended))
+            if importing and ended.signal != signal.SIGKILL:
+                self._note_failed_import(error)
+            raise error from None
 
-    def end_check(self) -> None:
-        """Let the check's worker go; the next check gets another."""
+    @contextlib.contextmanager
+    def _waited_for(self, function: str) -> Iterator[None]:
+        """Wait for a call no longer than its function may take, and say which one it was that did not return."""
+        limit_s = self.patience.call_s(function)
+        if limit_s is None:
+            error = WorkerTimeout(f"{function} did not return in earlier checks, so it was not called again")
+            error.function, error.called = function, False
+            raise error
+        outer = self._deadline
+        self._deadline = Deadline(limit_s, outer, self._watch_disk)
+        given_s = round(min(limit_s, outer.left_s), 1)
+        try:
+            yield
+        except WorkerTimeout as error:
+            if function and not error.function:
+                error.function = function
+                error.args = (f"{function} did not return within {given_s:g} s",)
+            raise
+        finally:
+            self._deadline = outer
+
+    def end_worker(self) -> None:
+        """Let the worker go; the next request gets another."""
         if self._worker is not None:
             with _undisturbed():
+                self._bury()
                 self._zygote.kill(self._worker)
-                self._killed.append(self._worker)
-                self._worker = None
+                self._dying, self._worker = self._worker, None
 
     def close(self) -> None:
-        """End every worker of this submission, and leave nothing of it behind."""
-        self.end_check()
-        while self._ready:
-            self._worker = self._ready.popleft()
-            self.end_check()
+        """End the worker of this submission, and leave nothing of it behind."""
+        self.end_worker()
         self._bury()
 
     def printed(self) -> str:
@@ -281,9 +347,16 @@ class SubmissionSubject:
         return self._last_worker.printed() if self._last_worker is not None else ""
 
     def _take_worker(self) -> None:
-        """Use a worker that is ready, and have the next ones made meanwhile."""
-        worker = self._ready.popleft() if self._ready else self._fork()
+        with _undisturbed():
+            if self._last_worker is not None:
+                self._bytecode.begin()
+            worker = self._zygote.fork(self._module, self._device)
+            self._bury()
+        worker.requests = 1
+        self.lent = set()
         self._worker = self._last_worker = worker
+        with contextlib.suppress(WorkerError):  # told when its first answer is read
+            worker.connection.send(Kind.LOAD, 1, encode(None), Deadline(ENTER_TIMEOUT_S))
         try:
             kind, _, _ = worker.connection.receive(Deadline(ENTER_TIMEOUT_S))
         except WorkerError:
@@ -292,39 +365,25 @@ class SubmissionSubject:
             raise ZygoteError(f"a worker could not enter its sandbox: {said or 'it said nothing'}") from None
         if kind != Kind.ENTERED:
             raise ZygoteError("a worker spoke before it entered its sandbox")
-        while len(self._ready) < min(READY, self.workers_to_come):
-            self._ready.append(self._fork())
-
-    def _fork(self) -> Worker:
-        with _undisturbed():
-            self._bury(but=1)  # the user of the one before is the next worker's
-            worker = self._zygote.fork(self._module, self._device)
-        worker.requests = 1
-        with contextlib.suppress(WorkerError):  # told when the worker is used
-            worker.connection.send(Kind.LOAD, 1, encode(None), Deadline(ENTER_TIMEOUT_S))
-        return worker
 
     def _end_now(self, grace_s: float = 0.0) -> Ended:
         with _undisturbed():
+            self._bury()
             self._zygote.kill(self._worker, grace_s)
-            self._killed.append(self._worker)
-            self._worker = None
+            self._dying, self._worker = self._worker, None
             self.last_end = self._bury()
         return self.last_end
 
-    def _bury(self, but: int = 0) -> Ended:
-        """Wait for the workers that were asked to end, but for the latest ones, and account for them.
-
-        Returns:
-            How the last of them ended.
-        """
-        ended = Ended()
-        while len(self._killed) > but:
-            ended = self._zygote.buried(self._killed.popleft())
-            self.cpu_s += ended.cpu_s
-            self.peak_mib = max(self.peak_mib, ended.peak_mib)
-            if ended.leftovers:
-                self.flags.add("left processes behind")
+    def _bury(self) -> Ended:
+        """Wait for the worker that was asked to end, if there is one, and account for it."""
+        if self._dying is None:
+            return Ended()
+        dying, self._dying = self._dying, None
+        ended = self._zygote.buried(dying)
+        self.cpu_s += ended.cpu_s
+        self.peak_mib = max(self.peak_mib, ended.peak_mib)
+        if ended.leftovers:
+            self.flags.add("left processes behind")
         return ended
 
     def _watch_disk(self) -> None:
@@ -345,31 +404,53 @@ class SubmissionSubject:
                 f"the program wrote more than {DISK_MIB} MiB or {DISK_FILES:,} files, and was stopped"
             )
 
-    def _load(self, ask: Ask) -> None:
-        """Wait for the import, which was asked for when the worker was forked."""
+    def _load(self, session: Session) -> None:
+        """Wait for the import, which was asked for when the worker was forked. Its time is not the case's."""
+        case, self._deadline = self._deadline, Deadline(IMPORT_S, self._total, self._watch_disk)
         try:
-            if self._worker.import_error is None:
-                functions = self._answer(1, ask)
+            functions = decode(self._answer(1, session))
         except Raised as raised:
             raised.at_import = True
-            self._worker.import_error = raised  # for the check's other cases
-        if self._worker.import_error is not None:
-            raise self._worker.import_error
+            self._note_failed_import(raised)
+            self.end_worker()
+            raise
+        except WorkerTimeout:
+            text = f"importing your file took longer than {IMPORT_S:g} s, and was stopped"
+            raise WorkerTimeout(text) from None
+        finally:
+            self._deadline = case
         if not isinstance(functions, dict) or not all(
             type(name) is str and type(ref) is Ref for name, ref in functions.items()
         ):
             raise ProtocolError("something that is not an answer was written to the grader's channel")
         self._worker.functions = functions
         self._worker.pinned = frozenset(ref.id for ref in functions.values())
+        self._worker.names = {ref.id: name for name, ref in functions.items()}
 
-    def _exchange(self, kind: Kind, value: object, ask: Ask) -> object:
+    def _note_failed_import(self, fault: WorkerError | Raised) -> None:
+        """After two workers that did not get past the import, no other is tried: it would not either."""
+        self._failed_imports += 1
+        if self._failed_imports == IMPORT_TRIES:
+            self._not_importable = fault
+
+    def _exchange(self, kind: Kind, value: tuple, session: Session) -> tuple[object, bytes]:
         self._worker.requests += 1
         number = self._worker.requests
-        self._worker.connection.send(kind, number, encode(value), self._deadline)
-        return None if kind is Kind.FORGET else self._answer(number, ask)
+        self._worker.connection.send(kind, number, encode(value, session.refer), self._deadline)
+        payload = self._answer(number, session)
+        begun = time.monotonic()
+        answer = decode(payload, session.resolve)
+        self._spend_since(begun)
+        return answer, payload
 
-    def _answer(self, number: int, ask: Ask) -> object:
-        """The answer to request `number`, serving the callbacks that come before it.
+    def _spend_since(self, begun: float) -> None:
+        """Take what the judge itself needed for an answer off its deadline: the submission decides how much that is."""
+        self._deadline.spend(time.monotonic() - begun)
+        if self._deadline.left_s <= 0:
+            raise WorkerTimeout("the time limit passed")
+
+    def _answer(self, number: int, session: Session) -> bytes:
+        """The encoded answer to request `number`, serving the callbacks that come before it.
 
         The deadline runs while the answer is read and while a callback works too: a submission that writes ahead never
         makes the judge wait, and decides what a callback is given.
@@ -377,7 +458,6 @@ class SubmissionSubject:
         connection = self._worker.connection
         while True:
             reply, request, payload = connection.receive(self._deadline)
-            begun = time.monotonic()
             self._frames += 1
             self._received += len(payload)
             if self._frames > MAX_FRAMES or self._received > MAX_RECEIVED:
@@ -390,35 +470,20 @@ class SubmissionSubject:
                 raise ProtocolError(
                     f"a function that was handed in was called with more than {MAX_CALLBACK // 2**20} MiB"
                 )
-            answer = decode(payload)
-            self._deadline.spend(time.monotonic() - begun)
-            if self._deadline.left_s <= 0:
-                raise WorkerTimeout("the time limit passed")
             if reply == Kind.RESULT:
-                return answer
+                return payload
             if reply == Kind.RAISED:
-                raise _raised(answer, self._files)
+                raise _raised(decode(payload), self._files)
             if reply == Kind.UNSENDABLE:
-                raise UnreadableAnswer(_text(answer)[:500])
+                raise UnreadableAnswer(_text(decode(payload))[:500])
             if reply != Kind.CALLBACK:
                 raise ProtocolError("something that is not an answer was written to the grader's channel")
             begun = time.monotonic()
-            result = self._call_back(answer, ask)
-            self._deadline.spend(time.monotonic() - begun)
+            result = session.serve(payload)
+            self._spend_since(begun)
             if self._worker is None or self._worker.connection is not connection:
                 raise WorkerCrashed("the program ended before answering")
-            connection.send(Kind.ANSWER, number, encode(result), self._deadline)
-
-    @staticmethod
-    def _call_back(value: object, ask: Ask) -> tuple[bool, object]:
-        if not (isinstance(value, tuple) and len(value) == 3 and type(value[0]) is int):
-            raise ProtocolError("a malformed callback")
-        try:
-            return True, ask(*value)
-        except WorkerError:
-            raise
-        except Exception as error:  # kept by the session, which raises it when the call is over
-            return False, type(error).__name__
+            connection.send(Kind.ANSWER, number, result, self._deadline)
 
 
 @contextlib.contextmanager

@@ -7,13 +7,12 @@ called in exactly the same way.
 from __future__ import annotations
 
 import builtins
-import dataclasses
 import importlib.util
 import operator
 import sys
 import traceback
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +86,7 @@ class Runtime:
 
     Args:
         load: Imports the module; called once, at the first request.
-        ask: Calls a callback on the other side: `ask(id, args, kwargs)`.
+        ask: Sends a callback's encoded (id, args, kwargs) to the other side, and gives its encoded (ok, result).
         folder: Where the submission's own files lie, for line numbers.
         device: Where tensor arguments are put before a call.
     """
@@ -95,7 +94,7 @@ class Runtime:
     def __init__(
         self,
         load: Callable[[], types.ModuleType],
-        ask: Callable[[int, tuple, dict], object],
+        ask: Callable[[bytearray], bytes],
         *,
         folder: str | None = None,
         device: str = "cpu",
@@ -103,60 +102,28 @@ class Runtime:
         self._load = load
         self._ask = ask
         self._folder = folder
-        self._device = device
+        self._place = (lambda tensor: tensor.to(device)) if device != "cpu" else None
         self._module: types.ModuleType | None = None
         self._objects: dict[int, object] = {}
         self._next_id = 1
+        self._first = 1  # the first number that is not one of the module's own functions and classes
 
     def load(self) -> None:
         if self._module is None:
             self._module = self._load()
             self._objects[0] = self._module
 
-    def handle(self, kind: Kind, value: object) -> object:
-        """Answer one request; the result is plain data and `Ref`s.
+    def answer(self, kind: Kind, payload: bytes) -> bytearray:
+        """Answer one encoded request with one encoded value, in which `Ref`s stand for what stays here.
 
         Raises:
-            Raised: When the submission raised, or returned what can't be sent.
+            Raised: When the submission raised.
+            Unsendable: When it gave something that has no place in the protocol.
         """
         try:
-            if kind is Kind.LOAD:
-                self.load()
-                return {
-                    name: self.lower(value)
-                    for name, value in vars(self._module).items()
-                    if callable(value) and not name.startswith("_")
-                }
-            if kind is Kind.GET:
-                target, name = value
-                return self.lower(getattr(self._objects[target.id], name))
-            if kind is Kind.SET:
-                target, name, new = value
-                return setattr(self._objects[target.id], name, self.lift(new))
-            if kind is Kind.CALL:
-                target, args, kwargs = value
-                return self.lower(self._objects[target.id](*self.lift(args), **self.lift(kwargs)))
-            if kind is Kind.OPERATE:
-                name, args = value
-                return self.lower(OPERATORS[name](*self.lift(args)))
-            if kind is Kind.VJP:
-                from coursekit.gradcheck import torch_vjp
-
-                target, args, kwargs, wrt, cotangent = value
-                function = self._objects[target.id]
-                return self.lower(
-                    torch_vjp(
-                        function,
-                        *self.lift(args),
-                        wrt=wrt,
-                        cotangent=self.lift(cotangent),
-                        **self.lift(kwargs),
-                    )
-                )
-            if kind is Kind.FORGET:
-                for id in value:
-                    self._objects.pop(id, None)
-                return None
+            return encode(self._handle(kind, decode(payload, self._resolve, self._place)), self._refer)
+        except Unsendable:
+            raise
         except (
             KeyboardInterrupt,
             GeneratorExit,
@@ -164,84 +131,67 @@ class Runtime:
             Exception,
         ) as error:  # whatever a submission raises is an answer
             raise describe_exception(error, self._folder) from error
+
+    def _handle(self, kind: Kind, value: object) -> object:
+        """Do what a request asks for; its references are resolved."""
+        if kind is Kind.LOAD:
+            self.load()
+            return self._functions()
+        if kind is Kind.GET:
+            target, name = value
+            return getattr(target, name)
+        if kind is Kind.SET:
+            target, name, new = value
+            return setattr(target, name, new)
+        if kind is Kind.CALL:
+            target, args, kwargs = value
+            return target(*args, **kwargs)
+        if kind is Kind.OPERATE:
+            name, args = value
+            return OPERATORS[name](*args)
+        if kind is Kind.VJP:
+            from coursekit.gradcheck import torch_vjp
+
+            target, args, kwargs, wrt, cotangent = value
+            return torch_vjp(target, *args, wrt=wrt, cotangent=cotangent, **kwargs)
+        if kind is Kind.FORGET:
+            return self._forget(value)
         raise ValueError(f"no request of kind {kind}")
 
-    def lower(self, value: object) -> object:
-        """Replace each object that can't be sent by a reference to it. Plain values are returned as they are."""
-        return map_leaves(value, self._refer)
+    def _functions(self) -> dict[str, Ref]:
+        """The module's own functions and classes, by name."""
+        functions = {
+            name: self._refer(value)
+            for name, value in vars(self._module).items()
+            if callable(value) and not name.startswith("_")
+        }
+        self._first = self._next_id
+        return functions
 
-    def lift(self, value: object) -> object:
-        """Replace references by the objects they stand for, and callbacks by functions that call them."""
-        return map_leaves(value, self._resolve)
+    def _forget(self, ids: list[int] | None) -> None:
+        for id in range(self._first, self._next_id) if ids is None else ids:
+            self._objects.pop(id, None)
+        if ids is None:
+            self._first = self._next_id
 
-    def _refer(self, leaf: object) -> object:
-        if type(leaf) in _SIMPLE or _is_plain_leaf(leaf):
-            return leaf
+    def _refer(self, value: object) -> Ref:
+        """A reference in place of what can't be sent."""
         id, self._next_id = self._next_id, self._next_id + 1
-        self._objects[id] = leaf
-        return Ref(id, type(leaf).__name__, callable(leaf))
+        self._objects[id] = value
+        return Ref(id, type(value).__name__, callable(value))
 
-    def _resolve(self, leaf: object) -> object:
-        kind = type(leaf)
-        if kind is Ref:
-            return self._objects[leaf.id]
-        if kind is CallbackRef:
-            return self._callback(leaf.id)
-        if self._device != "cpu" and kind.__module__ == "torch" and hasattr(leaf, "device"):
-            return leaf.to(self._device)
-        return leaf
+    def _resolve(self, ref: Ref | CallbackRef) -> object:
+        """What a reference stands for: an object of this side, or a function that calls the other one."""
+        return self._objects[ref.id] if type(ref) is Ref else self._callback(ref.id)
 
     def _callback(self, id: int) -> Callable:
         def call_judge(*args: object, **kwargs: object) -> object:
-            return self.lift(self._ask(id, self.lower(args), self.lower(kwargs)))
+            ok, result = decode(self._ask(encode((id, args, kwargs), self._refer)), self._resolve, self._place)
+            if not ok:
+                raise RuntimeError(result)
+            return result
 
         return call_judge
-
-
-_PLAIN = (bool, int, float, str, bytes)
-_SIMPLE = frozenset({type(None), *_PLAIN, Ref, CallbackRef, np.ndarray, np.float64, np.bool_})
-
-
-def _is_plain_leaf(value: object) -> bool:
-    """Whether the protocol sends `value` itself, or says in an error that it does not read such an array."""
-    if value is None or isinstance(value, (*_PLAIN, Ref, CallbackRef)):
-        return True
-    torch = sys.modules.get("torch")
-    return (
-        isinstance(value, (np.ndarray, np.generic))
-        or torch is not None
-        and isinstance(value, (torch.Tensor, torch.dtype))
-    )
-
-
-def map_leaves(value: object, leaf: Callable[[object], object], depth: int = 0) -> object:
-    """Apply `leaf` to everything that is not a container. Containers become the plain ones that are sent."""
-    if type(value) in _SIMPLE:  # most of what there is
-        return leaf(value)
-    if depth > 60:
-        raise Unsendable("containers are nested too deep")
-    if isinstance(value, list):
-        return [map_leaves(item, leaf, depth + 1) for item in value]
-    if isinstance(value, tuple):
-        return tuple(map_leaves(item, leaf, depth + 1) for item in value)
-    if isinstance(value, dict):
-        return {
-            map_leaves(key, leaf, depth + 1): map_leaves(item, leaf, depth + 1) for key, item in value.items()
-        }
-    if isinstance(value, frozenset):
-        return frozenset(map_leaves(item, leaf, depth + 1) for item in value)
-    if isinstance(value, set):
-        return {map_leaves(item, leaf, depth + 1) for item in value}
-    if (
-        type(value).__module__.partition(".")[0] == "coursekit"
-        and dataclasses.is_dataclass(value)
-        and not isinstance(value, type)
-    ):
-        copy = object.__new__(type(value))  # such as a simulated device: a record of functions
-        for field in dataclasses.fields(value):
-            object.__setattr__(copy, field.name, map_leaves(getattr(value, field.name), leaf, depth + 1))
-        return copy
-    return leaf(value)
 
 
 def import_submission(path: Path) -> types.ModuleType:
@@ -260,38 +210,29 @@ def serve(connection: Connection, path: Path, *, device: str = "cpu") -> None:
     depth = 0
     current = 0
 
-    def ask(id: int, args: tuple, kwargs: dict) -> object:
+    def ask(payload: bytearray) -> bytes:
         nonlocal depth
         if depth >= MAX_CALLBACK_DEPTH:
             raise RecursionError("callbacks are nested too deep")
         depth += 1
-        asked_by = current
         try:
-            connection.send(Kind.CALLBACK, asked_by, encode((id, args, kwargs)), forever)
-            for kind, request, value in requests():
-                if kind is Kind.ANSWER:
-                    ok, result = value
-                    if not ok:
-                        raise RuntimeError(result)
-                    return result
-                answer(kind, request, value)
+            connection.send(Kind.CALLBACK, current, payload, forever)
+            while True:
+                kind, request, reply = connection.receive(forever)
+                if kind == Kind.ANSWER:
+                    return reply
+                answer(Kind(kind), request, reply)
         finally:
             depth -= 1
-        raise ConnectionError("the grader hung up")
 
     runtime = Runtime(lambda: import_submission(path), ask, folder=str(path.parent), device=device)
 
-    def requests() -> Iterator[tuple[Kind, int, object]]:
-        while True:
-            kind, request, payload = connection.receive(forever)
-            yield Kind(kind), request, decode(payload)
-
-    def answer(kind: Kind, request: int, value: object) -> None:
+    def answer(kind: Kind, request: int, payload: bytes) -> None:
         nonlocal current
         outer, current = current, request
         try:
             try:
-                reply, payload = Kind.RESULT, encode(runtime.handle(kind, value))
+                reply, payload = Kind.RESULT, runtime.answer(kind, payload)
             except Raised as raised:
                 reply, payload = Kind.RAISED, encode(raised.args)
             except Unsendable as error:
@@ -301,8 +242,9 @@ def serve(connection: Connection, path: Path, *, device: str = "cpu") -> None:
         finally:
             current = outer
 
-    for kind, request, value in requests():
-        answer(kind, request, value)
+    while True:
+        kind, request, payload = connection.receive(forever)
+        answer(Kind(kind), request, payload)
 
 
 def warm() -> None:
