@@ -550,3 +550,52 @@ def test_place(impl):
     )
 
     assert rehearse(load_assignment(kit, "scaling")) == []
+
+
+# ---- hidden checks in the plain process
+
+
+@pytest.fixture
+def hidden(kit):
+    """Run the kit's hidden checks as its author would."""
+    shutil.copyfile(ROOT / "solutions" / "conftest.py", kit / "solutions" / "conftest.py")
+
+    def run(*arguments: object) -> subprocess.CompletedProcess:
+        options = ["-q", "-p", "no:cacheprovider", "-p", "coursekit.plugin", "--import-mode=importlib"]
+        command = [sys.executable, "-m", "pytest", *options, HIDDEN, *map(str, arguments)]
+        return subprocess.run(command, cwd=kit, capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+def test_hidden_checks_run_on_the_reference_and_on_a_file(hidden, kit, tmp_path):
+    """With pytest's ordinary output: the check's line, what was observed, what was printed."""
+    wrong = tmp_path / "wrong.py"
+    text = (kit / REFERENCE).read_text(encoding="utf-8")
+    wrong.write_text(text + "\n\ndef centre(x):\n    print('seen', x.shape)\n    return -x\n", encoding="utf-8")
+
+    right, done = hidden(), hidden("--submission", wrong, "--task", "centre", "--seed", 3)
+
+    assert right.returncode == 0 and "5 passed" in right.stdout, right.stdout
+    assert done.returncode == 1 and "3 failed, 2 deselected" in done.stdout
+    assert f"{HIDDEN}:{EACH + 2}: Mismatch" in done.stdout and "seen (2, 3)" in done.stdout
+    assert "autograder/gradkit" not in done.stdout
+
+
+def test_what_the_implementation_raises_is_shown_with_its_own_lines(hidden, kit):
+    """The check's line, then the stub's; none of the engine's between."""
+    done = hidden("--submission", kit / STUB, "-x")
+
+    assert done.returncode == 1 and "raised by the implementation" in done.stdout
+    assert 'scaling.py", line' in done.stdout and "task centre is not written yet" in done.stdout
+    assert "autograder/gradkit" not in done.stdout
+
+
+def test_a_submission_that_can_not_be_read_is_one_line(hidden, kit):
+    """No such file, or no Python."""
+    missing = hidden("--submission", "nowhere.py")
+    (kit / "broken.py").write_text("def (", encoding="utf-8")
+    broken = hidden("--submission", "broken.py", "-x")
+
+    assert missing.returncode == 4 and "--submission nowhere.py: no such .py file" in missing.stderr
+    assert broken.returncode == 1 and "broken.py:1: not valid Python: invalid syntax" in broken.stdout
