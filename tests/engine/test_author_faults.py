@@ -187,6 +187,10 @@ PLANTED = [
         ],
     ),
     Planted(
+        "a tolerance that agree does not know", HIDDEN, "size=(3, 4)))", "size=(3, 4)), rtol=1e-3)",
+        [f"{HIDDEN}:{VARIANCE + 2}: agree passes rtol on to the submission; write tol=(rtol, atol)"], blocks=False,
+    ),
+    Planted(
         "a parameter that the check does not take", HIDDEN, "agree, rng, n)", "agree, rng)",
         [f"{HIDDEN}:{EACH}: parametrize gives n, which test_each_feature_is_centred_by_itself does not take"],
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -274,3 +275,29 @@ def _import_faults(assignment: Assignment, path: Path, tree: ast.Module) -> Iter
             yield Fault(
                 f"{path}:{line}: imports {name}, which students don't have; there are {', '.join(sorted(STUDENTS_LIBRARIES))}"
             )
+
+
+# ---- tolerances
+
+
+def tolerance_faults(assignment: Assignment, sources: Sources) -> Iterator[Fault]:
+    """`agree("f", x, rtol=…)` where f has no such parameter: what `agree` does not know goes to the submission's f."""
+    tests, reference = sources.tree(assignment.hidden_tests), sources.tree(assignment.reference)
+    if tests is None or reference is None or not re.search(r"\b[ra]tol=", sources.text(assignment.hidden_tests)):
+        return
+    parameters = {
+        node.name: {part.arg for part in node.args.args + node.args.kwonlyargs}
+        for node in reference.body
+        if isinstance(node, ast.FunctionDef)
+    }
+    for call in (node for node in ast.walk(tests) if isinstance(node, ast.Call)):
+        if not (ast.unparse(call.func) in ("agree", "agree.vjp") and call.args):
+            continue
+        takes = parameters.get(_literal(call.args[0]), set())
+        for key in call.keywords:
+            if key.arg in ("rtol", "atol") and key.arg not in takes:
+                yield Fault(
+                    f"{assignment.hidden_tests}:{call.lineno}: agree passes {key.arg} on to the submission; "
+                    "write tol=(rtol, atol)",
+                    False,
+                )

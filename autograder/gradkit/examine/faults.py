@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gradkit.errors import AuthoringError
-from gradkit.examine.checks import STUDENTS_LIBRARIES, check_faults
+from gradkit.examine.checks import STUDENTS_LIBRARIES, check_faults, tolerance_faults
 from gradkit.examine.handout import handout_faults
 from gradkit.examine.leaks import hints, leak_faults
 from gradkit.examine.sources import Fault, Sources, defined, imports, line_of
@@ -163,6 +163,7 @@ def _notebook_faults(assignment: Assignment, *, told: bool) -> Iterator[Fault]:
 
 def _rest(assignment: Assignment, sources: Sources) -> Iterator[Fault]:
     """Faults that no grade depends on."""
+    yield from tolerance_faults(assignment, sources)
     yield from _library_faults(assignment, sources)
     yield from _banned_faults(assignment, sources)
     yield from _alternative_faults(assignment, sources)
