@@ -141,7 +141,8 @@ PLANTED = [
         "a picture that is not there", README, "## Submit", "![The idea](img/idea.svg)\n\n## Submit",
         [f"{README}:{line(README, '## Submit')}: shows img/idea.svg, which is not there"], blocks=False,
     ),
-    Planted("no handout", README, "", "", [f"{README}: missing"]),
+    Planted("no handout", README, "", "", [f"{README}: missing; CONTRIBUTING.md says what it holds"]),
+    Planted("no hidden checks", HIDDEN, "", "", [f"{HIDDEN}: missing; CONTRIBUTING.md says what it holds"]),
     Planted(
         "points that sum to 95", MANIFEST, "points = 40", "points = 35",
         [
@@ -318,6 +319,18 @@ def test_all_slips_are_said_at_once(kit):
     said = said_of(kit, static_faults(load_assignment(kit, "scaling")))
 
     assert len(said) == 5 and "minutes" in said[3] + said[4] and "hint" in said[3] + said[4]
+
+
+@pytest.mark.parametrize("file", [README, REFERENCE, HIDDEN, PUBLIC, FIGURES, ALTERNATIVE, STUB, NOTEBOOK])
+def test_a_file_that_is_not_utf8_is_one_line(kit, file):
+    """The file and the byte; a generated file is stale."""
+    text = "# Überblick\n" + (kit / file).read_text(encoding="utf-8")
+    (kit / file).write_bytes(text.encode("latin-1", "replace"))
+
+    said = said_of(kit, static_faults(load_assignment(kit, "scaling")))
+
+    generated = file in (STUB, NOTEBOOK)
+    assert said == [f"{file}: stale; run gradkit build scaling" if generated else f"{file}: not UTF-8 at byte 2; save it as UTF-8"]
 
 
 def test_a_manifest_that_is_no_toml_is_named_with_its_line(kit):

@@ -10,7 +10,7 @@ from pathlib import Path
 from gradkit.errors import AuthoringError
 from gradkit.examine.checks import STUDENTS_LIBRARIES, check_faults, tolerance_faults
 from gradkit.examine.handout import handout_faults
-from gradkit.examine.leaks import hints, leak_faults
+from gradkit.examine.leaks import hints, leak_faults, mistake_modules
 from gradkit.examine.sources import Fault, Sources, defined, imports, line_of
 from gradkit.lint import find_banned
 from gradkit.manifest import Assignment
@@ -42,7 +42,7 @@ def grading_faults(assignment: Assignment) -> list[str]:
     """Those that make a grade wrong, or differ from what students were given. Takes a few hundredths of a second."""
     sources = Sources()
     found = list(_blocking(assignment, sources))
-    for path in assignment.mistakes():
+    for path in mistake_modules(assignment):
         sources.tree(path)  # one that is no Python would stop the judge
     return _texts(fault for fault in [*sources.faults, *found] if fault.blocks)
 
@@ -143,7 +143,7 @@ def _reference_faults(assignment: Assignment, sources: Sources) -> Iterator[Faul
         return
     if not assignment.stub.is_file():
         yield Fault(f"{assignment.stub}: missing; run gradkit build {assignment.id}")
-    elif sources.text(assignment.stub) != stub:
+    elif assignment.stub.read_text(encoding="utf-8", errors="replace") != stub:
         yield Fault(f"{assignment.stub}: stale; run gradkit build {assignment.id}")
 
 
@@ -151,13 +151,13 @@ def _notebook_faults(assignment: Assignment, *, told: bool) -> Iterator[Fault]:
     """A notebook that is not what its sources give. `told`: what is wrong with those is known already."""
     try:
         text = notebook_text(assignment)
-    except (AuthoringError, FileNotFoundError) as error:
+    except AuthoringError as error:
         if not told:
             yield Fault(str(error))
         return
     if not assignment.notebook.is_file():
         yield Fault(f"{assignment.notebook}: missing; run gradkit build {assignment.id}")
-    elif assignment.notebook.read_text(encoding="utf-8") != text:
+    elif assignment.notebook.read_text(encoding="utf-8", errors="replace") != text:
         yield Fault(f"{assignment.notebook}: stale; run gradkit build {assignment.id}")
 
 

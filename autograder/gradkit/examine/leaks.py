@@ -82,10 +82,15 @@ def _squeezed(text: str) -> str:
     return "".join(text.split())
 
 
+def mistake_modules(assignment: Assignment) -> list[Path]:
+    """The mistakes that are whole functions in a file of their own."""
+    return sorted(path for path in (assignment.hidden / "mistakes").glob("*.py") if not path.name.startswith("_"))
+
+
 def hints(assignment: Assignment, sources: Sources) -> Iterator[Hint]:
     """The hints of all known mistakes that can be read; what can't be is told elsewhere."""
-    for path in assignment.mistakes():
-        if path.suffix == ".py" and (tree := sources.tree(path)) is not None:
+    for path in mistake_modules(assignment):
+        if (tree := sources.tree(path)) is not None:
             for node in tree.body:
                 if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "HINT":
                     yield Hint(f"{path}:{node.lineno}", path.stem, str(getattr(node.value, "value", "")))

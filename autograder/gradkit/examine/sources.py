@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gradkit.errors import AuthoringError
-from gradkit.stubs import parse_python
+from gradkit.stubs import parse_python, read_authored
 
 
 class Fault(NamedTuple):
@@ -32,23 +32,21 @@ class Sources:
     def text(self, path: Path) -> str:
         """A file's text; empty for one that is missing or unreadable."""
         if path not in self._texts:
-            self._texts[path] = ""
             try:
-                self._texts[path] = path.read_text(encoding="utf-8")
-            except FileNotFoundError:
-                self.faults.append(Fault(f"{path}: missing"))
-            except UnicodeDecodeError as error:
-                self.faults.append(Fault(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8"))
+                self._texts[path] = read_authored(path)
+            except AuthoringError as error:
+                self._texts[path], self._trees[path] = "", None
+                self.faults.append(Fault(str(error)))
         return self._texts[path]
 
     def tree(self, path: Path) -> ast.Module | None:
         """A Python file's syntax tree; None for one that has none."""
+        text = self.text(path)
         if path not in self._trees:
-            text = self.text(path)
-            self._trees[path] = None
             try:
-                self._trees[path] = parse_python(text, path) if path.is_file() else None
+                self._trees[path] = parse_python(text, path)
             except AuthoringError as error:
+                self._trees[path] = None
                 self.faults.append(Fault(str(error)))
         return self._trees[path]
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from gradkit.errors import AuthoringError
 from gradkit.manifest import Assignment, Question, Task
 from gradkit.notebooks.names import Names, names_of
-from gradkit.stubs import NOT_WRITTEN, build_stub, parse_python
+from gradkit.stubs import NOT_WRITTEN, build_stub, parse_python, read_authored
 
 FORMAT = 4, 5  # of the notebook: version and minor version
 SCHEMA_VERSION = 3  # nbgrader's, of the metadata of a cell
@@ -176,7 +176,7 @@ def _sections(assignment: Assignment) -> _Sections:
     tasks = assignment.manifest.tasks
     found = _Sections([], {task.id: [] for task in tasks}, [])
     where = found.before
-    for text in _headed(path.read_text(encoding="utf-8")):
+    for text in _headed(read_authored(path)):
         if match := _TASK_HEADING.match(text):
             number = int(match[1])
             if not 1 <= number <= len(tasks):
@@ -331,7 +331,7 @@ def _figures(assignment: Assignment) -> list[str]:
     if not path.is_file():
         return []
     found = []
-    for node in parse_python(path.read_text(encoding="utf-8"), path).body:
+    for node in parse_python(read_authored(path), path).body:
         for call in getattr(node, "decorator_list", ()):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "figure" and call.args:
                 if isinstance(call.args[0], ast.Constant):
@@ -448,7 +448,7 @@ def _needs(assignment: Assignment, tasks: Sequence[str]) -> dict[str, set[str]]:
     """For each task, all names that its functions in the reference and its public checks use, through one another."""
     uses: dict[str, frozenset[str]] = {}
     roots: dict[str, set[str]] = {task: set() for task in tasks}
-    reference = parse_python(assignment.reference.read_text(encoding="utf-8"), assignment.reference)
+    reference = parse_python(read_authored(assignment.reference), assignment.reference)
     for node in reference.body:
         names = names_of(ast.unparse(node)) if not isinstance(node, ast.ImportFrom) else Names()
         for name in names.binds:
@@ -457,7 +457,7 @@ def _needs(assignment: Assignment, tasks: Sequence[str]) -> dict[str, set[str]]:
         if task.id in roots:
             roots[task.id] |= {function.partition(".")[0] for function in task.functions}
     if (tests := assignment.public_tests).is_file():
-        for task, names in _checked(parse_python(tests.read_text(encoding="utf-8"), tests)):
+        for task, names in _checked(parse_python(read_authored(tests), tests)):
             roots.setdefault(task, set()).update(names)
     for found in roots.values():
         pending = list(found)
