@@ -78,8 +78,9 @@ def _release_gaps(assignment: Assignment, sources: Sources) -> list[str]:
         )
     for path in (manifest, assignment.public / "README.md", assignment.hidden / "notes.md"):
         if path.is_file():
-            lines = enumerate(sources.text(path).splitlines(), 1)
-            gaps += [f"{path}:{number}: still says TODO" for number, line in lines if "TODO" in line]
+            lines = [number for number, line in enumerate(sources.text(path).splitlines(), 1) if "TODO" in line]
+            more = f", and on {len(lines) - 1} lines more" if len(lines) > 1 else ""
+            gaps += [f"{path}:{lines[0]}: still says TODO{more}"] if lines else []
     return gaps
 
 
