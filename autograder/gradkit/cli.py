@@ -158,6 +158,10 @@ def verify(
     seeds: Annotated[
         int, typer.Option(min=1, help="On how many seeds the reference must get full marks.")
     ] = 20,
+    checks: Annotated[
+        str, typer.Option("-k", metavar="NAME", help="Only checks with this in their name, or of this number.")
+    ] = "",
+    mistake: Annotated[str, typer.Option("--mistake", metavar="NAME", help="Only this mistake.")] = "",
     write: Annotated[
         bool, typer.Option("--write", help="Store the kill matrix as solutions/ID/kill_matrix.txt.")
     ] = False,
@@ -168,16 +172,22 @@ def verify(
     """Hold assignments to their promises, and print which check fails on which mistake."""
     from gradkit.examine.faults import release_gaps
     from gradkit.stubs import write_if_changed
-    from gradkit.verify import matrix
+    from gradkit.verify import Only, matrix
     from gradkit.verify import verify as run
 
     base, assignments = _chosen(root, ids)
+    only = Only(checks, mistake)
+    if only and len(assignments) != 1:
+        raise InputError("-k and --mistake are for one assignment: name it")
+    if only and write:
+        raise InputError("--write stores the whole matrix: leave -k and --mistake out")
     failed = False
     for assignment in assignments:
         report = run(
             base,
             assignment,
             seeds=seeds,
+            only=only,
             tell=lambda line: err.print(line, markup=False) if verbose else None,
         )
         if report.rows:

@@ -90,8 +90,6 @@ class JudgeClient:
         assignment: An assignment's id.
         scratch: From `scratch_folder`; submissions handed to `grade` must lie in it.
         device: `cpu` or `cuda`.
-        diagnose: Look for the mistake behind a wrong answer.
-        compare: Tell of each passed case whether its answers were the reference's.
         memory: The device's memory, which must be free before each submission; looked at by nobody when None.
         at_least: The weakest level of isolation to grade at; see `gradkit.judge.isolation.LEVELS`.
 
@@ -106,15 +104,13 @@ class JudgeClient:
         scratch: Path,
         *,
         device: str = "cpu",
-        diagnose: bool = True,
-        compare: bool = False,
         memory: VideoMemory | None = None,
         at_least: str = "",
     ) -> None:
         self._memory = memory
         answers = scratch / f"{ANSWERS}{assignment}"  # closed to workers, whatever user they have
         answers.mkdir(mode=0o700, exist_ok=True)
-        self._start = Start(str(root), assignment, device, diagnose, compare, str(answers), at_least)
+        self._start = Start(str(root), assignment, device, str(answers), at_least)
         self._scratch = scratch
         self._decoder = msgspec.json.Decoder(Event)
         self.checks: list[Check] = []
@@ -161,6 +157,9 @@ class JudgeClient:
         *,
         checks: list[str] | None = None,
         name: str = "",
+        diagnose: bool = True,
+        compare: bool = False,
+        staff: str = "",
     ) -> UnitDone:
         """Run the checks on the file `module`, telling each case as it ends.
 
@@ -170,6 +169,8 @@ class JudgeClient:
             on_case: Takes each case.
             checks: Ids of the checks to run; all of them when None.
             name: The submission's; of no consequence here.
+            diagnose, compare: See `Unit`.
+            staff: Run a mistake, or a vandal, in the judge's own process instead; see `Unit`.
 
         Raises:
             JudgeDied: When the judge ended on the way.
@@ -177,7 +178,7 @@ class JudgeClient:
         """
         if self._memory is not None:
             self._memory.wait_until_free()
-        self._send(Unit(str(module), seed, checks))
+        self._send(Unit(str(module), seed, checks, diagnose, compare, staff))
         while True:
             event = self._receive()
             if isinstance(event, UnitDone):

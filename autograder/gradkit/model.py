@@ -64,8 +64,11 @@ class CaseResult:
         hint: Text of the one mistake that gives the same answers, or empty.
         mistake: Name of that mistake, for staff.
         where: `file:line` in the student's own file, or empty.
-        alike: Told to `verify` only: every answer was the reference's.
-        used: Told to `verify` only: the names of the module that the case asked for.
+        alike: Every answer was the reference's. This and the rest is for `verify` only.
+        used: The names of the module that the case asked for.
+        rivals: The known mistakes that give the same answers.
+        raised: What the submission raised and where, if that ended the case.
+        refusal: The reference raises in this case.
     """
 
     case: str
@@ -78,6 +81,9 @@ class CaseResult:
     elapsed_s: float = 0.0
     alike: bool = False
     used: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
+    raised: str = ""
+    refusal: bool = False
 
 
 @dataclass(frozen=True)

@@ -105,61 +105,56 @@ def encode(value: object, refer: Callable[[object], object] | None = None) -> by
 def _encode(value: object, out: bytearray, refer: Callable | None, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise Unsendable(f"containers are nested more than {MAX_DEPTH} deep")
+    write = _WRITERS.get(type(value), _encode_other)
+    write(value, out, refer, depth)
+
+
+def _encode_other(value: object, out: bytearray, refer: Callable | None, depth: int) -> None:
+    """Values of no type that is looked up at once: subclasses, what NumPy and torch have, records, objects."""
+    for base, write in _BASES:
+        if isinstance(value, base) and not (base in _COLLECTIONS and dataclasses.is_dataclass(value)):
+            return write(value, out, refer, depth)
+    if _encode_torch(value, out):
+        return None
     kind = type(value)
-    if value is None:
-        out += b"N"
-    elif kind is bool:
-        out += b"T" if value else b"F"
-    elif kind is int:
-        size = (value.bit_length() + 8) // 8
-        if size > MAX_INT_BYTES:
-            raise Unsendable(f"an integer of {size} bytes is larger than the {MAX_INT_BYTES} that are read")
-        out += b"I" + _U32.pack(size) + value.to_bytes(size, "little", signed=True)
-    elif kind is float:
-        out += b"D" + _F64.pack(value)
-    elif kind is str:
-        _encode_bytes(b"S", value.encode("utf-8", "surrogatepass"), out)
-    elif kind is bytes:
-        _encode_bytes(b"B", value, out)
-    elif kind is Ref:
-        out += b"H" + _U64.pack(value.id) + (b"\1" if value.callable else b"\0")
-        _encode_bytes(b"", value.type_name.encode("utf-8", "replace")[:200], out)
-    elif kind is CallbackRef:
-        out += b"C" + _U64.pack(value.id)
-    elif isinstance(value, (list, tuple, set, frozenset)) and not dataclasses.is_dataclass(value):
-        tag = (
-            b"L"
-            if isinstance(value, list)
-            else b"U"
-            if isinstance(value, tuple)
-            else b"Z"
-            if isinstance(value, frozenset)
-            else b"E"
-        )
-        items = [item for item in value]  # not tuple(value), which believes what a subclass says of its length
+    if kind.__module__.partition(".")[0] == "coursekit" and dataclasses.is_dataclass(value):
+        return _encode_record(value, out, refer, depth)
+    for base in (bool, int, float, str, bytes):  # an honest subclass, such as an IntEnum
+        if isinstance(value, base):
+            return _encode(base(value), out, refer, depth)
+    if refer is None:
+        raise Unsendable(f"a {kind.__name__} can't be sent")
+    return _encode(refer(value), out, None, depth + 1)
+
+
+def _encode_int(value: int, out: bytearray, refer: Callable | None, depth: int) -> None:
+    size = (value.bit_length() + 8) // 8
+    if size > MAX_INT_BYTES:
+        raise Unsendable(f"an integer of {size} bytes is larger than the {MAX_INT_BYTES} that are read")
+    out += b"I" + _U32.pack(size) + value.to_bytes(size, "little", signed=True)
+
+
+def _encode_ref(value: Ref, out: bytearray, refer: Callable | None, depth: int) -> None:
+    out += b"H" + _U64.pack(value.id) + (b"\1" if value.callable else b"\0")
+    _encode_bytes(b"", value.type_name.encode("utf-8", "replace")[:200], out)
+
+
+def _encode_items(tag: bytes) -> Callable:
+    def write(value: object, out: bytearray, refer: Callable | None, depth: int) -> None:
+        items = [item for item in value]  # not list(value), which believes what a subclass says of its length
         out += tag + _U64.pack(len(items))
         for item in items:
             _encode(item, out, refer, depth + 1)
-    elif isinstance(value, dict):
-        pairs = [pair for pair in value.items()]
-        out += b"M" + _U64.pack(len(pairs))
-        for key, item in pairs:
-            _encode(key, out, refer, depth + 1)
-            _encode(item, out, refer, depth + 1)
-    elif isinstance(value, np.generic):
-        _encode_array(b"G", np.asarray(value), out)
-    elif isinstance(value, np.ndarray):
-        _encode_array(b"A", value, out)
-    elif not _encode_torch(value, out):
-        if kind.__module__.partition(".")[0] == "coursekit" and dataclasses.is_dataclass(value):
-            _encode_record(value, out, refer, depth)
-        elif isinstance(value, (bool, int, float, str, bytes)):  # an honest subclass, such as an IntEnum
-            base = next(base for base in (bool, int, float, str, bytes) if isinstance(value, base))
-            _encode(base(value), out, refer, depth)
-        elif refer is None:
-            raise Unsendable(f"a {kind.__name__} can't be sent")
-        else:
-            _encode(refer(value), out, None, depth + 1)
+
+    return write
+
+
+def _encode_dict(value: dict, out: bytearray, refer: Callable | None, depth: int) -> None:
+    pairs = [pair for pair in value.items()]
+    out += b"M" + _U64.pack(len(pairs))
+    for key, item in pairs:
+        _encode(key, out, refer, depth + 1)
+        _encode(item, out, refer, depth + 1)
 
 
 def _encode_bytes(tag: bytes, data: bytes, out: bytearray) -> None:
@@ -219,6 +214,29 @@ def _encode_record(value: object, out: bytearray, refer: Callable | None, depth:
     fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     _encode(fields, out, refer, depth + 1)
 
+
+_WRITERS: dict[type, Callable] = {  # by exact type
+    type(None): lambda value, out, refer, depth: out.extend(b"N"),
+    bool: lambda value, out, refer, depth: out.extend(b"T" if value else b"F"),
+    int: _encode_int,
+    float: lambda value, out, refer, depth: out.extend(b"D" + _F64.pack(value)),
+    str: lambda value, out, refer, depth: _encode_bytes(b"S", value.encode("utf-8", "surrogatepass"), out),
+    bytes: lambda value, out, refer, depth: _encode_bytes(b"B", value, out),
+    Ref: _encode_ref,
+    CallbackRef: lambda value, out, refer, depth: out.extend(b"C" + _U64.pack(value.id)),
+    list: _encode_items(b"L"),
+    tuple: _encode_items(b"U"),
+    frozenset: _encode_items(b"Z"),
+    set: _encode_items(b"E"),
+    dict: _encode_dict,
+    np.ndarray: lambda value, out, refer, depth: _encode_array(b"A", value, out),
+}
+_COLLECTIONS = (list, tuple, frozenset, set)
+_BASES = [  # what a subclass is sent as, in this order
+    *((base, _WRITERS[base]) for base in (*_COLLECTIONS, dict)),
+    (np.generic, lambda value, out, refer, depth: _encode_array(b"G", np.asarray(value), out)),
+    (np.ndarray, _WRITERS[np.ndarray]),
+]
 
 # ---- decoding ---------------------------------------------------------------------------------------------------
 
@@ -287,7 +305,8 @@ class _Reader:
         self.items += 1
         if depth > MAX_DEPTH + 1 or self.items > MAX_ITEMS:
             raise ProtocolError("the answer is nested too deep or has too many parts")
-        read = _READERS.get(self.take(1)[0])
+        read = _READERS.get(self.data[self.at]) if self.at < len(self.data) else None
+        self.at += 1
         if read is None:
             raise ProtocolError("the answer holds an unknown type")
         return read(self, depth)

@@ -1,169 +1,77 @@
 """Holds an assignment to its promises, with its mistakes as the test of its tests.
 
-Every variant of the reference (the stub, each known mistake, each vandal, each second solution) is graded as a submission,
-in the sandbox. What comes of it is the kill matrix: which checks fail on which variant.
+Every variant of the reference is graded as a submission: the stub, the second solutions and a sample of the mistakes in the
+sandbox, each known mistake and each vandal in the judge's own process, where that takes milliseconds. What comes of it is
+the kill matrix: which checks fail on which variant.
 """
 
 from __future__ import annotations
 
-import ast
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gradkit.errors import AuthoringError
+from gradkit.errors import InputError
 from gradkit.grading import Grade, JudgeClient, scratch_folder
-from gradkit.judge.staff import mistake_header, reach, read_source, replaced_names, uses
-from gradkit.lint import find_banned
+from gradkit.judge.staff import VANDAL, mistake_header, reach, read_source, replaced_names, uses
 from gradkit.manifest import Assignment
-from gradkit.markers import check_weights
 from gradkit.model import Check, CheckResult, Graded, Outcome
 from gradkit.stubs import build_stub
+from gradkit.vandals import VANDALS
 
-VANDALS = (
-    "zeros", "nan", "negated", "halved", "doubled", "transposed", "other_dtype", "first_input", "noise", "errors_swallowed",
-)  # fmt: skip
-
-# Appended to the reference. Only the outermost call is changed, or two negations would cancel.
-_VANDALISE = """
-
-import functools as _functools
-
-_vandal_depth = 0
-
-
-def _vandalise(function, change, swallow):
-    @_functools.wraps(function)
-    def wrapper(*args, **kwargs):
-        global _vandal_depth
-        _vandal_depth += 1
-        try:
-            result = function(*args, **kwargs)
-        except NotImplementedError:
-            raise
-        except Exception:  # the damage that `errors_swallowed` does
-            if swallow and _vandal_depth == 1:
-                return None
-            raise
-        finally:
-            _vandal_depth -= 1
-        if _vandal_depth or swallow or change is None:
-            return result
-        return change(result, args)
-
-    return wrapper
-
-
-def _vandal_map(value, leaf):
-    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
-        return type(value)(_vandal_map(item, leaf) for item in value)
-    if isinstance(value, dict):
-        return {key: _vandal_map(item, leaf) for key, item in value.items()}
-    return leaf(value)
-
-
-def _vandal_number(value):
-    kind = type(value).__module__ + "." + type(value).__name__
-    return isinstance(value, (int, float)) and not isinstance(value, bool) or kind in ("numpy.ndarray", "torch.Tensor", "torch.nn.parameter.Parameter") or kind.startswith("numpy.")
-
-
-def _vandal_real(value):
-    return _vandal_number(value) and ("float" in str(getattr(value, "dtype", type(value))))
-
-
-def _vandal_leaf(kind):
-    def leaf(value):
-        import numpy
-        if isinstance(value, bool) and kind in ("negated", "zeros"):
-            return not value if kind == "negated" else False
-        if isinstance(value, (str, bytes)) and value and kind in ("zeros", "negated", "halved", "doubled"):
-            return {"zeros": value[:0], "negated": value[::-1], "halved": value[: len(value) // 2], "doubled": value + value}[kind]
-        if not _vandal_number(value):
-            return value
-        if kind == "zeros":
-            return value * 0
-        if kind == "negated":
-            return -value if "bool" not in str(getattr(value, "dtype", "")) else ~value
-        if kind == "doubled":
-            return value * 2
-        if kind == "halved":
-            return value / 2 if _vandal_real(value) else value // 2
-        if kind == "transposed":
-            return value.swapaxes(-1, -2) if getattr(value, "ndim", 0) >= 2 else value
-        if not _vandal_real(value):
-            return value
-        if kind == "nan":
-            return value * float("nan")
-        if kind == "noise":
-            if isinstance(value, float):
-                return value * 1.01 + 1e-3
-            flat = numpy.arange(value.shape.numel() if hasattr(value.shape, "numel") else value.size) % 2 * 2.0 - 1.0
-            scale = abs(value).max() if len(flat) else 0
-            wave = flat.reshape(tuple(value.shape))
-            if type(value).__module__ == "torch":
-                import torch
-                wave = torch.from_numpy(wave).to(value)
-            return value + 0.01 * (scale + 0.1) * wave
-        if kind == "other_dtype" and hasattr(value, "dtype"):
-            if type(value).__module__ == "torch":
-                import torch
-                return value.to(torch.float64 if value.dtype != torch.float64 else torch.float32)
-            return value.astype(numpy.float64 if value.dtype != numpy.float64 else numpy.float32)
-        return value
-
-    return leaf
-
-
-def _vandal_change(kind):
-    if kind == "first_input":
-        return lambda result, args: next((arg for arg in args if _vandal_number(arg) and hasattr(arg, "shape")), result)
-    if kind == "errors_swallowed":
-        return None
-    leaf = _vandal_leaf(kind)
-    return lambda result, args: _vandal_map(result, leaf) if result is not None else None
-
-
-def _vandalise_all(names, kind):
-    change, swallow = _vandal_change(kind), kind == "errors_swallowed"
-    for name in names:
-        owner, _, method = name.partition(".")
-        thing = globals()[owner]
-        if not isinstance(thing, type):
-            globals()[owner] = _vandalise(thing, change, swallow)
-            continue
-        for attribute, function in list(vars(thing).items()):
-            if method and attribute != method or isinstance(function, type):
-                continue
-            public = not attribute.startswith("_") or attribute in ("__call__", method)
-            chosen = change if public else None
-            if isinstance(function, (staticmethod, classmethod)):
-                setattr(thing, attribute, type(function)(_vandalise(function.__func__, chosen, swallow)))
-            elif callable(function) and attribute not in ("__new__", "__getattribute__", "__setattr__", "__getattr__", "__hash__"):
-                setattr(thing, attribute, _vandalise(function, chosen, swallow and (public or attribute == "__init__")))
-        if not method and not swallow:
-            _vandalise_attributes(thing, change)
-
-
-def _vandalise_attributes(thing, change):
-    read = thing.__getattribute__
-
-    def changed(self, name):
-        value = read(self, name)
-        return value if _vandal_depth or name.startswith("_") or callable(value) else change(value, ())
-
-    thing.__getattribute__ = changed
-
-"""
+SAMPLE = 5  # mistakes that go through the sandbox too, chosen by the seed
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A submission made from staff's files."""
+    """A submission made from staff's files.
+
+    Attributes:
+        name: The mistake's, the vandal's, the file's.
+        kind: reference, stub, mistake, vandal, alternative.
+        source: The text that is handed in, where it goes through the sandbox.
+        replaces: Names of the reference that a mistake puts others in place of.
+    """
 
     name: str
-    kind: str  # reference, stub, mistake, vandal, alternative
-    source: str
-    replaces: tuple[str, ...] = ()  # names of the reference that a mistake puts others in place of
+    kind: str
+    source: str = ""
+    replaces: tuple[str, ...] = ()
+
+    @property
+    def staff(self) -> str:
+        """What the judge knows it by, where it is run in the judge's own process."""
+        return {"mistake": self.name, "vandal": VANDAL + self.name}.get(self.kind, "")
+
+
+@dataclass(frozen=True)
+class Only:
+    """What `verify` looks at where it does not look at all.
+
+    Attributes:
+        checks: Part of the names of the checks, or a number such as `2.1`.
+        mistake: Name of one mistake.
+    """
+
+    checks: str = ""
+    mistake: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.checks or self.mistake)
+
+    def chosen(self, checks: list[Check]) -> list[Check]:
+        """The checks to run.
+
+        Raises:
+            InputError: When none is called so.
+        """
+        wanted = self.checks
+        found = [check for check in checks if wanted in check.id or wanted == check.number]
+        if not found:
+            names = ", ".join(check.id.partition(":")[2] for check in checks)
+            raise InputError(f"-k {wanted}: no check has that in its name; checks: {names}")
+        return found
 
 
 @dataclass
@@ -175,6 +83,7 @@ class Report:
     rows: dict[str, tuple[Variant, Graded]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     seeds: int = 0
+    only: Only = Only()
 
     @property
     def holds(self) -> bool:
@@ -183,8 +92,10 @@ class Report:
     def summary(self) -> str:
         """One line: what was shown, or how much is wrong."""
         if not self.holds:
-            return f"{len(self.problems)} problems"
+            return f"{len(self.problems)} problem{'s' if len(self.problems) > 1 else ''}"
         kinds = [variant.kind for variant, _ in self.rows.values()]
+        if self.only:
+            return f"{len(self.checks)} checks, {kinds.count('mistake')} mistakes: no problem"
         reference = self.rows["reference"][1]
         not_run = sum(result.check.points for result in reference.results if not result.ran)
         here = f" (checks of {not_run:g} points need a GPU and were not run)" if not_run else ""
@@ -195,20 +106,14 @@ class Report:
         )
 
 
-def variants(assignment: Assignment) -> Iterator[Variant]:
-    """Everything besides the reference itself that is graded once."""
+def mistakes(assignment: Assignment) -> Iterator[Variant]:
+    """Every known mistake, as a student would hand it in."""
     reference = read_source(assignment.reference)
     tasks = [task.id for task in assignment.manifest.tasks]
-    yield Variant("stub", "stub", build_stub(assignment))
-    for path in assignment.alternatives():
-        yield Variant(path.stem, "alternative", read_source(path))
     for path in assignment.mistakes():
         text = read_source(path)
         mistake_header(path, text, tasks)
         yield Variant(path.stem, "mistake", f"{reference}\n\n{text}", replaced_names(text))
-    names = [name for task in assignment.manifest.tasks for name in task.functions]
-    for vandal in VANDALS:
-        yield Variant(vandal, "vandal", f"{reference}{_VANDALISE}\n_vandalise_all({names!r}, {vandal!r})\n")
 
 
 def verify(
@@ -217,6 +122,7 @@ def verify(
     *,
     seeds: int = 20,
     seed: int = 1,
+    only: Only = Only(),
     tell: Callable[[str], None] = lambda line: None,
 ) -> Report:
     """Grade every variant and say which promises do not hold.
@@ -226,67 +132,106 @@ def verify(
         assignment: Which one.
         seeds: On how many seeds the reference must get full marks.
         seed: The first of them.
+        only: Look at some checks, or one mistake, for a quick answer.
         tell: Takes one line per variant as it is graded.
+
+    Raises:
+        InputError: When `only` names no check or no mistake.
     """
-    problems = _check_sources(assignment)
-    if problems:
-        return Report(assignment.id, [], problems=problems)
-    reference = Variant("reference", "reference", read_source(assignment.reference))
-    with scratch_folder() as scratch:
-        runs = _Runs(assignment, scratch, tell)
-        with JudgeClient(root, assignment.id, scratch, diagnose=False, compare=True) as judge:
-            report = Report(assignment.id, judge.checks, seeds=seeds)
-            report.problems += check_weights(assignment, judge.checks)
-            graded = runs.grade(judge, reference, seed)
-            report.rows["reference"] = reference, graded
-            runs.learn(graded, reference.source)
-            for variant in variants(assignment):
-                if variant.kind == "vandal":
-                    report.rows[variant.name] = variant, runs.grade(judge, variant, seed)
-        with JudgeClient(root, assignment.id, scratch) as judge:
-            for number in range(seeds):
-                graded = runs.grade(judge, reference, seed + number)
-                if graded.score != graded.max_score or graded.status != "graded":
-                    report.problems.append(
-                        f"the reference gets {_points(graded)} on seed {seed + number}: {_failing(graded)}"
-                    )
-            for variant in variants(assignment):
-                if variant.kind != "vandal":
-                    report.rows[variant.name] = variant, runs.grade(judge, variant, seed)
-    report.problems += _judge_rows(report)
+    known = list(mistakes(assignment))
+    if only.mistake:
+        chosen = [variant for variant in known if variant.name == only.mistake]
+        if not chosen:
+            names = ", ".join(variant.name for variant in known)
+            raise InputError(f"--mistake {only.mistake}: no mistake is called so; mistakes: {names}")
+        known = chosen
+    with scratch_folder() as scratch, JudgeClient(root, assignment.id, scratch) as judge:
+        checks = only.chosen(judge.checks)
+        runs = _Runs(assignment, judge, checks, scratch, tell)
+        report = Report(assignment.id, checks, seeds=1 if only else seeds, only=only)
+        report.rows["reference"] = runs.reference(seed)
+        report.problems += _judge_reference(report)
+        if report.problems:  # nothing that is held against it means anything
+            return report
+        for number in range(1, report.seeds):
+            _, graded = runs.reference(seed + number)
+            if graded.score != graded.max_score or graded.status != "graded":
+                report.problems.append(f"on seed {seed + number} the reference gets {_points(graded)}: {_failing(graded)}")
+        rest = [*known] if only.mistake else [*_handed_in(assignment, only), *known, *_vandals()]
+        for variant in rest:
+            report.rows[variant.name] = variant, runs.grade(variant, seed)
+        for variant in known:
+            if not _is_told(variant, report.rows[variant.name][1]):  # once more, to say why
+                report.rows[variant.name] = variant, runs.grade(variant, seed, compare=True)
+        report.problems += _judge_rows(report)
+        for variant in random.Random(seed).sample(known, min(SAMPLE, len(known))):
+            boxed = runs.grade(replace(variant, kind="mistake in the sandbox"), seed)
+            report.problems += _differences(variant, report.rows[variant.name][1], boxed)
     return report
+
+
+def _handed_in(assignment: Assignment, only: Only) -> Iterator[Variant]:
+    if not only:
+        yield Variant("stub", "stub", build_stub(assignment))
+    for path in assignment.alternatives():
+        yield Variant(path.stem, "alternative", read_source(path))
+
+
+def _vandals() -> Iterator[Variant]:
+    for kind in VANDALS:
+        yield Variant(kind, "vandal")
 
 
 class _Runs:
     """Grades variants. A mistake is run on the checks that can notice it: the others can't tell it from the reference."""
 
-    def __init__(self, assignment: Assignment, scratch: Path, tell: Callable[[str], None]) -> None:
-        self._assignment, self._scratch, self._tell = assignment, scratch, tell
+    def __init__(
+        self,
+        assignment: Assignment,
+        judge: JudgeClient,
+        checks: list[Check],
+        scratch: Path,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._assignment, self._judge, self._checks = assignment, judge, checks
+        self._scratch, self._tell = scratch, tell
+        self._source = read_source(assignment.reference)
         self._count = 0
         self._reference: Graded | None = None
         self._reached: dict[str, set[str]] = {}  # by check, the reference's names that its calls lead to
 
-    def learn(self, reference: Graded, source: str) -> None:
-        """Take note of what each check calls, from the reference's grade."""
-        by_name = uses(source)
-        self._reference = reference
-        for result in reference.results:
-            called = {name for case in result.cases for name in case.used}
-            self._reached[result.check.id] = reach(called, by_name)
+    def reference(self, seed: int) -> tuple[Variant, Graded]:
+        """Grade the reference; from the first time on it is known what each check calls."""
+        variant = Variant("reference", "reference", self._source)
+        graded = self.grade(variant, seed, compare=True)
+        if self._reference is None:
+            self._reference = graded
+            by_name = uses(self._source)
+            for result in graded.results:
+                called = {name for case in result.cases for name in case.used}
+                self._reached[result.check.id] = reach(called, by_name)
+        return variant, graded
 
-    def grade(self, judge: JudgeClient, variant: Variant, seed: int) -> Graded:
-        self._count += 1
-        folder = self._scratch / f"variant-{self._count}"
-        folder.mkdir(mode=0o755)
-        module = folder / self._assignment.manifest.module
-        module.write_text(variant.source, encoding="utf-8")
-        module.chmod(0o644)
-        checks = self._concerned(judge.checks, variant)
-        grade = Grade(
-            Graded(variant.name, self._assignment.id, "graded", seed=seed, isolation=judge.isolation), checks
+    def grade(self, variant: Variant, seed: int, *, compare: bool = False) -> Graded:
+        checks = [
+            check
+            for check in self._checks
+            if not variant.replaces or self._reached[check.id] & set(variant.replaces)
+        ]
+        start = Graded(variant.name, self._assignment.id, "graded", seed=seed, isolation=self._judge.isolation)
+        grade = Grade(start, checks)
+        module = "" if variant.staff else self._written(variant)
+        done = self._judge.grade(
+            Path(module),
+            seed,
+            grade.add,
+            checks=[check.id for check in checks],
+            diagnose=variant.kind.startswith("mistake"),
+            compare=compare or variant.kind == "vandal",
+            staff=variant.staff,
         )
-        graded = grade.finish(judge.grade(module, seed, grade.add, checks=[check.id for check in checks]))
-        if len(checks) < len(judge.checks):
+        graded = grade.finish(done)
+        if len(checks) < len(self._checks):
             ran = {result.check.id: result for result in graded.results}
             graded = replace(
                 graded, results=tuple(ran.get(result.check.id, result) for result in self._reference.results)
@@ -296,48 +241,38 @@ class _Runs:
         )
         return graded
 
-    def _concerned(self, checks: list[Check], variant: Variant) -> list[Check]:
-        if variant.kind != "mistake":
-            return checks
-        return [check for check in checks if self._reached[check.id] & set(variant.replaces)]
+    def _written(self, variant: Variant) -> Path:
+        self._count += 1
+        folder = self._scratch / f"variant-{self._count}"
+        folder.mkdir(mode=0o755)
+        module = folder / self._assignment.manifest.module
+        module.write_text(variant.source, encoding="utf-8")
+        module.chmod(0o644)
+        return module
 
 
-def _check_sources(assignment: Assignment) -> list[str]:
-    """What can be said without running anything."""
+# ---- what must be true of each variant
+
+
+def _judge_reference(report: Report) -> list[str]:
+    """What is wrong with the checks themselves: the reference fails them, or they aren't the same each time."""
+    _, graded = report.rows["reference"]
     problems = []
-    defined = {
-        node.name
-        for node in ast.parse(read_source(assignment.reference)).body
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
-    }
-    for task in assignment.manifest.tasks:
-        problems += [
-            f"{assignment.reference}: task {task.id} names {name}, which is not defined"
-            for name in task.functions
-            if name.partition(".")[0] not in defined
-        ]
-    for path in (assignment.reference, *assignment.alternatives()):
-        problems += [
-            finding.text(f"{path}:{finding.line}")
-            for finding in find_banned(read_source(path), assignment.manifest)
-        ]
-    if len(assignment.mistakes()) == 0:
-        problems.append(
-            f"{assignment.hidden / 'mistakes'}: holds no mistake; each is a hint for students and a test of the checks"
-        )
-    stub = assignment.stub
-    try:
-        if not stub.is_file() or stub.read_text(encoding="utf-8") != build_stub(assignment):
-            problems.append(f"{stub}: stale; run gradkit build {assignment.id}")
-    except AuthoringError as error:
-        problems.append(str(error))
+    for result in graded.results:
+        faults = {case.summary for case in result.cases if case.outcome not in (Outcome.PASSED, Outcome.NOT_RUN)}
+        problems += sorted(faults)[:1]
+        moved = [case.case for case in result.cases if case.outcome is Outcome.PASSED and not case.alike]
+        if moved:
+            problems.append(
+                f"{result.check.id}: differs between two runs with one seed{_in_cases(moved)}; "
+                "take every random number from rng or torch_rng"
+            )
     return problems
 
 
 def _judge_rows(report: Report) -> list[str]:
     """The promises about what each variant gets."""
     problems = []
-    reference = report.rows["reference"][1]
     killed_by_mistake: set[str] = set()
     for variant, graded in report.rows.values():
         faults = [
@@ -355,27 +290,72 @@ def _judge_rows(report: Report) -> list[str]:
             problems.append(f"the second solution {variant.name} gets {_points(graded)}: {_failing(graded)}")
         if variant.kind == "mistake":
             killed_by_mistake |= killed(graded)
-            hinted = {case.mistake for result in graded.results for case in result.cases if case.mistake}
-            if graded.score >= reference.max_score:
-                problems.append(f"mistake {variant.name} loses no points")
-            if variant.name not in hinted:
-                problems.append(
-                    f"mistake {variant.name} does not get its own hint"
-                    + (f", but that of {', '.join(sorted(hinted))}" if hinted else "")
-                )
-            elif others := hinted - {variant.name}:
-                problems.append(f"mistake {variant.name} gets the hint of {', '.join(sorted(others))} too")
-    for result in reference.results:
-        if result.check.hidden and result.ran and result.check.id not in killed_by_mistake:
-            problems.append(f"{result.check.id} fails on no mistake")
-    for variant, graded in report.rows.values():
+            if not report.only.checks or killed(graded):
+                problems += _judge_mistake(variant, graded)
         if variant.kind == "vandal":
             problems += [
                 f"{result.check.id} passes on the vandal {variant.name}"
                 for result in graded.results
                 if _overlooks(result)
             ]
+    if not report.only.mistake:
+        problems += [
+            f"{result.check.id} fails on no mistake"
+            for result in report.rows["reference"][1].results
+            if result.check.hidden and result.ran and result.check.id not in killed_by_mistake
+        ]
     return problems
+
+
+def _is_told(variant: Variant, graded: Graded) -> bool:
+    """Whether a mistake loses points and gets its own hint, and no other's."""
+    return {case.mistake for result in graded.results for case in result.cases if case.mistake} == {variant.name}
+
+
+def _judge_mistake(variant: Variant, graded: Graded) -> Iterator[str]:
+    """What is wrong with a mistake: it loses nothing, or its student would not read its hint."""
+    failed = [
+        (result.check, case)
+        for result in graded.results
+        for case in result.cases
+        if case.outcome not in (Outcome.PASSED, Outcome.NOT_RUN)
+    ]
+    if not failed:
+        noticed = _numbers(
+            result.check
+            for result in graded.results
+            if any(case.outcome is Outcome.PASSED and not case.alike for case in result.cases)
+        )
+        why = f"it changes answers in {noticed}, which passes all the same" if noticed else "it changes no answer"
+        yield f"mistake {variant.name} loses no points: {why}"
+        return
+    hinted = {case.mistake for _, case in failed if case.mistake}
+    if others := hinted - {variant.name}:
+        where = _numbers(check for check, case in failed if case.mistake in others)
+        yield f"mistake {variant.name} gets the hint of {', '.join(sorted(others))} in {where}"
+    if variant.name not in hinted:
+        yield f"mistake {variant.name} does not get its own hint: {_why_no_hint(variant, failed)}"
+
+
+def _why_no_hint(variant: Variant, failed: list) -> str:
+    alike = {name for _, case in failed for name in case.rivals} - {variant.name}
+    if alike:
+        where = _numbers(check for check, case in failed if set(case.rivals) & alike)
+        return f"answers like {', '.join(sorted(alike))} in {where}"
+    check, case = failed[0]
+    return f"in {check.number}, {case.summary}"
+
+
+def _differences(variant: Variant, here: Graded, boxed: Graded) -> Iterator[str]:
+    """Where the sandbox gives a mistake another outcome or hint than the judge's own process does."""
+    for one, other in zip(here.results, boxed.results, strict=True):
+        for case, same in zip(one.cases, other.cases, strict=True):
+            if (case.outcome, case.mistake) != (same.outcome, same.mistake):
+                yield (
+                    f"mistake {variant.name} in {one.check.id}{_in_cases([case.case])}: {case.outcome.value}, "
+                    f"and in the sandbox {same.outcome.value}: {same.summary or case.summary or same.mistake}"
+                )
+                return
 
 
 def _overlooks(result: CheckResult) -> bool:
@@ -389,6 +369,15 @@ def killed(graded: Graded) -> set[str]:
     return {
         result.check.id for result in graded.results if result.ran and result.outcome is not Outcome.PASSED
     }
+
+
+def _numbers(checks: Iterator[Check]) -> str:
+    return ", ".join(dict.fromkeys(check.number for check in checks))
+
+
+def _in_cases(cases: list[str]) -> str:
+    named = [case for case in cases if case]
+    return f" [{', '.join(named[:3])}]" if named else ""
 
 
 def _points(graded: Graded) -> str:

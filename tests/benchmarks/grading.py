@@ -43,7 +43,7 @@ def cpu_s(who: int = resource.RUSAGE_SELF) -> float:
 
 def own(assignment: Assignment, rounds: int) -> list[float]:
     """Processor seconds of all checks in this process, a figure per round."""
-    staff = Staff(assignment, with_mistakes=False)
+    staff = Staff(assignment)
     spent: list[float] = []
 
     def loop(judge: Judge) -> None:
@@ -56,7 +56,7 @@ def own(assignment: Assignment, rounds: int) -> list[float]:
                     assert result.outcome in (Outcome.PASSED, Outcome.NOT_RUN), result
             spent.append(cpu_s() - begun)
 
-    run_pytest(assignment, Judge(assignment, staff, device="cpu", diagnose=False, compare=False, start=loop))
+    run_pytest(assignment, Judge(assignment, staff, device="cpu", start=loop))
     return spent
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import signal
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,8 +79,6 @@ class Judge:
         assignment: Whose checks these are.
         staff: The reference and the known mistakes.
         device: `cuda` runs the checks marked for a GPU too.
-        diagnose: Look for the mistake behind a wrong answer.
-        compare: Tell of each passed case whether its answers were the reference's.
         start: Called once the checks are collected; calls `grade_case` as often as it likes.
         shared: A folder of this run's judges, in which they keep what staff's code answers.
     """
@@ -90,22 +89,18 @@ class Judge:
         staff: Staff,
         *,
         device: str,
-        diagnose: bool,
-        compare: bool,
         start: Callable[[Judge], None],
         shared: Path | None = None,
     ) -> None:
         self.assignment = assignment
         self.staff = staff
         self._device = device
-        self.diagnose = diagnose
-        self.compare = compare
         self._start = start
         self.run: Run | None = None  # the one at hand
         self._answers = StaffAnswers(shared)
         self._plain: dict[str, bool] = {}  # by case, whether it is called without pytest
         self._reference_s: dict[str, float] = {}  # by case, what the reference takes
-        self._hints_left_s = HINTS_S
+        self.begin_submission()
         self.checks: dict[Check, list] = {}
         self.collect_errors: list[str] = []
         self.error: Exception | None = None
@@ -139,9 +134,15 @@ class Judge:
 
     # ---- running checks
 
-    def begin_submission(self) -> None:
-        """Let the cases to come be another submission's."""
-        self._hints_left_s = HINTS_S
+    def begin_submission(self, *, diagnose: bool = True, compare: bool = False) -> None:
+        """Let the cases to come be another submission's.
+
+        Args:
+            diagnose: Look for the mistake behind a wrong answer.
+            compare: Tell of each case whether its answers were the reference's, and which mistakes give them too.
+        """
+        self._hints_left_s = HINTS_S if diagnose else 0.0
+        self._compare = compare
 
     def run_case(self, item: pytest.Item, run: Run) -> BaseException | None:
         """Run one case; the exception that ended it, or None."""
@@ -216,7 +217,7 @@ class Judge:
     def _judge(self, check: Check, item: pytest.Item, run: Run) -> CaseResult:
         error = run.error
         if error is None:
-            if not self.compare:
+            if not self._compare:
                 return CaseResult("", Outcome.PASSED)
             (answers,) = self._staff_answers(item, run.seed, [""]).values()
             alike = not answers.failed and _answer_alike(run, answers)
@@ -228,18 +229,25 @@ class Judge:
         result = self._describe(check, item, error)
         if result.outcome is Outcome.NOT_WRITTEN or isinstance(error, (WorkerError, LocalTimeout)):
             return result
-        fault = self._reference_fault(item, run.seed)
+        # Staff's code is run by `verify`, which has seen the reference pass.
+        fault = None if isinstance(run.subject, LocalSubject) else self._reference_fault(item, run.seed)
         if fault is not None:
             return CaseResult(
                 "", Outcome.GRADER_ERROR, summary=f"the reference fails {check.id} too: {fault}"
             )
-        if self.diagnose and run.session is not None and run.session.transcript and self._hints_left_s > 0:
+        if self._hints_left_s > 0 and run.session is not None and run.session.transcript:
             begun = time.monotonic()
-            mistake, elsewhere = self._match(check, item, run)
+            alike = self._match(check, item, run)
             self._hints_left_s -= time.monotonic() - begun
-            if mistake is not None:
-                prefix = f"This comes from {mistake.replaces[0]}. " if elsewhere else ""
+            if len(alike) == 1:
+                (mistake,) = alike
+                prefix = f"This comes from {mistake.replaces[0]}. " if mistake.task != check.task else ""
                 result = replace(result, hint=prefix + mistake.hint, mistake=mistake.name)
+            if self._compare:
+                result = replace(result, rivals=tuple(mistake.name for mistake in alike))
+        if self._compare:
+            (answers,) = self._staff_answers(item, run.seed, [""]).values()
+            result = replace(result, refusal=any(kind == "raised" for kind, _ in answers.transcript))
         return result
 
     def _describe(self, check: Check, item: pytest.Item, error: BaseException) -> CaseResult:
@@ -263,6 +271,7 @@ class Judge:
                 summary=f"your code raised {info.type_name}{at}",
                 detail=info.message[:MAX_DETAIL],
                 where=where,
+                raised=f"{info.type_name} ({where})" if where else info.type_name,
             )
         if isinstance(error, MissingName):
             name = error.name
@@ -308,7 +317,17 @@ class Judge:
         begun = time.monotonic()
         error = self._repeat(item, self.staff.reference, seed).error
         self._reference_s[item.nodeid] = time.monotonic() - begun
-        return None if error is None else f"{type(error).__name__}: {error}"
+        return None if error is None else f"{type(error).__name__}: {error}{self._place(error)}"
+
+    def _place(self, error: BaseException) -> str:
+        """The last line of the assignment's own files that an exception passed through, for whoever wrote them."""
+        if isinstance(error, SubmissionRaised) and error.info.line:
+            return f" ({self.assignment.reference.with_name(error.info.file)}:{error.info.line})"
+        folders = (str(self.assignment.public), str(self.assignment.hidden))
+        frames = [
+            frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(folders)
+        ]
+        return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
 
     def _staff_answers(self, item: pytest.Item, seed: int, names: list[str]) -> dict[str, Repeat]:
         """What the mistakes called `names` answer in a case, and the reference, which is called ``""``."""
@@ -321,8 +340,8 @@ class Judge:
         known = self._answers.of(item.nodeid, seed, names, compute)
         return {name: known[name] for name in names}
 
-    def _match(self, check: Check, item: pytest.Item, run: Run) -> tuple[Mistake | None, bool]:
-        """The one known mistake that gives exactly the submission's answers, and whether it is another task's.
+    def _match(self, check: Check, item: pytest.Item, run: Run) -> list[Mistake]:
+        """The known mistakes that give exactly the submission's answers: those of the check's own task, or else of others.
 
         Two that answer alike here explain nothing: a wrong hint is worse than none.
         """
@@ -334,8 +353,8 @@ class Judge:
                 name for name, repeat in answers.items() if repeat.failed and _answer_alike(run, repeat)
             ]
             if alike:
-                return (group[alike[0]], elsewhere) if len(alike) == 1 else (None, False)
-        return None, False
+                return [group[name] for name in alike]
+        return []
 
 
 for _name in GIVEN:

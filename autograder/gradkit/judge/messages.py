@@ -13,19 +13,19 @@ class Start(msgspec.Struct, tag=True):
     root: str
     assignment: str
     device: str = "cpu"
-    diagnose: bool = True  # look for the mistake behind a wrong answer
-    compare: bool = False  # tell of each case whether its answers were the reference's
     answers: str = ""  # a folder in which this run's judges share what staff's code answers
     at_least: str = ""  # the weakest level of isolation to grade at; any that isolates when empty
 
 
 class Unit(msgspec.Struct, tag=True):
-    """One submission to run checks on, or a known mistake in a submission's place."""
+    """One submission to run checks on, or staff's code in a submission's place."""
 
     module: str  # path of the submission's file, readable by workers
     seed: int
     checks: list[str] | None = None  # ids of those to run; all of them when None
-    mistake: str = ""  # name of the mistake that is run in the judge's process instead of a module
+    diagnose: bool = True  # look for the mistake behind a wrong answer
+    compare: bool = False  # tell of each case whether its answers were the reference's, and who else gives them
+    staff: str = ""  # what is run in the judge's own process instead of a module: a mistake's name, or `vandal:KIND`
 
 
 class Ready(msgspec.Struct, tag=True):

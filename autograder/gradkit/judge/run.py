@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import resource
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +43,8 @@ def collect_and_run(
     write: Callable[[object], None],
 ) -> None:
     """Tell the checks, then grade each unit that comes, telling each case as it ends."""
-    staff = Staff(assignment, with_mistakes=start.diagnose)
+    warnings.simplefilter("ignore")  # of checks and staff's code: their stderr is the instructor's terminal
+    staff = Staff(assignment)
 
     def loop(judge: Judge) -> None:
         zygote.wait_ready()
@@ -59,8 +61,6 @@ def collect_and_run(
             assignment,
             staff,
             device=start.device,
-            diagnose=start.diagnose,
-            compare=start.compare,
             start=loop,
             shared=Path(start.answers) if start.answers else None,
         ),
@@ -101,10 +101,10 @@ def run_pytest(assignment: Assignment, judge: Judge) -> None:
 
 
 def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Callable[[object], None]) -> None:
-    """Run the checks on one submission, or on a known mistake's code in this process."""
-    judge.begin_submission()
-    if unit.mistake:
-        run_checks(judge, zygote, unit, judge.staff.subject(unit.mistake), write)
+    """Run the checks on one submission, or on staff's code in this process."""
+    judge.begin_submission(diagnose=unit.diagnose, compare=unit.compare)
+    if unit.staff:
+        run_checks(judge, zygote, unit, judge.staff.subject(unit.staff), write)
         write(UnitDone(0.0, 0.0))
         return
     module = Path(unit.module)

@@ -11,6 +11,9 @@ from pathlib import Path
 from gradkit.errors import AuthoringError
 from gradkit.judge.subjects import LocalSubject
 from gradkit.manifest import Assignment
+from gradkit.vandals import vandalize
+
+VANDAL = "vandal:"
 
 
 @dataclass(frozen=True)
@@ -35,19 +38,24 @@ class Mistake:
 class Staff:
     """The reference and the mistakes of one assignment, loaded once."""
 
-    def __init__(self, assignment: Assignment, *, with_mistakes: bool = True) -> None:
+    def __init__(self, assignment: Assignment) -> None:
         self._source = read_source(assignment.reference)
         self._name = assignment.module_name
         self._path = assignment.reference
         self._module = self._execute([(self._path, self._source)])
         self._uses = uses(self._source)
         self.reference = LocalSubject(self._module)
+        self._functions = [name for task in assignment.manifest.tasks for name in task.functions]
         tasks = [task.id for task in assignment.manifest.tasks]
-        self.mistakes = [self._load(path, tasks) for path in assignment.mistakes()] if with_mistakes else []
+        self.mistakes = [self._load(path, tasks) for path in assignment.mistakes()]
         self._subjects = {mistake.name: mistake.subject for mistake in self.mistakes}
 
     def subject(self, name: str) -> LocalSubject:
-        """The code of the mistake called `name`, or the reference's where that is empty."""
+        """The code of the mistake called `name`, of a vandal for `vandal:KIND`, or the reference's for nothing."""
+        if name.startswith(VANDAL):
+            module = self._execute([(self._path, self._source)])
+            vandalize(module, self._functions, name.removeprefix(VANDAL))
+            return LocalSubject(module)
         return self._subjects[name] if name else self.reference
 
     def reach(self, name: str) -> set[str]:

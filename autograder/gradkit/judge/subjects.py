@@ -13,6 +13,7 @@ import itertools
 import signal
 import types
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 from coursekit.compare import Difference, Mismatch, compare
@@ -59,7 +60,10 @@ class LocalSubject:
     def reset(self) -> None:
         """Forget all objects of the previous check."""
         self._session: Session | None = None
-        self._runtime = Runtime(lambda: self._module, lambda payload: self._session.serve(payload))
+        folder = str(Path(self._module.__file__).parent) if getattr(self._module, "__file__", None) else None
+        self._runtime = Runtime(
+            lambda: self._module, lambda payload: self._session.serve(payload), folder=folder
+        )
         self._runtime.load()
 
     def begin_case(self, reference_s: float, *, alone: bool) -> None:

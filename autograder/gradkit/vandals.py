@@ -1,0 +1,162 @@
+"""Damages what a module answers, in ways that any check should notice.
+
+`verify` runs each check on the reference so damaged. Only the outermost call is changed: two negations would cancel.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import types
+from collections.abc import Callable
+
+import numpy as np
+
+VANDALS = (
+    "zeros", "nan", "negated", "halved", "doubled", "transposed", "other_dtype", "first_input", "noise", "errors_swallowed",
+)  # fmt: skip
+
+_UNTOUCHED = ("__new__", "__getattribute__", "__setattr__", "__getattr__", "__hash__")
+
+
+def vandalize(module: types.ModuleType, names: list[str], kind: str) -> None:
+    """Put damaged functions and classes in place of a module's own.
+
+    Args:
+        module: Changed in place.
+        names: Of its functions and classes, or of methods as `Class.method`.
+        kind: One of `VANDALS`.
+    """
+    vandal = _Vandal(kind)
+    for name in names:
+        owner, _, method = name.partition(".")
+        thing = getattr(module, owner)
+        if isinstance(thing, type):
+            vandal.damage_class(thing, method)
+        else:
+            setattr(module, owner, vandal.damaged(thing))
+
+
+class _Vandal:
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._swallows = kind == "errors_swallowed"
+        self._depth = 0  # of calls of damaged functions
+
+    def damaged(self, function: Callable, *, changes: bool = True, swallows: bool = True) -> Callable:
+        """The function with its answers changed, or its errors swallowed."""
+
+        @functools.wraps(function)
+        def wrapper(*args: object, **kwargs: object) -> object:
+            self._depth += 1
+            try:
+                result = function(*args, **kwargs)
+            except NotImplementedError:
+                raise
+            except Exception:
+                if self._swallows and swallows and self._depth == 1:
+                    return None
+                raise
+            finally:
+                self._depth -= 1
+            return self._changed(result, args) if changes and not self._depth else result
+
+        return wrapper
+
+    def damage_class(self, owner: type, method: str) -> None:
+        """Damage one method of a class, or all public ones and what its attributes read as."""
+        for name, function in list(vars(owner).items()):
+            if method and name != method or isinstance(function, type):
+                continue
+            public = not name.startswith("_") or name in ("__call__", method)
+            damaged = functools.partial(self.damaged, changes=public, swallows=public or name == "__init__")
+            if isinstance(function, (staticmethod, classmethod)):
+                setattr(owner, name, type(function)(damaged(function.__func__)))
+            elif callable(function) and name not in _UNTOUCHED:
+                setattr(owner, name, damaged(function))
+        if not method and not self._swallows:
+            self._damage_attributes(owner)
+
+    def _damage_attributes(self, owner: type) -> None:
+        read = owner.__getattribute__
+
+        def changed(instance: object, name: str) -> object:
+            value = read(instance, name)
+            return value if self._depth or name.startswith("_") or callable(value) else self._changed(value, ())
+
+        owner.__getattribute__ = changed
+
+    def _changed(self, result: object, args: tuple) -> object:
+        if self._swallows or result is None:
+            return result
+        if self._kind == "first_input":
+            return next((arg for arg in args if _is_number(arg) and hasattr(arg, "shape")), result)
+        return _map(result, self._leaf)
+
+    def _leaf(self, value: object) -> object:
+        kind = self._kind
+        if isinstance(value, bool):
+            return {"negated": not value, "zeros": False}.get(kind, value)
+        if isinstance(value, (str, bytes)):
+            half = value[: len(value) // 2]
+            changed = {"zeros": value[:0], "negated": value[::-1], "halved": half, "doubled": value + value}
+            return changed.get(kind, value)
+        if not _is_number(value):
+            return value
+        if kind == "negated":
+            return ~value if "bool" in str(getattr(value, "dtype", "")) else -value
+        if kind in ("zeros", "doubled"):
+            return value * (2 if kind == "doubled" else 0)
+        if kind == "halved":
+            return value / 2 if _is_real(value) else value // 2
+        if kind == "transposed":
+            return value.swapaxes(-1, -2) if getattr(value, "ndim", 0) >= 2 else value
+        if not _is_real(value):
+            return value
+        if kind == "nan":
+            return value * float("nan")
+        return _noisy(value) if kind == "noise" else _in_other_dtype(value)
+
+
+def _map(value: object, leaf: Callable[[object], object]) -> object:
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return type(value)(_map(item, leaf) for item in value)
+    if isinstance(value, dict):
+        return {key: _map(item, leaf) for key, item in value.items()}
+    return leaf(value)
+
+
+def _is_tensor(value: object) -> bool:
+    torch = sys.modules.get("torch")  # where the assignment does without, there is none
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, (int, float, np.ndarray, np.generic)) or _is_tensor(value)
+
+
+def _is_real(value: object) -> bool:
+    return _is_number(value) and "float" in str(getattr(value, "dtype", type(value)))
+
+
+def _noisy(value: object) -> object:
+    """One percent of the largest entry, up and down in turn."""
+    if isinstance(value, float):
+        return value * 1.01 + 1e-3
+    wave = np.arange(int(np.prod(tuple(value.shape)))) % 2 * 2.0 - 1.0
+    scale = abs(value).max() if wave.size else 0
+    wave = wave.reshape(tuple(value.shape))
+    if _is_tensor(value):
+        wave = sys.modules["torch"].from_numpy(wave).to(value)
+    return value + 0.01 * (scale + 0.1) * wave
+
+
+def _in_other_dtype(value: object) -> object:
+    if _is_tensor(value):
+        torch = sys.modules["torch"]
+        return value.to(torch.float64 if value.dtype != torch.float64 else torch.float32)
+    if hasattr(value, "astype"):
+        return value.astype(np.float64 if value.dtype != np.float64 else np.float32)
+    return value
