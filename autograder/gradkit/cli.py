@@ -196,7 +196,7 @@ def verify(
                 write_if_changed(assignment.hidden / "kill_matrix.txt", matrix(report))
         for problem in report.problems:
             out.print(f"problem: {problem}", markup=False)
-        for gap in release_gaps(assignment) if assignment.manifest.draft else ():
+        for gap in release_gaps(assignment) if assignment.manifest.draft and not only else ():
             out.print(f"draft: {gap}", markup=False)
         failed = failed or not report.holds
         out.print(f"{assignment.id}: {report.summary()}", markup=False)
