@@ -509,7 +509,8 @@ def _consistent(root: Path | None, ids: list[str]) -> tuple[Path, list[Assignmen
     for assignment in assignments:
         refuse_faults(assignment, bundle_faults(assignment))
         if assignment.manifest.draft:
-            err.print(f"note: {assignment.id} is a draft; gradkit verify {assignment.id} says what it lacks", markup=False)
+            id = assignment.id
+            err.print(f"note: {id} is a draft; gradkit verify {id} says what it lacks", markup=False)
     return base, assignments
 
 

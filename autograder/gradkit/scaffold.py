@@ -35,7 +35,8 @@ def new_assignment(root: Path, id: str, *, tasks: Sequence[str] = ()) -> list[Pa
     """
     _check_id(id)
     _check_tasks(id, tasks)
-    public, hidden, oracle = root / "assignments" / id, root / "solutions" / id, root / "tests" / "oracles" / f"test_{id}.py"
+    public, hidden = root / "assignments" / id, root / "solutions" / id
+    oracle = root / "tests" / "oracles" / f"test_{id}.py"
     for path in (public, hidden, *([oracle] if tasks else ())):
         if path.exists():
             raise InputError(f"{path} is there already: choose another id, or remove it")

@@ -171,7 +171,9 @@ def _points_faults(
     manifest = assignment.public / "assignment.toml"
     text = sources.text(manifest)
     if assignment.manifest.points != 100:
-        yield Fault(f"{manifest}: the tasks' points add up to {assignment.manifest.points}, not 100; change their points")
+        yield Fault(
+            f"{manifest}: the tasks' points add up to {assignment.manifest.points}, not 100; change their points"
+        )
     if not complete:
         return
     for task in assignment.manifest.tasks:
@@ -268,7 +270,9 @@ def _import_faults(assignment: Assignment, path: Path, tree: ast.Module) -> Iter
                 + ("" if public else ", or reference")
             )
         elif top in ("solutions", "assignments", "test_hidden", assignment.public_tests.stem):
-            yield Fault(f"{path}:{line}: imports {name}: each file of checks stands by itself; copy the helper that it needs")
+            yield Fault(
+                f"{path}:{line}: imports {name}: each file of checks stands by itself; copy the helper that it needs"
+            )
         elif public and top == "gradkit":
             yield Fault(f"{path}:{line}: imports {name}, which students don't have; coursekit is what they share with the grader")
         elif public and top not in STUDENTS_LIBRARIES and top not in sys.stdlib_module_names:

@@ -69,7 +69,9 @@ def _release_gaps(assignment: Assignment, sources: Sources) -> list[str]:
         if not path.is_file():
             gaps.append(f"{path}: missing; it {what}")
     if not assignment.alternatives():
-        gaps.append(f"{assignment.hidden / 'alternatives'}: holds no solution in another style, which must get full marks")
+        gaps.append(
+            f"{assignment.hidden / 'alternatives'}: holds no solution in another style, which must get full marks"
+        )
     if not FEWEST_TASKS <= tasks <= MOST_TASKS:
         gaps.append(f"{manifest}: {tasks} tasks; a released assignment has {FEWEST_TASKS} to {MOST_TASKS}")
     if mistakes < FEWEST_MISTAKES:

@@ -76,7 +76,9 @@ def handout_faults(assignment: Assignment, sources: Sources) -> Iterator[Fault]:
     for number, line in enumerate(text.splitlines(), 1):
         for name in _COMMAND.findall(line):
             if name not in known and name != "NAME":
-                yield Fault(f"{path}:{number}: --task {name}: no task is called so; tasks: {', '.join(sorted(known))}", False)
+                yield Fault(
+                    f"{path}:{number}: --task {name}: no task is called so; tasks: {', '.join(sorted(known))}", False
+                )
         for name in _PICTURE.findall(line):
             if "://" not in name and not (path.parent / name).is_file():
                 yield Fault(f"{path}:{number}: shows {name}, which is not there", False)
@@ -89,9 +91,13 @@ def _section_faults(path: Path, task: Task, parts: list[Section], commands: bool
     yield from _stated(path, task.id, parts, "minutes", task.minutes)
     for function in task.functions:
         if f"`{function}`" not in text:
-            yield Fault(f"{place}: the section of task {task.id} does not name `{function}`, which the task asks for", False)
+            yield Fault(
+                f"{place}: the section of task {task.id} does not name `{function}`, which the task asks for", False
+            )
     if commands and task.id not in _COMMAND.findall(text):
-        yield Fault(f"{place}: the section of task {task.id} does not name its command `pytest --task {task.id}`", False)
+        yield Fault(
+            f"{place}: the section of task {task.id} does not name its command `pytest --task {task.id}`", False
+        )
 
 
 def _stated(path: Path, task: str, parts: list[Section], unit: str, right: int) -> Iterator[Fault]:
@@ -104,7 +110,9 @@ def _stated(path: Path, task: str, parts: list[Section], unit: str, right: int) 
     ]  # fmt: skip
     for number, value in said:
         if value != right:
-            yield Fault(f"{path}:{number}: task {task} is said to have {value} {unit}, but the manifest says {right}", blocks)
+            yield Fault(
+                f"{path}:{number}: task {task} is said to have {value} {unit}, but the manifest says {right}", blocks
+            )
     if not said:
         yield Fault(
             f"{path}:{parts[0].line}: the section of task {task} does not say its {unit}; "

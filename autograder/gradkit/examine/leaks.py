@@ -23,7 +23,7 @@ _OPERATOR_OR_CALL = re.compile(r"[-+*/@%<>]|\w\(|\w\[")
 
 
 class Hint(NamedTuple):
-    """What a known mistake tells the student; `right` is the code of the reference that it spoils, where that is known."""
+    """What a known mistake tells the student. `right`: the reference's code that it spoils, where that is known."""
 
     place: str
     mistake: str

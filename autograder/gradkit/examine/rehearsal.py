@@ -1,4 +1,4 @@
-"""Runs the public checks and the figures on the reference where students run them: in their bundle, with nothing else."""
+"""Runs public checks and figures on the reference where students run them: in their bundle, with nothing else."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from gradkit.manifest import Assignment
 LIMIT_S = 300.0  # for the checks, and for the figures
 _LONGEST = 300  # characters of a message
 
-# Both run beside each other in an isolated Python: no PYTHONPATH, no user's packages, not this checkout's. `coursekit` is the
-# bundle's, wherever else one is installed, and nothing of the kit's other parts can be imported.
+# Both run beside each other in an isolated Python: no PYTHONPATH, no user's packages, not this checkout's. `coursekit` is
+# the bundle's, wherever else one is installed, and nothing of the kit's other parts can be imported.
 _ALONE = """
 import importlib.machinery, os, runpy, sys
 
@@ -88,7 +88,7 @@ def rehearse(assignment: Assignment, *, limit_s: float = LIMIT_S) -> list[str]:
         limit_s: How long the checks and the figures may take.
 
     Returns:
-        A line for each public check that fails and each figure that is not drawn, with file and line where there is one.
+        A line for each public check that fails and each figure that is not drawn, with file and line where known.
     """
     with tempfile.TemporaryDirectory(prefix="gradkit-rehearsal-") as scratch:
         bundle = Path(scratch) / "course"

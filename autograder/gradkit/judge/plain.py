@@ -63,7 +63,9 @@ def run(request: pytest.FixtureRequest) -> Run:
     """What the other fixtures are made from: whose code is checked, and on which seed."""
     staff = _staff(request.path)
     path = request.config.getoption("--submission")
-    module = staff.reference_module() if path is None else _submission(path.resolve(), staff.reference_module().__name__)
+    module = staff.reference_module()
+    if path is not None:
+        module = _submission(path.resolve(), module.__name__)
     return Run(staff, PlainSubject(module), request.config.getoption("--seed"))
 
 
@@ -102,7 +104,7 @@ def _submission(path: Path, name: str) -> types.ModuleType:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
-    """Show the check's own lines, and, where the implementation raised, its own: the engine's between them say nothing."""
+    """Show the check's own lines, and the implementation's where it raised: the engine's between them say nothing."""
     error = call.excinfo.value if call.excinfo is not None else None
     if error is not None:
         call.excinfo = pytest.ExceptionInfo.from_exception(_without_engine(error))
