@@ -84,7 +84,7 @@ globals().update({name: _fixture(name) for name in GIVEN})
 @functools.cache
 def _staff(tests: Path) -> Staff:
     """The reference of the assignment whose hidden checks stand in this file."""
-    return Staff(load_assignment(tests.parents[2], tests.parent.name), with_mistakes=False)
+    return Staff(load_assignment(tests.parents[2], tests.parent.name))
 
 
 @functools.cache
