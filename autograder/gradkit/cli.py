@@ -88,6 +88,8 @@ def _chosen(root: Path | None, ids: list[str] | None) -> tuple[Path, list[Assign
 @app.command(name="list")
 def list_(root: Root = None) -> None:
     """Assignments, their points and devices."""
+    from gradkit.examine.faults import first_of, grading_faults
+
     _, assignments = _chosen(root, None)
     table = Table(box=None, pad_edge=False)
     for heading, side in (
@@ -104,13 +106,16 @@ def list_(root: Root = None) -> None:
         minutes = sum(task.minutes for task in manifest.tasks)
         table.add_row(
             manifest.id,
-            manifest.title,
+            f"{manifest.title} (draft)" if manifest.draft else manifest.title,
             str(len(manifest.tasks)),
             str(manifest.points),
             str(minutes),
             " ".join(manifest.devices),
         )
     out.print(table)
+    for assignment in assignments:
+        if faults := grading_faults(assignment):
+            err.print(f"warning: {first_of(faults, assignment)}", markup=False)
 
 
 @app.command()
@@ -122,6 +127,7 @@ def build(
     ] = False,
 ) -> None:
     """Cut the stubs from the references, and the notebooks from stubs and handouts."""
+    from gradkit.examine.faults import static_faults
     from gradkit.notebooks.write import build_notebook
     from gradkit.stubs import build_stub, write_if_changed
 
@@ -139,6 +145,8 @@ def build(
             else:
                 said = "written" if write_if_changed(path, text) else "unchanged"
             out.print(f"{path}: {said}", markup=False)
+        for fault in [] if check else static_faults(assignment):
+            err.print(f"warning: {fault}", markup=False)
     if stale:
         raise typer.Exit(1)
 
@@ -162,6 +170,7 @@ def verify(
     ] = False,
 ) -> None:
     """Hold assignments to their promises, and print which check fails on which mistake."""
+    from gradkit.examine.faults import release_gaps
     from gradkit.stubs import write_if_changed
     from gradkit.verify import Only, matrix
     from gradkit.verify import verify as run
@@ -187,6 +196,8 @@ def verify(
                 write_if_changed(assignment.hidden / "kill_matrix.txt", matrix(report))
         for problem in report.problems:
             out.print(f"problem: {problem}", markup=False)
+        for gap in release_gaps(assignment) if assignment.manifest.draft and not only else ():
+            out.print(f"draft: {gap}", markup=False)
         failed = failed or not report.holds
         out.print(f"{assignment.id}: {report.summary()}", markup=False)
     if failed:
@@ -226,6 +237,7 @@ def grade(
 ) -> None:
     """Grade submissions."""
     from gradkit.batch import Batch
+    from gradkit.examine.faults import grading_faults, refuse_faults
     from gradkit.judge.isolation import LEVELS
 
     if at_least and at_least not in LEVELS[:-1]:
@@ -236,6 +248,7 @@ def grade(
         return
     if out_dir is None:
         raise InputError("--out is missing: name a folder for the results")
+    refuse_faults(assignment, grading_faults(assignment))
     with _judges(base, assignment, scheduler, device, jobs, at_least) as judges:
         batch = Batch(assignment, submissions or [], out_dir, judges, seed=seed, resume=resume)
         for note in batch.found.notes:
@@ -373,12 +386,18 @@ def _isolation_line(isolation: dict) -> str:
 
 
 @app.command()
-def new(id: Annotated[str, typer.Argument(metavar="ID")], root: Root = None) -> None:
-    """Write a working two-task assignment to start from."""
+def new(
+    id: Annotated[str, typer.Argument(metavar="ID")],
+    root: Root = None,
+    tasks: Annotated[
+        str, typer.Option(metavar="A,B,C", help="Tasks of your own, a function each, in place of the two that come.")
+    ] = "",
+) -> None:
+    """Write a working assignment to start from: a draft of two tasks, or of those that you name."""
     from gradkit.scaffold import new_assignment
 
     base = root or find_root(Path.cwd())
-    for path in new_assignment(base, id):
+    for path in new_assignment(base, id, tasks=[task.strip() for task in tasks.split(",")] if tasks else []):
         out.print(str(path.relative_to(base)), markup=False)
     out.print(f"Next: gradkit verify {id}; then change it to what you teach, a file at a time.", markup=False)
 
@@ -482,6 +501,19 @@ bundle = typer.Typer(no_args_is_help=True, help="Make what students or other sys
 app.add_typer(bundle, name="bundle")
 
 
+def _consistent(root: Path | None, ids: list[str]) -> tuple[Path, list[Assignment]]:
+    """The assignments to bundle; one whose files contradict each other is refused, and a draft gets a note."""
+    from gradkit.examine.faults import bundle_faults, refuse_faults
+
+    base, assignments = _chosen(root, ids)
+    for assignment in assignments:
+        refuse_faults(assignment, bundle_faults(assignment))
+        if assignment.manifest.draft:
+            id = assignment.id
+            err.print(f"note: {id} is a draft; gradkit verify {id} says what it lacks", markup=False)
+    return base, assignments
+
+
 @bundle.command()
 def student(
     ids: Annotated[list[str], typer.Argument(metavar="ID...")],
@@ -498,7 +530,7 @@ def student(
     """What students unpack and work in: handouts, stubs, public checks, coursekit. Nothing of solutions/."""
     from gradkit.bundle import student_bundle
 
-    _, assignments = _chosen(root, ids)
+    _, assignments = _consistent(root, ids)
     for line in student_bundle(assignments, out_path, agents_file=agents_file):
         out.print(line, markup=False)
 
@@ -525,7 +557,7 @@ def bundle_gradescope(
     from gradkit.bundle import gradescope_bundle
     from gradkit.gradescope import Attempts, Settings, check_settings
 
-    base, (assignment,) = _chosen(root, [id])
+    base, (assignment,) = _consistent(root, [id])
     limit = None if attempts is None else Attempts(attempts, window_hours)
     settings = check_settings(Settings(id, deadline, limit), "the command line")
     for line in gradescope_bundle(base, assignment, out_path, settings, torch_index=torch_index):
@@ -541,7 +573,7 @@ def nbgrader(
     """A course folder for nbgrader, whose autograde asks the judge."""
     from gradkit.bundle import nbgrader_course
 
-    base, assignments = _chosen(root, ids)
+    base, assignments = _consistent(root, ids)
     for line in nbgrader_course(base, assignments, out_path):
         out.print(line, markup=False)
 

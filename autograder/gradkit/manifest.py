@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory_mib: int = 2048
     banned: list[str] = []
     questions: list[Question] = []
+    draft: bool = False  # not for release yet: what a whole assignment has may be missing
 
     @property
     def points(self) -> int:
@@ -144,7 +146,9 @@ def load_manifest(path: Path) -> Manifest:
     except msgspec.ValidationError as error:
         raise AuthoringError(f"{path}: {_allowed(str(error))}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise AuthoringError(f"{path}: not TOML: {error}") from None
+        line = re.search(r" \(at line (\d+), column \d+\)", str(error))
+        place = f"{path}:{line[1]}" if line else str(path)
+        raise AuthoringError(f"{place}: not TOML: {str(error).replace(line[0], '') if line else error}") from None
     id = path.parent.name
     if manifest.id not in ("", id):
         raise AuthoringError(f"{path}: id is {manifest.id!r} but the folder is {id!r}; leave id out")

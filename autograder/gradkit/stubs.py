@@ -72,10 +72,39 @@ def cut_stub(source: str, *, path: Path, tasks: list[str], written: Collection[s
     try:
         ast.parse(text)
     except SyntaxError as error:
+        parse_python(source, path)  # where the reference itself is no Python, its own line is told
         raise AuthoringError(
             f"{path}: the stub cut from it does not parse: line {error.lineno}: {error.msg}"
         ) from None
     return text
+
+
+def read_authored(path: Path) -> str:
+    """The text of a file of staff's.
+
+    Raises:
+        AuthoringError: Naming a file that is missing, or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise AuthoringError(f"{path}: missing; CONTRIBUTING.md says what it holds") from None
+    except UnicodeDecodeError as error:
+        raise AuthoringError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+
+
+def parse_python(text: str, path: Path) -> ast.Module:
+    """The syntax tree of a file of staff's.
+
+    Raises:
+        AuthoringError: Naming file and line where it is not Python.
+    """
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError) as error:  # ValueError: a null character
+        line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        what = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise AuthoringError(f"{path}{line}: not valid Python: {what}") from None
 
 
 def _squeeze(text: str) -> str:
@@ -87,7 +116,7 @@ def build_stub(assignment: Assignment) -> str:
     """The text that `assignments/ID/ID.py` should hold."""
     if not assignment.reference.is_file():
         raise AuthoringError(f"{assignment.reference}: the reference is missing")
-    source = assignment.reference.read_text(encoding="utf-8")
+    source = read_authored(assignment.reference)
     return cut_stub(source, path=assignment.reference, tasks=[task.id for task in assignment.manifest.tasks])
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gradkit.errors import InputError
+from gradkit.examine.faults import static_faults
 from gradkit.grading import Grade, JudgeClient, scratch_folder
 from gradkit.judge.staff import VANDAL, reach, uses
 from gradkit.manifest import Assignment
@@ -125,7 +126,7 @@ def verify(
     only: Only = Only(),
     tell: Callable[[str], None] = lambda line: None,
 ) -> Report:
-    """Grade every variant and say which promises do not hold.
+    """Say what is wrong with an assignment's files; if nothing is, grade every variant and say which promises do not hold.
 
     Args:
         root: The kit.
@@ -138,6 +139,8 @@ def verify(
     Raises:
         InputError: When `only` names no check or no mistake.
     """
+    if problems := static_faults(assignment):
+        return Report(assignment.id, [], problems=problems, only=only)
     known = list(mistakes(assignment))
     if only.mistake:
         chosen = [variant for variant in known if variant.name == only.mistake]

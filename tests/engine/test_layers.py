@@ -17,7 +17,7 @@ LAYERS = [
     {"uploads", "devices"},
     {"worker"},
     {"judge"},
-    {"grading", "batch", "cluster", "merge", "verify", "bundle", "scaffold", "doctor", "gradescope", "gradebook", "report"},
+    {"grading", "batch", "cluster", "merge", "verify", "bundle", "scaffold", "examine", "doctor", "gradescope", "gradebook", "report"},
     {"cli", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-
 from gradkit.errors import AuthoringError
 from gradkit.manifest import Assignment, Question, Task
 from gradkit.notebooks.names import Names, names_of
-from gradkit.stubs import NOT_WRITTEN, build_stub
+from gradkit.stubs import NOT_WRITTEN, build_stub, parse_python, read_authored
 
+FORMAT = 4, 5  # of the notebook: version and minor version
 SCHEMA_VERSION = 3  # nbgrader's, of the metadata of a cell
 ANSWER_HERE = "YOUR ANSWER HERE"
 
@@ -47,10 +46,23 @@ course = Notebook("{module}", globals())"""
 
 
 def build_notebook(assignment: Assignment) -> str:
-    """The text that `assignments/ID/ID.ipynb` should hold.
+    """The text that `assignments/ID/ID.ipynb` should hold, which nbformat agrees is a notebook.
 
     Raises:
         AuthoringError: When a source is missing, or a task has no code in the stub or no section in the handout.
+    """
+    import nbformat  # takes most of a second
+
+    text = notebook_text(assignment)
+    nbformat.validate(nbformat.reads(text, as_version=FORMAT[0]))
+    return text
+
+
+def notebook_text(assignment: Assignment) -> str:
+    """The same without asking nbformat: enough to see whether the notebook is stale.
+
+    Raises:
+        AuthoringError: As `build_notebook` does.
     """
     sections = _sections(assignment)
     plan = _plan(assignment)
@@ -60,15 +72,16 @@ def build_notebook(assignment: Assignment) -> str:
         raise AuthoringError(
             f"{assignment.public}: two cells would be called {min(twice)}; rename a task or a heading"
         )
-    notebook = new_notebook(
-        cells=cells,
-        metadata={
+    notebook = {
+        "cells": cells,
+        "metadata": {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         },
-    )
-    nbformat.validate(notebook)
-    return nbformat.writes(notebook, indent=1, ensure_ascii=False) + "\n"
+        "nbformat": FORMAT[0],
+        "nbformat_minor": FORMAT[1],
+    }
+    return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 # --- cells --------------------------------------------------------------------------------------------------
@@ -108,31 +121,40 @@ def _marks(id: str, **marks: object) -> dict[str, object]:
     return {"nbgrader": nbgrader, "deletable": False, **locked}
 
 
+def _markdown(id: str, text: str, metadata: dict[str, object] | None = None) -> dict:
+    return {"cell_type": "markdown", "id": id, "metadata": metadata or {}, "source": text.splitlines(keepends=True)}
+
+
+def _code(id: str, code: str, metadata: dict[str, object] | None = None) -> dict:
+    return {
+        "cell_type": "code", "execution_count": None, "id": id, "metadata": metadata or {}, "outputs": [],
+        "source": code.splitlines(keepends=True),
+    }  # fmt: skip
+
+
 def _prose(id: str, text: str) -> dict:
-    return new_markdown_cell(text.strip(), id=id)
+    return _markdown(id, text.strip())
 
 
 def _given(id: str, code: str) -> dict:
-    return new_code_cell(code, id=id, metadata=_marks(id, locked=True))
+    return _code(id, code, _marks(id, locked=True))
 
 
 def _solution(id: str, code: str) -> dict:
-    return new_code_cell(code, id=id, metadata=_marks(id, solution=True))
+    return _code(id, code, _marks(id, solution=True))
 
 
 def _check(task: Task) -> dict:
     id = check_id(task)
     code = f'course.check("{task.id}")  # the public checks of this task; the hidden ones run when you submit'
-    return new_code_cell(code, id=id, metadata=_marks(id, grade=True, locked=True, points=task.points))
+    return _code(id, code, _marks(id, grade=True, locked=True, points=task.points))
 
 
 def _question(question: Question) -> Iterator[dict]:
     text = f"## Question: {question.title}\n\n{question.worth}, read by a person · a few sentences\n\n{question.text.strip()}"
     yield _prose(_id("question", question.id, "text"), text)
     id = question_id(question)
-    yield new_markdown_cell(
-        ANSWER_HERE, id=id, metadata=_marks(id, grade=True, solution=True, points=question.points)
-    )
+    yield _markdown(id, ANSWER_HERE, _marks(id, grade=True, solution=True, points=question.points))
 
 
 # --- the handout --------------------------------------------------------------------------------------------
@@ -154,7 +176,7 @@ def _sections(assignment: Assignment) -> _Sections:
     tasks = assignment.manifest.tasks
     found = _Sections([], {task.id: [] for task in tasks}, [])
     where = found.before
-    for text in _headed(path.read_text(encoding="utf-8")):
+    for text in _headed(read_authored(path)):
         if match := _TASK_HEADING.match(text):
             number = int(match[1])
             if not 1 <= number <= len(tasks):
@@ -294,10 +316,10 @@ def _tail(assignment: Assignment, sections: _Sections) -> Iterator[dict]:
         yield _prose(_slug(text), text)
         if text.startswith("## Look at it"):
             for name in figures:
-                yield new_code_cell(f'course.figure("{name}")', id=_id("figure", name))
+                yield _code(_id("figure", name), f'course.figure("{name}")')
             figures = []
     for name in figures:
-        yield new_code_cell(f'course.figure("{name}")', id=_id("figure", name))
+        yield _code(_id("figure", name), f'course.figure("{name}")')
     if not asked:
         for question in assignment.manifest.questions:
             yield from _question(question)
@@ -309,10 +331,11 @@ def _figures(assignment: Assignment) -> list[str]:
     if not path.is_file():
         return []
     found = []
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in parse_python(read_authored(path), path).body:
         for call in getattr(node, "decorator_list", ()):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "figure" and call.args:
-                found.append(ast.literal_eval(call.args[0]))
+                if isinstance(call.args[0], ast.Constant):
+                    found.append(call.args[0].value)
     return found
 
 
@@ -425,7 +448,7 @@ def _needs(assignment: Assignment, tasks: Sequence[str]) -> dict[str, set[str]]:
     """For each task, all names that its functions in the reference and its public checks use, through one another."""
     uses: dict[str, frozenset[str]] = {}
     roots: dict[str, set[str]] = {task: set() for task in tasks}
-    reference = ast.parse(assignment.reference.read_text(encoding="utf-8"))
+    reference = parse_python(read_authored(assignment.reference), assignment.reference)
     for node in reference.body:
         names = names_of(ast.unparse(node)) if not isinstance(node, ast.ImportFrom) else Names()
         for name in names.binds:
@@ -433,8 +456,8 @@ def _needs(assignment: Assignment, tasks: Sequence[str]) -> dict[str, set[str]]:
     for task in assignment.manifest.tasks:
         if task.id in roots:
             roots[task.id] |= {function.partition(".")[0] for function in task.functions}
-    if assignment.public_tests.is_file():
-        for task, names in _checked(ast.parse(assignment.public_tests.read_text(encoding="utf-8"))):
+    if (tests := assignment.public_tests).is_file():
+        for task, names in _checked(parse_python(read_authored(tests), tests)):
             roots.setdefault(task, set()).update(names)
     for found in roots.values():
         pending = list(found)
@@ -460,4 +483,5 @@ def _checked(tests: ast.Module) -> Iterator[tuple[str, set[str]]]:
     for node in functions.values():
         for call in node.decorator_list:
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "tags" and call.args:
-                yield ast.literal_eval(call.args[0]), asked(node, {node.name})
+                if isinstance(call.args[0], ast.Constant):
+                    yield call.args[0].value, asked(node, {node.name})
