@@ -194,13 +194,10 @@ class Roles(threading.Thread):
     hundred, account for themselves in the grades.
     """
 
-    MARKS = {b"gradkit.worker.zygote": "zygote", b"gradkit.judge": "judge", b"gradkit": "grading process"}
-
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self._ended = threading.Event()
         self._used: dict[int, tuple[str, float]] = {}
-        self._workers: set[int] = set()
 
     def run(self) -> None:
         while not self._ended.wait(SAMPLE_S):
@@ -216,25 +213,31 @@ class Roles(threading.Thread):
         return totals
 
     def _look(self) -> None:
-        below = {os.getpid()}
-        for pid, parent, cpu_s in sorted(processes(), key=lambda found: found[0]):
-            if parent not in below:
+        commands = {os.getpid(): b""}
+        for pid, parent, cpu_s in sorted(processes()):  # a parent's number is smaller, until the numbers begin anew
+            if parent not in commands:
                 continue
-            below.add(pid)
-            role = self._used[pid][0] if pid in self._used else self._role(pid, parent)
-            if role:
+            try:
+                commands[pid] = Path(f"/proc/{pid}/cmdline").read_bytes()
+            except OSError:
+                continue
+            if role := self._role(commands[pid], commands[parent], self._used.get(parent, ("", 0.0))[0]):
                 self._used[pid] = role, cpu_s
 
-    def _role(self, pid: int, parent: int) -> str:
-        """What a process is, by its command line; a zygote's child is a worker, or the zygote behind bubblewrap."""
-        if pid in self._workers or self._used.get(parent, ("",))[0] == "zygote":
-            self._workers.add(pid)
-            return ""
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            return ""
-        return next((role for mark, role in self.MARKS.items() if mark in command), "")
+    @staticmethod
+    def _role(command: bytes, parent_command: bytes, parent_role: str) -> str:
+        """What a process is, by its command line and its parent; empty for workers and compilers.
+
+        The zygote is forked by the judge and bears its command line, or is a program of its own, which bubblewrap may start.
+        """
+        of_the_engine = b"gradkit.judge" in command or b"gradkit.worker" in command
+        if parent_role == "zygote":
+            return "zygote" if parent_command.startswith(b"bwrap") else ""
+        if parent_role == "judge":
+            return "zygote" if of_the_engine else ""
+        if parent_role == "grading process":
+            return "judge" if of_the_engine else ""
+        return "grading process" if b"-m\0gradkit\0" in command else ""
 
 
 def processes() -> Iterator[tuple[int, int, float]]:
