@@ -171,6 +171,7 @@ def verify(
 ) -> None:
     """Hold assignments to their promises, and print which check fails on which mistake."""
     from gradkit.examine.faults import release_gaps
+    from gradkit.examine.rehearsal import rehearse
     from gradkit.stubs import write_if_changed
     from gradkit.verify import Only, matrix
     from gradkit.verify import verify as run
@@ -194,9 +195,11 @@ def verify(
             out.print(matrix(report), markup=False)
             if write:
                 write_if_changed(assignment.hidden / "kill_matrix.txt", matrix(report))
+        if report.holds and not only:
+            report.problems += rehearse(assignment)
         for problem in report.problems:
             out.print(f"problem: {problem}", markup=False)
-        for gap in release_gaps(assignment) if assignment.manifest.draft and not only else ():
+        for gap in release_gaps(assignment) if assignment.manifest.draft and report.holds and not only else ():
             out.print(f"draft: {gap}", markup=False)
         failed = failed or not report.holds
         out.print(f"{assignment.id}: {report.summary()}", markup=False)

@@ -21,6 +21,7 @@ import msgspec
 
 from gradkit.errors import AuthoringError, InputError
 from gradkit.manifest import Assignment
+from gradkit.stubs import parse_python, read_authored
 
 _FUTURE = "from __future__ import annotations"
 
@@ -235,7 +236,7 @@ def module_text(text: str, path: Path) -> ModuleText:
     Raises:
         AuthoringError: When it is not Python.
     """
-    tree = parse(text, path)
+    tree = parse_python(text, path)
     spans = {}
     for name, node in definitions(tree).items():
         spans[name] = _span(node)
@@ -256,32 +257,6 @@ def definitions(tree: ast.Module | ast.ClassDef) -> dict[str, ast.AST]:
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 found |= {part.id: node for part in ast.walk(target) if isinstance(part, ast.Name)}
     return found
-
-
-def parse(text: str, path: Path) -> ast.Module:
-    """The tree of a file of staff's.
-
-    Raises:
-        AuthoringError: When it is not Python, with the line.
-    """
-    try:
-        return ast.parse(text)
-    except SyntaxError as error:
-        raise AuthoringError(f"{path}:{error.lineno}: not Python: {error.msg}") from None
-
-
-def read_source(path: Path) -> str:
-    """The text of a file of staff's.
-
-    Raises:
-        AuthoringError: When it is missing or not UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise AuthoringError(f"{path}: missing") from None
-    except UnicodeDecodeError as error:
-        raise AuthoringError(f"{path}: not UTF-8: {error}; save it as UTF-8") from None
 
 
 def _span(node: ast.AST) -> tuple[int, int]:
@@ -312,7 +287,7 @@ def read_mistakes(assignment: Assignment) -> list[MistakeSource]:
     files = assignment.mistakes()
     if not files:
         return []
-    reference = module_text(read_source(assignment.reference), assignment.reference)
+    reference = module_text(read_authored(assignment.reference), assignment.reference)
     tasks = [task.id for task in assignment.manifest.tasks]
     found: dict[str, MistakeSource] = {}
     for path in files:
@@ -344,7 +319,7 @@ def _read_entries(path: Path, tasks: list[str], reference: ModuleText) -> list[M
     if path.stem not in tasks:
         raise AuthoringError(f"{path}: named after no task; name it {_one_of(tasks, '.toml')}")
     try:
-        content = tomllib.loads(read_source(path))
+        content = tomllib.loads(read_authored(path))
     except tomllib.TOMLDecodeError as error:
         raise AuthoringError(f"{path}: not TOML: {error}") from None
     entries = content.get("mistakes", [])
@@ -393,8 +368,8 @@ _SETTINGS = ("TASK", "HINT", "RAISES")
 
 
 def _read_python(path: Path, tasks: list[str]) -> MistakeSource:
-    text = read_source(path)
-    tree = parse(text, path)
+    text = read_authored(path)
+    tree = parse_python(text, path)
     found = definitions(tree)
     values = {
         name: node.value.value

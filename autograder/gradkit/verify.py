@@ -17,9 +17,9 @@ from gradkit.examine.faults import static_faults
 from gradkit.grading import Grade, JudgeClient, scratch_folder
 from gradkit.judge.staff import VANDAL, reach, uses
 from gradkit.manifest import Assignment
-from gradkit.mistakes import read_mistakes, read_source
+from gradkit.mistakes import read_mistakes
 from gradkit.model import Check, CheckResult, Graded, Outcome
-from gradkit.stubs import build_stub
+from gradkit.stubs import build_stub, read_authored
 from gradkit.vandals import VANDALS
 
 SAMPLE = 5  # mistakes that go through the sandbox too, chosen by the seed
@@ -112,7 +112,7 @@ class Report:
 
 def mistakes(assignment: Assignment) -> Iterator[Variant]:
     """Every known mistake, as a student would hand it in."""
-    reference = read_source(assignment.reference)
+    reference = read_authored(assignment.reference)
     for mistake in read_mistakes(assignment):
         yield Variant(mistake.name, "mistake", mistake.submission(reference), mistake.replaces, mistake.raises)
 
@@ -177,7 +177,7 @@ def _handed_in(assignment: Assignment, only: Only) -> Iterator[Variant]:
     if not only:
         yield Variant("stub", "stub", build_stub(assignment))
     for path in assignment.alternatives():
-        yield Variant(path.stem, "alternative", read_source(path))
+        yield Variant(path.stem, "alternative", read_authored(path))
 
 
 def _vandals() -> Iterator[Variant]:
@@ -198,7 +198,7 @@ class _Runs:
     ) -> None:
         self._assignment, self._judge, self._checks = assignment, judge, checks
         self._scratch, self._tell = scratch, tell
-        self._source = read_source(assignment.reference)
+        self._source = read_authored(assignment.reference)
         self._count = 0
         self._reference: Graded | None = None
         self._reached: dict[str, set[str]] = {}  # by check, the reference's names that its calls lead to

@@ -58,8 +58,8 @@ from same_checks import Selection
 
 from gradkit import results
 from gradkit.manifest import Assignment, load_assignment
-from gradkit.mistakes import MistakeSource, read_mistakes, read_source
-from gradkit.stubs import cut_stub
+from gradkit.mistakes import MistakeSource, read_mistakes
+from gradkit.stubs import cut_stub, read_authored
 
 sys.path.insert(0, str(ROOT / "tests"))
 from sample_class import CRASH, LOOP  # noqa: E402
@@ -90,7 +90,7 @@ class Student:
 
 def written_with(assignment: Assignment, mistakes: Sequence[MistakeSource]) -> str:
     """The text of a submission that is right but for these mistakes."""
-    text = read_source(assignment.reference)
+    text = read_authored(assignment.reference)
     for mistake in mistakes:
         text = mistake.submission(text)
     return text
@@ -113,7 +113,7 @@ def scaled(students: int) -> dict[str, int]:
 def make_class(assignment: Assignment, students: int, seed: int) -> list[Student]:
     """The class, in an order that the seed decides."""
     rng = random.Random(seed)
-    reference = read_source(assignment.reference)
+    reference = read_authored(assignment.reference)
     last = assignment.manifest.tasks[-1].functions[-1].partition(".")[0]
     one_each, pairs = spread(read_mistakes(assignment), rng)
     sources = {
@@ -135,12 +135,12 @@ def make_class(assignment: Assignment, students: int, seed: int) -> list[Student
 
 def right(assignment: Assignment) -> Iterator[tuple[str, str]]:
     paths = [assignment.reference, *assignment.alternatives()]
-    return ((path.stem, read_source(path)) for path in itertools.cycle(paths))
+    return ((path.stem, read_authored(path)) for path in itertools.cycle(paths))
 
 
 def half_written(assignment: Assignment, rng: random.Random) -> Iterator[tuple[str, str]]:
     """In turn: untouched, and written up to a task near the middle."""
-    reference, tasks = read_source(assignment.reference), [task.id for task in assignment.manifest.tasks]
+    reference, tasks = read_authored(assignment.reference), [task.id for task in assignment.manifest.tasks]
     for number in itertools.count():
         count = 0 if number % 2 == 0 else rng.randint(len(tasks) // 3, 2 * len(tasks) // 3)
         text = cut_stub(reference, path=assignment.reference, tasks=tasks, written=tasks[:count])
@@ -175,13 +175,10 @@ class Roles(threading.Thread):
     hundred, account for themselves in the grades.
     """
 
-    MARKS = {b"gradkit.worker.zygote": "zygote", b"gradkit.judge": "judge", b"gradkit": "grading process"}
-
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self._ended = threading.Event()
         self._used: dict[int, tuple[str, float]] = {}
-        self._workers: set[int] = set()
 
     def run(self) -> None:
         while not self._ended.wait(SAMPLE_S):
@@ -197,25 +194,31 @@ class Roles(threading.Thread):
         return totals
 
     def _look(self) -> None:
-        below = {os.getpid()}
-        for pid, parent, cpu_s in sorted(processes(), key=lambda found: found[0]):
-            if parent not in below:
+        commands = {os.getpid(): b""}
+        for pid, parent, cpu_s in sorted(processes()):  # a parent's number is smaller, until the numbers begin anew
+            if parent not in commands:
                 continue
-            below.add(pid)
-            role = self._used[pid][0] if pid in self._used else self._role(pid, parent)
-            if role:
+            try:
+                commands[pid] = Path(f"/proc/{pid}/cmdline").read_bytes()
+            except OSError:
+                continue
+            if role := self._role(commands[pid], commands[parent], self._used.get(parent, ("", 0.0))[0]):
                 self._used[pid] = role, cpu_s
 
-    def _role(self, pid: int, parent: int) -> str:
-        """What a process is, by its command line; a zygote's child is a worker, or the zygote behind bubblewrap."""
-        if pid in self._workers or self._used.get(parent, ("",))[0] == "zygote":
-            self._workers.add(pid)
-            return ""
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            return ""
-        return next((role for mark, role in self.MARKS.items() if mark in command), "")
+    @staticmethod
+    def _role(command: bytes, parent_command: bytes, parent_role: str) -> str:
+        """What a process is, by its command line and its parent; empty for workers and compilers.
+
+        The zygote is forked by the judge and bears its command line, or is a program of its own, which bubblewrap may start.
+        """
+        of_the_engine = b"gradkit.judge" in command or b"gradkit.worker" in command
+        if parent_role == "zygote":
+            return "zygote" if parent_command.startswith(b"bwrap") else ""
+        if parent_role == "judge":
+            return "zygote" if of_the_engine else ""
+        if parent_role == "grading process":
+            return "judge" if of_the_engine else ""
+        return "grading process" if b"-m\0gradkit\0" in command else ""
 
 
 def processes() -> Iterator[tuple[int, int, float]]:

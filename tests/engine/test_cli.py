@@ -470,5 +470,7 @@ def test_an_edit_that_no_longer_fits_is_told_in_one_line(gradkit, kit):
 
     done = gradkit("verify", "scaling", "--seeds", 1, "--root", kit)
 
-    assert done.returncode == 2
-    one_line(done, f"{path}: centre_over_examples: edit 1 occurs 0 times in centre", "copy it as it stands in")
+    assert done.returncode == 1 and not done.stderr
+    said, summary = done.stdout.splitlines()
+    assert f"problem: {path}: centre_over_examples: edit 1 occurs 0 times in centre" in said
+    assert "copy it as it stands in" in said and summary == "scaling: 1 problem"

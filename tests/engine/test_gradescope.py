@@ -252,11 +252,20 @@ def test_a_limit_without_metadata_gives_no_score(run, container, reference_sourc
     assert done.returncode == 1 and results is None and "submission_metadata.json is missing" in done.stderr
 
 
-def test_past_the_deadline_what_was_graded_stands(run, reference_source):
-    """The honest task's checks come first here; those without a result are counted out loud."""
-    slow = f"{reference_source}\n\ndef standardise(x, *, eps=1e-5):\n    while True:\n        pass\n"
+def test_past_the_deadline_what_was_graded_stands(run, small_kit, tmp_path, reference_source):
+    """The quick task's checks come first here; those without a result are counted out loud."""
+    root = tmp_path / "long"
+    shutil.copytree(small_kit, root)
+    hidden = root / "solutions" / "scaling" / "test_hidden.py"
+    text, function = hidden.read_text(encoding="utf-8"), "def test_population_variance(agree, rng"
+    many = f'@pytest.mark.parametrize("n", range(60))\n{function}, n'
+    hidden.write_text(text.replace(function, many), encoding="utf-8")
+    manifest = root / "assignments" / "scaling" / "assignment.toml"
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(text.replace("timeout_s = 1\n", "timeout_s = 3\n"), encoding="utf-8")
+    slow = f"{reference_source}\n\nimport time\n\n\ndef standardise(x, *, eps=1e-5):\n    time.sleep(0.5)\n"
 
-    done, results = run(slow, {"deadline_s": 8.0})
+    done, results = run(slow, {"deadline_s": 8.0}, root=root)
 
     assert done.returncode == 0, done.stderr
     assert "Grading was stopped after 8 s" in results["output"]

@@ -305,7 +305,7 @@ MINUS = f"{ONE}: minus"
             {"bad_py": WRITTEN.replace("Count again.", " ")},
             "{folder}/bad.py: HINT is missing: it is what a student with this mistake reads",
         ),
-        ({"bad_py": WRITTEN.replace("return", "return return")}, "{folder}/bad.py:8: not Python: invalid syntax"),
+        ({"bad_py": WRITTEN.replace("return", "return return")}, "{folder}/bad.py:8: not valid Python: invalid syntax"),
         (
             {"bad_py": WRITTEN.split("def")[0]},
             "{folder}/bad.py: defines nothing; write the functions that the mistake gets wrong",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import threading
 from pathlib import Path
 
@@ -62,38 +63,38 @@ def test_the_same_numbers_count_alike(grade_source, reference_source, dress):
     assert grade_source(source).score == 100
 
 
-@pytest.mark.parametrize(
-    ("name", "encode"),
-    [
-        ("UTF-8 with a mark", lambda text: text.encode("utf-8-sig")),
-        ("CRLF", lambda text: text.replace("\n", "\r\n").encode()),
-        ("old Mac line ends", lambda text: text.replace("\n", "\r").encode()),
-        ("UTF-16", lambda text: text.encode("utf-16")),
-        (
-            "Latin-1, declared",
-            lambda text: ("# -*- coding: latin-1 -*-\n# caf\xe9\n" + text).encode("latin-1"),
-        ),
-        ("tabs at line ends", lambda text: text.replace("\n\n", "\t\n\n").encode()),
-        ("no last line end", lambda text: text.rstrip("\n").encode()),
-        ("a form feed", lambda text: text.replace("\n\n\ndef ", "\n\n\f\ndef ", 1).encode()),
-    ],
-)
-def test_encodings_cost_nothing(gradkit, small_kit, reference_source, sandboxed, tmp_path, name, encode):
-    """A file as editors on any system save it."""
-    (tmp_path / "scaling.py").write_bytes(encode(reference_source))
-
-    done = gradkit(
-        "grade", "scaling", tmp_path / "scaling.py", "--out", tmp_path / "out", "--root", small_kit
-    )
-
-    assert done.returncode == 0 and " 100/100" in done.stdout, done.stdout + done.stderr
+ENCODINGS = {
+    "UTF-8 with a mark": lambda text: text.encode("utf-8-sig"),
+    "CRLF": lambda text: text.replace("\n", "\r\n").encode(),
+    "old Mac line ends": lambda text: text.replace("\n", "\r").encode(),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "Latin-1, declared": lambda text: ("# -*- coding: latin-1 -*-\n# caf\xe9\n" + text).encode("latin-1"),
+    "tabs at line ends": lambda text: text.replace("\n\n", "\t\n\n").encode(),
+    "no last line end": lambda text: text.rstrip("\n").encode(),
+    "a form feed": lambda text: text.replace("\n\n\ndef ", "\n\n\f\ndef ", 1).encode(),
+}
 
 
-def test_fifty_times_the_same_submission_gets_the_same_score(grade_source, mistaken):
-    """A half-right one, on fifty seeds: its mistake shows in the same checks each time."""
+def test_encodings_cost_nothing(gradkit, small_kit, reference_source, sandboxed, tmp_path):
+    """A file as editors on any system save it, each handed in by a student of its own."""
+    for name, encode in ENCODINGS.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "scaling.py").write_bytes(encode(reference_source))
+
+    folders = [tmp_path / name for name in ENCODINGS]
+    done = gradkit("grade", "scaling", *folders, "--out", tmp_path / "out", "--root", small_kit)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open(tmp_path / "out" / "grades.csv", encoding="utf-8", newline="") as file:
+        scores = [float(row["score"]) for row in csv.DictReader(file)]
+    assert scores == [100] * len(ENCODINGS), done.stdout
+
+
+def test_twenty_times_the_same_submission_gets_the_same_score(grade_source, mistaken):
+    """A half-right one, on twenty seeds: its mistake shows in the same checks each time."""
     source = mistaken("unbiased_variance")
 
-    grades = [grade_source(source, seed=seed) for seed in range(50)]
+    grades = [grade_source(source, seed=seed) for seed in range(20)]
 
     assert len({graded.score for graded in grades}) == 1
     assert all(graded.status == "graded" for graded in grades)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -29,8 +30,8 @@ def kills():
 
 
 def test_kills_at_random_points_lose_nothing():
-    """Two rounds on a class of ten; a failure prints the seed that repeats it."""
-    command = [sys.executable, str(SCRIPT), "--rounds", "2", "--submissions", "10"]
+    """One round on a class of ten; a failure prints the seed that repeats it."""
+    command = [sys.executable, str(SCRIPT), "--rounds", "1", "--submissions", "10"]
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
 
@@ -53,8 +54,9 @@ def test_a_part_that_is_killed_costs_nothing(kind, kills, small_kit, scaling, re
         deadline = time.monotonic() + 20
         while not killed and time.monotonic() < deadline:
             for pid in [pid for pid in kills.below(os.getpid())[kind] if pid not in others][:1]:
-                os.kill(pid, signal.SIGKILL)
-                killed.append(pid)
+                with contextlib.suppress(ProcessLookupError):  # a worker was done just then
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
 
     def on_row(row) -> None:  # between two submissions
         if not shooters:

@@ -12,7 +12,8 @@ from pathlib import Path
 from gradkit.errors import AuthoringError
 from gradkit.judge.subjects import LocalSubject
 from gradkit.manifest import Assignment
-from gradkit.mistakes import MistakeSource, definitions, read_mistakes, read_source
+from gradkit.mistakes import MistakeSource, definitions, read_mistakes
+from gradkit.stubs import read_authored
 from gradkit.vandals import vandalize
 
 VANDAL = "vandal:"
@@ -47,7 +48,7 @@ class Staff:
     """The reference and the mistakes of one assignment, read once."""
 
     def __init__(self, assignment: Assignment) -> None:
-        self._source = read_source(assignment.reference)
+        self._source = read_authored(assignment.reference)
         self._name = assignment.module_name
         self._path = assignment.reference
         self._module = self._execute()
