@@ -589,10 +589,10 @@ def mistake(
     root: Root = None,
 ) -> None:
     """Write what a student with a known mistake would hand in: the reference with the mistake in it."""
-    from gradkit.mistakes import find_mistake, read_mistakes, read_source
-    from gradkit.stubs import write_if_changed
+    from gradkit.mistakes import find_mistake, read_mistakes
+    from gradkit.stubs import read_authored, write_if_changed
 
     _, (assignment,) = _chosen(root, [id])
     found = find_mistake(read_mistakes(assignment), name, assignment.hidden / "mistakes")
-    write_if_changed(out_path, found.submission(read_source(assignment.reference)))
+    write_if_changed(out_path, found.submission(read_authored(assignment.reference)))
     out.print(f"{out_path}: {assignment.id} with {name}: {found.why}", markup=False)

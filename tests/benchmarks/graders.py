@@ -42,7 +42,8 @@ import same_checks
 from same_checks import Selection
 
 from gradkit.manifest import load_assignment
-from gradkit.mistakes import find_mistake, read_mistakes, read_source
+from gradkit.mistakes import find_mistake, read_mistakes
+from gradkit.stubs import read_authored
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -591,7 +592,7 @@ def run(options: argparse.Namespace, place: Path) -> None:
     ):
         selection = Selection.read(text)
         rounds = options.rounds if selection.which == "all" and not with_mistake else max(1, options.rounds - 1)
-        source, what = read_source(selection.reference), "the reference, full marks in each"
+        source, what = read_authored(selection.reference), "the reference, full marks in each"
         if with_mistake:
             assignment = load_assignment(ROOT, selection.assignment)
             source = find_mistake(read_mistakes(assignment), MISTAKE, assignment.hidden).submission(source)
