@@ -1,6 +1,7 @@
 """Sorts the graph with a function that calls itself for every parent."""
 
 TASK = "value"
+RAISES = True
 HINT = """Small graphs are right; one that is a thousand nodes deep ends in a RecursionError. Python keeps a
 frame for every call that has not returned. What could hold the nodes you still have to come back to, if not
 the call stack?"""
