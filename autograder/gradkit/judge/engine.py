@@ -141,13 +141,15 @@ class Judge:
 
     # ---- running checks
 
-    def begin_submission(self, *, diagnose: bool = True, compare: bool = False) -> None:
+    def begin_submission(self, *, staff: str = "", diagnose: bool = True, compare: bool = False) -> None:
         """Let the cases to come be another submission's.
 
         Args:
+            staff: Name of the mistake that stands in a submission's place.
             diagnose: Look for the mistake behind a wrong answer.
             compare: Tell of each case whether its answers were the reference's, and which mistakes give them too.
         """
+        self._name = staff
         self._hints_left_s = HINTS_S if diagnose else 0.0
         self._compare = compare
 
@@ -183,6 +185,8 @@ class Judge:
         """
         begun = time.monotonic()
         run = self._run_fairly(check, item, subject, seed)
+        if self._name:
+            self._answers.put(item.nodeid, seed, self._name, _as_answer(run))
         result = replace(self._judge(check, item, run), case=case_id(item))
         return replace(result, elapsed_s=time.monotonic() - begun)
 
@@ -356,9 +360,7 @@ class Judge:
         """What the mistakes called `names` answer in a case, and the reference, which is called ``""``."""
 
         def compute(name: str) -> Repeat:
-            run = self._repeat(item, self.staff.subject(name), seed)
-            ended = not isinstance(run.error, LocalTimeout)
-            return Repeat(run.open().transcript if ended else [], run.error is not None, ended)
+            return _as_answer(self._repeat(item, self.staff.subject(name), seed))
 
         known = self._answers.of(item.nodeid, seed, names, compute)
         return {name: known[name] for name in names}
@@ -382,6 +384,12 @@ class Judge:
 
 for _name in GIVEN:
     setattr(Judge, _name, as_fixture(_name))
+
+
+def _as_answer(run: Run) -> Repeat:
+    """What came of a case on staff's code, to be kept."""
+    ended = not isinstance(run.error, LocalTimeout)
+    return Repeat(run.open().transcript if ended else [], run.error is not None, ended)
 
 
 def _answer_alike(run: Run, repeat: Repeat) -> bool:

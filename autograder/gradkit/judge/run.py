@@ -103,7 +103,7 @@ def run_pytest(assignment: Assignment, judge: Judge) -> None:
 
 def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Callable[[object], None]) -> None:
     """Run the checks on one submission, or on staff's code in this process."""
-    judge.begin_submission(diagnose=unit.diagnose, compare=unit.compare)
+    judge.begin_submission(staff=unit.staff, diagnose=unit.diagnose, compare=unit.compare)
     if unit.staff:
         run_checks(judge, zygote, unit, judge.staff.subject(unit.staff), write)
         write(UnitDone(0.0, 0.0))
