@@ -15,7 +15,7 @@ from pathlib import Path
 from gradkit.errors import InputError
 from gradkit.examine.faults import static_faults
 from gradkit.grading import Grade, JudgeClient, scratch_folder
-from gradkit.judge.staff import VANDAL, reach, uses
+from gradkit.judge.staff import REFERENCE, VANDAL, reach, uses
 from gradkit.manifest import Assignment
 from gradkit.mistakes import read_mistakes
 from gradkit.model import Check, CheckResult, Graded, Outcome
@@ -31,7 +31,7 @@ class Variant:
 
     Attributes:
         name: The mistake's, the vandal's, the file's.
-        kind: reference, stub, mistake, vandal, alternative.
+        kind: reference, stub, mistake, vandal, alternative; model is the reference in the judge's own process.
         source: The text that is handed in, where it goes through the sandbox.
         replaces: Names of the reference that a mistake puts others in place of.
         raises: A mistake is meant to raise where the reference answers.
@@ -46,7 +46,7 @@ class Variant:
     @property
     def staff(self) -> str:
         """What the judge knows it by, where it is run in the judge's own process."""
-        return {"mistake": self.name, "vandal": VANDAL + self.name}.get(self.kind, "")
+        return {"mistake": self.name, "vandal": VANDAL + self.name, "model": REFERENCE}.get(self.kind, "")
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def verify(
         checks = only.chosen(judge.checks)
         runs = _Runs(assignment, judge, checks, scratch, tell)
         report = Report(assignment.id, checks, seeds=1 if only else seeds, only=only)
-        report.rows["reference"] = runs.reference(seed)
+        report.rows["reference"] = runs.reference(seed, "model" if only.mistake else "reference")
         report.problems += _judge_reference(report)
         if report.problems:  # nothing that is held against it means anything
             return report
@@ -167,6 +167,8 @@ def verify(
             if not _is_told(variant, report.rows[variant.name][1]):  # once more, to say why
                 report.rows[variant.name] = variant, runs.grade(variant, seed, compare=True)
         report.problems += _judge_rows(report)
+        if only.mistake:
+            return report
         for variant in random.Random(seed).sample(known, min(SAMPLE, len(known))):
             boxed = runs.grade(replace(variant, kind="mistake in the sandbox"), seed)
             report.problems += _differences(variant, report.rows[variant.name][1], boxed)
@@ -203,9 +205,9 @@ class _Runs:
         self._reference: Graded | None = None
         self._reached: dict[str, set[str]] = {}  # by check, the reference's names that its calls lead to
 
-    def reference(self, seed: int) -> tuple[Variant, Graded]:
+    def reference(self, seed: int, kind: str = "reference") -> tuple[Variant, Graded]:
         """Grade the reference; from the first time on it is known what each check calls."""
-        variant = Variant("reference", "reference", self._source)
+        variant = Variant("reference", kind, self._source)
         graded = self.grade(variant, seed, compare=True)
         if self._reference is None:
             self._reference = graded
@@ -402,6 +404,18 @@ def _failing(graded: Graded) -> str:
     )
 
 
+def told(report: Report) -> list[str]:
+    """What a student with each mistake reads, a line a check: its number, what was observed, and whose hint."""
+    lines = []
+    for variant, graded in report.rows.values():
+        for result in graded.results if variant.kind == "mistake" else ():
+            if result.ran and result.outcome is not Outcome.PASSED:
+                case = next(case for case in result.cases if case.outcome is not Outcome.PASSED)
+                hint = f"; the hint of {case.mistake}" if case.mistake else "; no hint"
+                lines.append(f"{result.check.number:<5} {case.summary}{hint}")
+    return lines
+
+
 def matrix(report: Report) -> str:
     """The kill matrix as text: a row per mistake and vandal, a column per check.
 
@@ -414,7 +428,9 @@ def matrix(report: Report) -> str:
         ("vandal", "vandals: what the reference answers, damaged"),
     ):
         rows = [(variant, graded) for variant, graded in report.rows.values() if variant.kind == kind]
-        width = max((len(variant.name) for variant, _ in rows), default=0)
+        if not rows:
+            continue
+        width = max(len(variant.name) for variant, _ in rows)
         lines += ["", f"{meaning}, and the points they get"]
         for place in (100, 10, 1):
             digits = (

@@ -25,7 +25,7 @@ class Unit(msgspec.Struct, tag=True):
     checks: list[str] | None = None  # ids of those to run; all of them when None
     diagnose: bool = True  # look for the mistake behind a wrong answer
     compare: bool = False  # tell of each case whether its answers were the reference's, and who else gives them
-    staff: str = ""  # what is run in the judge's own process instead of a module: a mistake's name, or `vandal:KIND`
+    staff: str = ""  # what is run in the judge's own process instead of a module: a mistake's name, `vandal:KIND` or `reference:`
 
 
 class Ready(msgspec.Struct, tag=True):

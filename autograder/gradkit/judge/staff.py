@@ -16,7 +16,7 @@ from gradkit.mistakes import MistakeSource, definitions, read_mistakes
 from gradkit.stubs import read_authored
 from gradkit.vandals import vandalize
 
-VANDAL = "vandal:"
+REFERENCE, VANDAL = "reference:", "vandal:"  # names of staff's code that no mistake can have
 
 
 class Mistake:
@@ -59,12 +59,12 @@ class Staff:
         self._by_name = {mistake.name: mistake for mistake in self.mistakes}
 
     def subject(self, name: str) -> LocalSubject:
-        """The code of the mistake called `name`, of a vandal for `vandal:KIND`, or the reference's for nothing."""
+        """The code of the mistake called `name`, of a vandal for `vandal:KIND`, or the reference's."""
         if name.startswith(VANDAL):
             module = self._execute()
             vandalize(module, self._functions, name.removeprefix(VANDAL))
             return LocalSubject(module)
-        return self._by_name[name].subject if name else self.reference
+        return self.reference if name in ("", REFERENCE) else self._by_name[name].subject
 
     def reach(self, name: str) -> set[str]:
         """The reference's names that `name` uses, directly or not, itself among them."""
