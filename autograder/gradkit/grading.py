@@ -122,7 +122,8 @@ class JudgeClient:
             [sys.executable, "-I", "-B", "-m", "gradkit.judge.process", str(self._scratch)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=clean_environment(self._scratch),
+            # where bubblewrap and du are found; workers run no programs
+            env={**clean_environment(self._scratch), "PATH": os.environ.get("PATH", os.defpath)},
             start_new_session=True,  # Ctrl-C is for this process, which lets the judge finish or ends it
         )
         self._send(self._start)

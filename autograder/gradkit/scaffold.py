@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import keyword
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from gradkit.errors import InputError
@@ -72,7 +72,7 @@ def _is_name(text: str) -> bool:
 
 def _installed(id: str) -> str:
     """Why a module of this name is in the way here; a folder without code, such as `docs`, is not."""
-    spec = importlib.util.find_spec(id)
+    spec = PathFinder.find_spec(id)
     if spec is None or not spec.has_location:
         return ""
     return f"{id} is a module installed here, and the two would hide each other"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from gradkit.devices import VideoMemory, used_mib
 from gradkit.errors import GradkitError, InputError
-from gradkit.grading import LocalJudges, _judge_environment
+from gradkit.grading import LocalJudges
+from gradkit.judge.isolation import clean_environment
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_judge_gets_nothing_of_the_environment_that_it_does_not_need(monkeypat
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY", "secret")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
 
-    given = _judge_environment()
+    given = clean_environment(Path("/scratch"))
 
     assert "secret" not in given.values()
-    assert given["CUDA_VISIBLE_DEVICES"] == "1" and given["PATH"] == os.environ["PATH"]
+    assert given["CUDA_VISIBLE_DEVICES"] == "1" and given["HOME"] == "/scratch"

@@ -189,7 +189,9 @@ def bubblewrapped_zygote(control_fd: int, libraries: tuple[str, ...], scratch: P
 
 def clean_environment(scratch: Path) -> dict[str, str]:
     """The whole environment of judge, zygote and workers: a grading machine's holds keys, tokens and addresses. One thread each: a fork after a multi-threaded matmul hangs."""
+    devices = {name: value for name, value in os.environ.items() if name.startswith(("CUDA_", "NVIDIA_"))}
     return {
+        **devices,
         "PATH": "/usr/bin:/bin",
         "HOME": str(scratch),
         "LANG": "C.UTF-8",
