@@ -83,7 +83,8 @@ def _check_tasks(id: str, tasks: Sequence[str]) -> None:
         if not _is_name(task) or keyword.iskeyword(task):
             raise InputError(f"--tasks are Python names in lower case such as encode,decode, got {task!r}")
         if task in tasks[:number] or task in (id, "np", "x", "draw"):
-            raise InputError(f"--tasks: {task} is taken; give each task a name of its own")
+            why = "stands twice" if task in tasks[:number] else "is a name that the new files use for something else"
+            raise InputError(f"--tasks: {task} {why}; give each task a name of its own")
     if len(tasks) > MOST_TASKS:
         raise InputError(f"--tasks: at most {MOST_TASKS}, got {len(tasks)}")
 

@@ -96,10 +96,10 @@ class Report:
     def summary(self) -> str:
         """One line: what was shown, or how much is wrong."""
         if not self.holds:
-            return f"{len(self.problems)} problem{'s' if len(self.problems) > 1 else ''}"
+            return _counted(len(self.problems), "problem")
         kinds = [variant.kind for variant, _ in self.rows.values()]
         if self.only:
-            return f"{len(self.checks)} checks, {kinds.count('mistake')} mistakes: no problem"
+            return f"{_counted(len(self.checks), 'check')}, {_counted(kinds.count('mistake'), 'mistake')}: no problem"
         reference = self.rows["reference"][1]
         not_run = sum(result.check.points for result in reference.results if not result.ran)
         here = f" (checks of {not_run:g} points need a GPU and were not run)" if not_run else ""
@@ -297,12 +297,7 @@ def _judge_rows(report: Report) -> list[str]:
             killed_by_mistake |= killed(graded)
             if not report.only.checks or killed(graded):
                 problems += _judge_mistake(variant, graded)
-        if variant.kind == "vandal":
-            problems += [
-                f"{result.check.id} passes on the vandal {variant.name}"
-                for result in graded.results
-                if _overlooks(result)
-            ]
+    problems += _judge_damage(report)
     if not report.only.mistake:
         problems += [
             f"{result.check.id} fails on no mistake"
@@ -315,6 +310,17 @@ def _judge_rows(report: Report) -> list[str]:
 def _is_told(variant: Variant, graded: Graded) -> bool:
     """Whether a mistake loses points and gets its own hint, and no other's."""
     return {case.mistake for result in graded.results for case in result.cases if case.mistake} == {variant.name}
+
+
+def _judge_damage(report: Report) -> Iterator[str]:
+    """The checks that pass although answers are damaged, each with all the ways in which they are."""
+    passed: dict[str, list[str]] = {}
+    for variant, graded in report.rows.values():
+        for result in graded.results if variant.kind == "vandal" else ():
+            if _overlooks(result):
+                passed.setdefault(result.check.id, []).append(variant.name)
+    for check, vandals in passed.items():
+        yield f"{check} passes on the vandals {', '.join(vandals)}: let agree compare an answer that it looks at"
 
 
 def _judge_mistake(variant: Variant, graded: Graded) -> Iterator[str]:
@@ -381,6 +387,10 @@ def killed(graded: Graded) -> set[str]:
     return {
         result.check.id for result in graded.results if result.ran and result.outcome is not Outcome.PASSED
     }
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _numbers(checks: Iterator[Check]) -> str:

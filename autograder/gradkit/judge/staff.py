@@ -45,7 +45,7 @@ class Mistake:
 
 
 class Staff:
-    """The reference and the mistakes of one assignment, read once."""
+    """The reference and the mistakes of one assignment, each read once."""
 
     def __init__(self, assignment: Assignment) -> None:
         self._source = read_authored(assignment.reference)
@@ -55,8 +55,21 @@ class Staff:
         self._uses = uses(self._source)
         self.reference = LocalSubject(self._module)
         self._functions = [name for task in assignment.manifest.tasks for name in task.functions]
-        self.mistakes = [Mistake(source, self._execute) for source in read_mistakes(assignment)]
-        self._by_name = {mistake.name: mistake for mistake in self.mistakes}
+        self._assignment = assignment
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, Mistake]:
+        """The mistakes, read when they are first asked for: a check can be tried out before they fit."""
+        return {source.name: Mistake(source, self._execute) for source in read_mistakes(self._assignment)}
+
+    @property
+    def mistakes(self) -> list[Mistake]:
+        """All known mistakes, by name.
+
+        Raises:
+            AuthoringError: When one does not fit the reference.
+        """
+        return list(self._by_name.values())
 
     def subject(self, name: str) -> LocalSubject:
         """The code of the mistake called `name`, of a vandal for `vandal:KIND`, or the reference's."""
