@@ -414,7 +414,8 @@ class ClusterJudges:
         future = self._submit(function, worker, name, *arguments)
         ended = _wait(future, time.monotonic() + within_s, lambda: self._gone(worker))
         if not ended:
-            future.cancel()
+            if self._client.status not in ("closing", "closed"):
+                future.cancel()
             if self._lost:
                 raise GradkitError(self._lost)
             if self._gone(worker):
