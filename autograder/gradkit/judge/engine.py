@@ -203,7 +203,7 @@ class Judge:
         kernel may, for lack of memory that others took, or an operator by mistake. If it is the submission's doing, it
         happens again.
         """
-        alone = item.get_closest_marker(OWN_WORKER) is not None or self._was_lent(check, subject)
+        alone = item.get_closest_marker(OWN_WORKER) is not None
         busy_s = REPEAT_LIMIT_S
         if isinstance(subject, SubmissionSubject):  # longer than it may take: this ends what keeps the judge itself busy
             busy_s += 3 * self.assignment.manifest.timeout_s
@@ -213,10 +213,11 @@ class Judge:
             run = Run(self.staff, subject, seed, self._device)
             with time_limit(busy_s):
                 error = self.run_case(item, run)
-            if run.session is not None:
-                subject.lent |= run.session.lent(self.assignment.module_name)
-            if error is None or _is_final(error):
+            borrowed = self._borrowed(run, subject)
+            if (error is None and not borrowed) or _is_final(error):
                 break
+            if error is None:
+                continue
             killed = isinstance(error, WorkerCrashed) and subject.last_end.signal == signal.SIGKILL
             if not (subject.shared or killed):
                 break
@@ -233,13 +234,19 @@ class Judge:
             subject.end_worker()
         return run
 
-    def _was_lent(self, check: Check, subject: SubmissionSubject | LocalSubject) -> bool:
-        """Whether the worker was handed a function of the reference's that this check's task asks for, or builds on.
+    def _borrowed(self, run: Run, subject: SubmissionSubject | LocalSubject) -> set[str]:
+        """The functions that this case needed and that an earlier one had handed the worker from the reference.
 
-        Tabulated there, it could answer for the one that is to be written.
+        Tabulated there, they could answer for those that are to be written: the case is run again in a fresh worker, and
+        that run counts. What a case hands over itself it does not ask for.
         """
-        functions = self.assignment.manifest.task(check.task).functions
-        return any(subject.lent & self.staff.reach(name.partition(".")[0]) for name in functions)
+        if run.session is None:
+            return set()
+        before, now = subject.lent, run.session.lent(self.assignment.module_name)
+        subject.lent = before | now
+        if not (before and subject.shared):
+            return set()
+        return set().union(*map(self.staff.reach, run.session.names)) & before - now
 
     def _judge(self, check: Check, item: pytest.Item, run: Run) -> CaseResult:
         error = run.error
