@@ -32,20 +32,6 @@ def read_checks(assignment: Assignment, items: Sequence) -> dict[Check, list]:
     return dict(sorted(found.items(), key=lambda pair: _sort_key(pair[0])))
 
 
-def check_weights(assignment: Assignment, checks: Sequence[Check]) -> list[str]:
-    """What is wrong with the points: one line for each task whose checks don't add up to its points."""
-    problems = []
-    for task in assignment.manifest.tasks:
-        total = sum(check.points for check in checks if check.task == task.id)
-        if total != task.points:
-            problems.append(
-                f"{assignment.id}: task {task.id} has {task.points} points but its checks weigh {total:g}"
-            )
-    if assignment.manifest.points != 100:
-        problems.append(f"{assignment.id}: the tasks' points add up to {assignment.manifest.points}, not 100")
-    return problems
-
-
 def _read(assignment: Assignment, items: list) -> Check:
     function = items[0].function
     hidden = items[0].path == assignment.hidden_tests

@@ -53,7 +53,7 @@ class _Vandal:
                 result = function(*args, **kwargs)
             except NotImplementedError:
                 raise
-            except Exception:
+            except Exception:  # the damage that `errors_swallowed` does
                 if self._swallows and swallows and self._depth == 1:
                     return None
                 raise

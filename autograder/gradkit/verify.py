@@ -17,7 +17,7 @@ from gradkit.examine.faults import static_faults
 from gradkit.grading import Grade, JudgeClient, scratch_folder
 from gradkit.judge.staff import REFERENCE, VANDAL, reach, uses
 from gradkit.manifest import Assignment
-from gradkit.mistakes import read_mistakes
+from gradkit.mistakes import find_mistake, read_mistakes
 from gradkit.model import Check, CheckResult, Graded, Outcome
 from gradkit.stubs import build_stub, read_authored
 from gradkit.vandals import VANDALS
@@ -110,10 +110,15 @@ class Report:
         )
 
 
-def mistakes(assignment: Assignment) -> Iterator[Variant]:
-    """Every known mistake, as a student would hand it in."""
+def mistakes(assignment: Assignment, name: str = "") -> Iterator[Variant]:
+    """Every known mistake, or the one called `name`, as a student would hand it in.
+
+    Raises:
+        InputError: When none is called so.
+    """
     reference = read_authored(assignment.reference)
-    for mistake in read_mistakes(assignment):
+    known = read_mistakes(assignment)
+    for mistake in [find_mistake(known, name, assignment.hidden / "mistakes")] if name else known:
         yield Variant(mistake.name, "mistake", mistake.submission(reference), mistake.replaces, mistake.raises)
 
 
@@ -141,13 +146,7 @@ def verify(
     """
     if problems := static_faults(assignment):
         return Report(assignment.id, [], problems=problems, only=only)
-    known = list(mistakes(assignment))
-    if only.mistake:
-        chosen = [variant for variant in known if variant.name == only.mistake]
-        if not chosen:
-            names = ", ".join(variant.name for variant in known)
-            raise InputError(f"--mistake {only.mistake}: no mistake is called so; mistakes: {names}")
-        known = chosen
+    known = list(mistakes(assignment, only.mistake))
     with scratch_folder() as scratch, JudgeClient(root, assignment.id, scratch) as judge:
         checks = only.chosen(judge.checks)
         runs = _Runs(assignment, judge, checks, scratch, tell)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import keyword
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from gradkit.errors import AuthoringError
 from gradkit.examine.checks import STUDENTS_LIBRARIES, check_faults, tolerance_faults

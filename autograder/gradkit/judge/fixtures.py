@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from gradkit.judge.engine import Run
-    from gradkit.judge.staff import Staff
 
 
 class Agree:

@@ -118,13 +118,10 @@ def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Calla
                 run_checks(judge, zygote, unit, subject, write, apart=apart)
             except StateKept:
                 subject.flags.add(STATE_KEPT)
-                again = True
-            else:
-                again = False
             subject.close()
             flags = sorted({*done.flags, *subject.flags})
             done = UnitDone(done.worker_cpu_s + subject.cpu_s, max(done.peak_mib, subject.peak_mib), flags)
-            if not again:
+            if STATE_KEPT not in subject.flags:
                 break
     write(done)  # whoever reads it removes the folder, in which nothing may be at work any more
 

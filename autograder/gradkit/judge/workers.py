@@ -356,12 +356,12 @@ class SubmissionSubject:
         finally:
             self._deadline = outer
 
-    def end_worker(self) -> None:
+    def end_worker(self, grace_s: float = 0.0) -> None:
         """Let the worker go; the next request gets another."""
         if self._worker is not None:
             with _undisturbed():
                 self._bury()
-                self._zygote.kill(self._worker)
+                self._zygote.kill(self._worker, grace_s)
                 self._dying, self._worker = self._worker, None
 
     def close(self) -> None:
@@ -394,10 +394,9 @@ class SubmissionSubject:
             raise ZygoteError("a worker spoke before it entered its sandbox")
 
     def _end_now(self, grace_s: float = 0.0) -> Ended:
+        """End the worker and wait until it is gone."""
         with _undisturbed():
-            self._bury()
-            self._zygote.kill(self._worker, grace_s)
-            self._dying, self._worker = self._worker, None
+            self.end_worker(grace_s)
             self.last_end = self._bury()
         return self.last_end
 
