@@ -47,6 +47,7 @@ class Kind(enum.IntEnum):
     CALL = 4  # (target, args, kwargs)
     OPERATE = 5  # (operator, args)
     VJP = 6  # (target, args, kwargs, wrt, cotangent)
+    WATCH = 9  # (target, args, kwargs): a call, and which arguments it changed in place
     ANSWER = 7  # result of a callback
     FORGET = 8  # reference ids, or None for all but the module's own; no answer
     # worker to judge

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from coursekit.compare import Difference, Mismatch, assert_close
+from coursekit.compare import Difference, Mismatch, assert_close, compare
 
 REFUSED = "refused"
 
@@ -77,6 +77,63 @@ def assert_commutes(
     answer = function(*args)
     assert_close(function(*before(*args)), after(answer), rtol=rtol, atol=atol, name=name)
     return answer
+
+
+def assert_leaves_arguments(function: Callable, *args: object, name: str = "your function", **kwargs: object) -> object:
+    """Assert that a call changes none of the arrays, lists and dicts that it is given.
+
+    Args:
+        function: The submission's.
+        args, kwargs: Its arguments.
+        name: What the student reads: "softmax changes its first argument in place".
+
+    Returns:
+        The answer.
+
+    Raises:
+        Mismatch: When an argument is another one after the call than before.
+    """
+    watched = getattr(function, "_watched", None)  # of a function in the judge's worker, where its arguments are
+    answered = watched(args, kwargs) if watched else watched_call(function, args, kwargs)
+    if not (isinstance(answered, tuple) and len(answered) == 2 and isinstance(answered[1], list)):
+        raise TypeError("a watched call answers with a pair")
+    answer, told = answered
+    changed = [where for where in (*range(len(args)), *kwargs) if where in told]  # a submission may tell anything
+    if changed:
+        which = " and ".join(map(_argument, changed))
+        raise Mismatch(Difference("changed", f"{name} changes {which} in place: work on a copy", ""))
+    return answer
+
+
+def _argument(where: int | str) -> str:
+    """`its first argument`, or the name of one that was given by name."""
+    ordinals = ("first", "second", "third", "fourth", "fifth")
+    if isinstance(where, int):
+        return f"its {ordinals[where]} argument" if where < len(ordinals) else "one of its arguments"
+    return f"its argument {where}"
+
+
+def watched_call(function: Callable, args: tuple, kwargs: dict[str, object]) -> tuple[object, list[int | str]]:
+    """What a call gives, and which of its arguments it changed in place: by position, or by name."""
+    given = {**dict(enumerate(args)), **kwargs}
+    before = {where: _snapshot(value) for where, value in given.items()}
+    answer = function(*args, **kwargs)
+    exact = {"rtol": 0.0, "atol": 0.0}
+    changed = [where for where, value in given.items() if compare(_snapshot(value), before[where], **exact)]
+    return answer, changed
+
+
+def _snapshot(value: object) -> object:
+    """A copy of plain data that shares nothing with it; None for what a function may change, such as an object."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, dict):
+        return {key: _snapshot(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_snapshot(part) for part in value]
+    if hasattr(value, "detach"):  # a tensor, without importing torch where no check does
+        return value.detach().clone()
+    return value if isinstance(value, (bool, int, float, complex, str, bytes)) else None
 
 
 def with_ties(rng: np.random.Generator, shape: int | tuple[int, ...], *, levels: int = 3) -> np.ndarray:

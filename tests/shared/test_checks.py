@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from coursekit.checks import REFUSED, assert_commutes, assert_refuses, refused, with_ties
+from coursekit.checks import (
+    REFUSED,
+    assert_commutes,
+    assert_leaves_arguments,
+    assert_refuses,
+    refused,
+    with_ties,
+)
 from coursekit.compare import Mismatch
 
 
@@ -54,3 +62,19 @@ def test_ties_are_exact_and_in_every_row(shape):
 def test_levels_below_one_are_refused():
     with pytest.raises(ValueError, match="levels must be at least 1, got 0"):
         with_ties(np.random.default_rng(1), 3, levels=0)
+
+
+def test_an_argument_changed_in_place_is_named():
+    """Arrays, tensors, lists and dicts are told by position or name, whatever they hold; what is left alone passes."""
+
+    def spoils(a, b, *, table):
+        a += 1
+        table["rows"][0].append(3)
+        return b
+
+    a, b = np.array([1.0, np.nan]), torch.tensor([np.nan, 2.0])
+    with pytest.raises(Mismatch, match="^f changes its first argument and its argument table in place: work on a copy$"):
+        assert_leaves_arguments(spoils, a, b, table={"rows": [[1, 2]]}, name="f")
+    assert assert_leaves_arguments(lambda x, y: 5, a, [b, {"k": (a, None)}]) == 5
+    with pytest.raises(Mismatch, match="its second argument"):
+        assert_leaves_arguments(lambda x, y: y.mul_(2), a, torch.ones(2, requires_grad=False))

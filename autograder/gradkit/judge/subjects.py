@@ -315,6 +315,10 @@ class Object:
 
     __hash__ = object.__hash__  # the reference's number is the worker's choice
 
+    def _watched(self, args: tuple, kwargs: dict) -> object:
+        """The answer, and which arguments were changed on the way; see `coursekit.checks.watched_call`."""
+        return self._session.request(Kind.WATCH, (self._ref, args, kwargs))
+
     def _vjp(self, args: tuple, kwargs: dict, wrt: object, cotangent: object) -> tuple:
         """Gradients from the implementation's own autograd; see `coursekit.gradcheck.torch_vjp`."""
         return self._session.request(Kind.VJP, (self._ref, args, kwargs, wrt, cotangent))

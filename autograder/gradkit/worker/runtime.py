@@ -146,6 +146,11 @@ class Runtime:
         if kind is Kind.CALL:
             target, args, kwargs = value
             return target(*args, **kwargs)
+        if kind is Kind.WATCH:
+            from coursekit.checks import watched_call
+
+            target, args, kwargs = value
+            return watched_call(target, args, kwargs)
         if kind is Kind.OPERATE:
             name, args = value
             return OPERATORS[name](*args)
