@@ -34,7 +34,7 @@ class MistakeSource(ABC):
         name: Names the behavior.
         task: Id of the task it belongs to.
         why: What is wrong, in a sentence for staff.
-        hint: What a student who has it reads.
+        hint: What a student who has it reads. Empty where it only ever crashes: a crash alone names no mistake.
         raises: It is meant to crash where the reference answers.
         replaces: The functions, classes and constants of the module that it puts others in place of.
         path: The file it stands in.
@@ -267,13 +267,13 @@ def _span(node: ast.AST) -> tuple[int, int]:
 # ---- reading
 
 
-class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A `[[mistakes]]` entry."""
 
     name: str
     function: str
     why: str
-    hint: str
+    hint: str = ""
     edits: list[tuple[str, str]]
     raises: bool = False
 
@@ -338,7 +338,7 @@ def _read_entry(path: Path, number: int, content: object, reference: ModuleText)
         raise AuthoringError(f"{place}: {error}{allowed}") from None
     if not entry.name.isidentifier():
         raise AuthoringError(f"{place}: name must be a word such as mask_inverted, got {entry.name!r}")
-    for key in ("why", "hint"):
+    for key in ("why",) if entry.raises else ("why", "hint"):
         if not getattr(entry, key).strip():
             raise AuthoringError(f"{place}: {key} is empty: {_MEANING[key]}")
     if not entry.edits:
@@ -379,13 +379,14 @@ def _read_python(path: Path, tasks: list[str]) -> MistakeSource:
     task, hint = values.get("TASK"), values.get("HINT")
     if task not in tasks:
         raise AuthoringError(f"{path}: TASK must be {_one_of(tasks)}, got {task!r}")
-    if not isinstance(hint, str) or not hint.strip():
+    raises = values.get("RAISES", False) is True
+    hint = hint if isinstance(hint, str) else ""
+    if not hint.strip() and not raises:
         raise AuthoringError(f"{path}: HINT is missing: {_MEANING['hint']}")
     replaces = tuple(name for name in found if name not in _SETTINGS)
     if not replaces:
         raise AuthoringError(f"{path}: defines nothing; write the functions that the mistake gets wrong")
     why = " ".join((ast.get_docstring(tree) or "").split())
-    raises = values.get("RAISES", False) is True
     return WrittenMistake(path.stem, task, why, " ".join(hint.split()), raises, replaces, path, text)
 
 

@@ -35,6 +35,7 @@ class Variant:
         source: The text that is handed in, where it goes through the sandbox.
         replaces: Names of the reference that a mistake puts others in place of.
         raises: A mistake is meant to raise where the reference answers.
+        hinted: A mistake has a hint, which its student must read.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Variant:
     source: str = ""
     replaces: tuple[str, ...] = ()
     raises: bool = False
+    hinted: bool = True
 
     @property
     def staff(self) -> str:
@@ -119,7 +121,7 @@ def mistakes(assignment: Assignment, name: str = "") -> Iterator[Variant]:
     reference = read_authored(assignment.reference)
     known = read_mistakes(assignment)
     for mistake in [find_mistake(known, name, assignment.hidden / "mistakes")] if name else known:
-        yield Variant(mistake.name, "mistake", mistake.submission(reference), mistake.replaces, mistake.raises)
+        yield Variant(mistake.name, "mistake", mistake.submission(reference), mistake.replaces, mistake.raises, bool(mistake.hint))
 
 
 def verify(
@@ -350,7 +352,7 @@ def _judge_mistake(variant: Variant, graded: Graded) -> Iterator[str]:
     if others := hinted - {variant.name}:
         where = _numbers(check for check, case in failed if case.mistake in others)
         yield f"mistake {variant.name} gets the hint of {', '.join(sorted(others))} in {where}"
-    if variant.name not in hinted:
+    if variant.hinted and variant.name not in hinted:
         yield f"mistake {variant.name} does not get its own hint: {_why_no_hint(variant, failed)}"
 
 
@@ -359,6 +361,8 @@ def _why_no_hint(variant: Variant, failed: list) -> str:
     if alike:
         where = _numbers(check for check, case in failed if set(case.rivals) & alike)
         return f"answers like {', '.join(sorted(alike))} in {where}"
+    if all(case.raised for _, case in failed):
+        return "it only ever raises, and a crash alone names no mistake; leave its hint out"
     check, case = failed[0]
     return f"in {check.number}, {case.summary}"
 

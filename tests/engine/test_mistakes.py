@@ -278,7 +278,7 @@ MINUS = f"{ONE}: minus"
         ),
         ({"one_toml": entry(hint='" "')}, f"{MINUS}: hint is empty: it is what a student with this mistake reads"),
         ({"one_toml": entry(why='""')}, f"{MINUS}: why is empty: say in a sentence what is wrong"),
-        ({"one_toml": entry(hint=None)}, f"{MINUS}: Object missing required field `hint`"),
+        ({"one_toml": entry(hint=None)}, f"{MINUS}: hint is empty: it is what a student with this mistake reads"),
         (
             {"one_toml": entry(hints='"x"')},
             f"{MINUS}: Object contains unknown field `hints`; allowed: name, function, why, hint, edits, raises",

@@ -26,6 +26,7 @@ from gradkit.model import CaseResult, Check, Outcome
 from gradkit.worker.sandbox import address_space_bytes
 
 STATE_KEPT = "answers otherwise in a fresh process than in one it used before: each case was graded in a process of its own"
+TRIAL_S = 0.5  # for a case with an edit in place, which may never end
 GROWTH_MIB = 3072  # of the judge, on top of what it has when it is ready
 
 # Nothing of the folder's own pytest configuration, plugins or conftest is loaded.
@@ -106,7 +107,7 @@ def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Calla
     judge.begin_submission(staff=unit.staff, diagnose=unit.diagnose, compare=unit.compare)
     if unit.staff:
         run_checks(judge, zygote, unit, judge.staff.subject(unit.staff), write)
-        write(UnitDone(0.0, 0.0))
+        write(UnitDone(0.0, 0.0, explained=judge.explain()))
         return
     module = Path(unit.module)
     done = UnitDone(0.0, 0.0)
@@ -123,6 +124,15 @@ def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Calla
             done = UnitDone(done.worker_cpu_s + subject.cpu_s, max(done.peak_mib, subject.peak_mib), flags)
             if STATE_KEPT not in subject.flags:
                 break
+        subject = SubmissionSubject(zygote, module, Patience(TRIAL_S, judge.staff.reach), bytecode, device=device)
+        try:
+            done.explained = judge.explain()
+            if unit.repair_s:
+                done.explained += judge.find_lines(subject, done.explained, unit.repair_s)
+        except Exception as error:  # all scores stand; that nothing explains them is for staff to know
+            done.flags.append(f"not explained: {type(error).__name__} in the judge: {error}")
+        subject.close()
+        done.worker_cpu_s += subject.cpu_s
     write(done)  # whoever reads it removes the folder, in which nothing may be at work any more
 
 
@@ -147,6 +157,7 @@ def run_checks(
         StateKept: When the submission's answers depend on what its process was asked before; not if they are apart.
     """
     anew = apart
+    judge.begin_cases()
     wanted = [pair for pair in judge.checks.items() if unit.checks is None or pair[0].id in unit.checks]
     for check, items in sorted(wanted, key=lambda pair: pair[0].hidden):
         for item in items:

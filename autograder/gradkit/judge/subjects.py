@@ -217,6 +217,7 @@ class Session:
         """A callback that failed fails the check, whatever the implementation made of it."""
         if self._callback_error is not None:
             error, self._callback_error = self._callback_error, None
+            self._record("refused", encode(f"{type(error).__name__}: {error}"[:500]))
             raise error
 
     def refer(self, value: object) -> Ref | CallbackRef:
