@@ -24,9 +24,8 @@ from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
 from gradkit.intake import Prepared, Submission, materialise
 from gradkit.judge.isolation import clean_environment
-from gradkit.judge.messages import CaseDone, Event, Explained, Fatal, Ready, Start, Unit, UnitDone
+from gradkit.judge.messages import REPAIR_S, CaseDone, Event, Explained, Fatal, Ready, Start, Unit, UnitDone
 from gradkit.lint import find_banned
-from gradkit.judge.repair import REPAIR_S
 from gradkit.manifest import Assignment, Manifest
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
 
@@ -256,17 +255,25 @@ class LocalJudges:
         device: `cpu` or `cuda`.
         jobs: How many at a time; one device serves one.
         at_least: The weakest level of isolation to grade at.
+        repair_s: See `JudgeClient`.
     """
 
     def __init__(
-        self, root: Path, assignment: str, *, device: str = "cpu", jobs: int = 1, at_least: str = ""
+        self,
+        root: Path,
+        assignment: str,
+        *,
+        device: str = "cpu",
+        jobs: int = 1,
+        at_least: str = "",
+        repair_s: float = REPAIR_S,
     ) -> None:
         if device == "cuda" and jobs > 1:
             raise InputError(
                 f"--jobs {jobs}: a device grades one submission at a time; leave --jobs out, or use --device cpu"
             )
         self._root, self._assignment, self.device, self._jobs = root, assignment, device, jobs
-        self._at_least = at_least
+        self._at_least, self._repair_s = at_least, repair_s
         self._memory: VideoMemory | None = None
         self.notes: list[str] = []
 
@@ -290,6 +297,7 @@ class LocalJudges:
             device=self.device,
             memory=self._memory,
             at_least=self._at_least,
+            repair_s=self._repair_s,
         )
 
     def stop(self) -> None:

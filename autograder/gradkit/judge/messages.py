@@ -7,6 +7,9 @@ import msgspec
 from gradkit.model import CaseResult, Check
 
 
+REPAIR_S = 2.0  # processor time for each submission to look for a wrong line, unless an instructor says otherwise
+
+
 class Start(msgspec.Struct, tag=True):
     """Everything a judge needs to be ready for submissions to one assignment."""
 

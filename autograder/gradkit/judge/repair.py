@@ -21,8 +21,7 @@ from gradkit.judge.workers import Edited
 from gradkit.model import Outcome
 from gradkit.worker.runtime import Raised
 
-REPAIR_S = 2.0  # of processor time for one submission, unless an instructor says otherwise
-UNLIKE_S = 4.0  # times that, by the clock: a machine may be busy, and a worker slow
+BY_THE_CLOCK = 4.0  # times its budget that a search may last: a machine may be busy, and a worker slow
 MOST_FOUND = 8  # edits that pass, after which the rest is not looked at
 INCOMPLETE = frozenset({Outcome.NOT_WRITTEN, Outcome.GRADER_ERROR})  # outcomes with which a task's checks can't all pass
 
@@ -69,7 +68,7 @@ class Budget:
 
     def __init__(self, cpu_s: float) -> None:
         self._cpu = time.process_time() + cpu_s / 2
-        self._clock = time.monotonic() + cpu_s * UNLIKE_S
+        self._clock = time.monotonic() + cpu_s * BY_THE_CLOCK
 
     def left(self) -> bool:
         return time.process_time() < self._cpu and time.monotonic() < self._clock

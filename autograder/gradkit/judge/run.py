@@ -14,7 +14,7 @@ import pytest
 
 from gradkit.errors import AuthoringError, ZygoteError
 from gradkit.judge.bytecode import Bytecode
-from gradkit.judge.deadlines import Patience
+from gradkit.judge.deadlines import TRIAL_CAP_S, TRIAL_S, Patience
 from gradkit.judge.engine import Judge, StateKept
 from gradkit.judge.messages import CaseDone, Ready, Start, Unit, UnitDone
 from gradkit.judge.staff import Staff
@@ -26,7 +26,6 @@ from gradkit.model import CaseResult, Check, Outcome
 from gradkit.worker.sandbox import address_space_bytes
 
 STATE_KEPT = "answers otherwise in a fresh process than in one it used before: each case was graded in a process of its own"
-TRIAL_S = 0.5  # for a case with an edit in place, which may never end
 GROWTH_MIB = 3072  # of the judge, on top of what it has when it is ready
 
 # Nothing of the folder's own pytest configuration, plugins or conftest is loaded.
@@ -124,7 +123,8 @@ def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Calla
             done = UnitDone(done.worker_cpu_s + subject.cpu_s, max(done.peak_mib, subject.peak_mib), flags)
             if STATE_KEPT not in subject.flags:
                 break
-        subject = SubmissionSubject(zygote, module, Patience(TRIAL_S, judge.staff.reach), bytecode, device=device)
+        patience = Patience(TRIAL_CAP_S, judge.staff.reach, floor_s=TRIAL_S)
+        subject = SubmissionSubject(zygote, module, patience, bytecode, device=device)
         try:
             done.explained = judge.explain()
             if unit.repair_s:

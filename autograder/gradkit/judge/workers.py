@@ -22,7 +22,7 @@ from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTime
 from gradkit.files import remove_tree
 from gradkit.judge import isolation as isolation_module
 from gradkit.judge.bytecode import Bytecode
-from gradkit.judge.deadlines import IMPORT_S, Patience
+from gradkit.judge.deadlines import FULL_S, IMPORT_S, Patience
 from gradkit.judge.isolation import Isolation, UserSlot
 from gradkit.judge.subjects import MODULE, Object, Session
 from gradkit.manifest import Manifest
@@ -335,8 +335,9 @@ class SubmissionSubject:
             if worker.functions is None:
                 self._load(session)
             if kind not in (Kind.EDIT, Kind.LINES) and worker.edit != self._edit:  # a new worker has the code as it was handed in
+                case, self._deadline = self._deadline, Deadline(FULL_S, self._total, self._watch_disk)
                 self._exchange(Kind.EDIT, self._edit, session)
-                worker.edit = self._edit
+                worker.edit, self._deadline = self._edit, case
             if kind is Kind.GET and value[0] == MODULE and value[1] in worker.functions:
                 return session.resolve(worker.functions[value[1]]), FUNCTION
             if kind is Kind.FORGET:
@@ -383,13 +384,18 @@ class SubmissionSubject:
         finally:
             self._deadline = outer
 
+    def _begin_editing(self) -> None:
+        """Let the next request be no case's: reading the file takes its time."""
+        self.begin_case(0.0, alone=False)
+        self._deadline = Deadline(FULL_S, self._total, self._watch_disk)
+
     def watch_lines(self) -> None:
         """Let the submission answer as it was handed in, and note which of its lines are run.
 
         Raises: As `put_edit`.
         """
         self._edit = None
-        self.begin_case(0.0, alone=False)
+        self._begin_editing()
         Session(self).request(Kind.LINES, True)
 
     def lines_watched(self) -> frozenset[int]:
@@ -410,7 +416,7 @@ class SubmissionSubject:
             WorkerError: When it could not answer.
         """
         self._edit = edited, number
-        self.begin_case(0.0, alone=False)
+        self._begin_editing()
         told = Session(self).request(Kind.EDIT, self._edit)
         lines = self._files.get(self._module.name, 0)
         if not (isinstance(told, tuple) and len(told) == 4):

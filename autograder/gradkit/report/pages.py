@@ -35,6 +35,7 @@ _SECTIONS = {
     "tasks": "Tasks",
     "checks": "Checks",
     "misconceptions": "Misconceptions",
+    "lines": "Lines to look at",
     "outcomes": "Timeouts and crashes",
     "flags": "Flagged calls",
     "grading": "Grading",

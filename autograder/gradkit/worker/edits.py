@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 MOST = 4000  # edits of one submission
+LONGEST = 50_000  # lines run that are noted; then the case is broken off
 SHOWN = 60  # characters of what was there, and of what comes there
 
 OPERATORS: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
@@ -156,11 +157,12 @@ def _units(tree: ast.Module) -> Iterator[ast.stmt]:
 
 
 class LinesRun:
-    """Notes which lines of a file's functions are run, from now until the end is asked for."""
+    """Notes which lines of a file's functions are run, from now until the end is asked for. A loop that never ends is left."""
 
     def __init__(self, file: str) -> None:
         self._file = file
         self._lines: set[int] = set()
+        self._left = LONGEST
         sys.settrace(self._call)
 
     def _call(self, frame: types.FrameType, event: str, argument: object) -> Callable | None:
@@ -168,6 +170,9 @@ class LinesRun:
 
     def _line(self, frame: types.FrameType, event: str, argument: object) -> Callable:
         self._lines.add(frame.f_lineno)
+        self._left -= 1
+        if self._left < 0:
+            raise TimeoutError("enough lines were run")
         return self._line
 
     def end(self) -> tuple[int, ...]:
