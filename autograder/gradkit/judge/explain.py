@@ -14,6 +14,8 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from gradkit.judge.answers import Repeat
 from gradkit.judge.staff import Mistake, Staff
 from gradkit.judge.subjects import same_entry
@@ -21,6 +23,7 @@ from gradkit.protocol import decode
 
 TELLING = frozenset({"OverflowError", "RecursionError", "UnicodeDecodeError", "UnicodeEncodeError"})  # crashes of one cause
 AT_ONCE = 3  # mistakes that are looked for together
+SAME_DEVIATION = 0.1  # share of the largest error by which two small errors may differ and be the same
 CANDIDATES = 12  # mistakes that are combined; with more that fit, none is told
 
 Transcript = list[tuple[str, bytes]]
@@ -103,10 +106,12 @@ class Explanation:
         reference = self._answer(case.key, [""])[""].transcript
         for ours, due in itertools.zip_longest(case.transcript, reference):
             if ours is None:
-                return False
+                break
             if due is None or not same_entry(ours, due):
                 return ours[0] != "raised" or decode(ours[1]) in TELLING
-        return True  # the same to the comparison's tolerance, and yet refused: the two share the check's closer look
+        # Right to the comparison's tolerance, and yet refused by a check that looks closer. So is anything as near: look closer too.
+        theirs = self._answer(case.key, [name])[name].transcript
+        return any(map(_deviates_alike, case.transcript, theirs, reference))
 
     def _is_refuted(self, name: str) -> bool:
         """Whether the submission passes a case that this mistake fails."""
@@ -199,6 +204,31 @@ class Explanation:
                 if len(functions) == 2 and "" not in functions:
                     told[case.key] = Cause(None, tuple(sorted(functions)))
         return told
+
+
+def _deviates_alike(ours: tuple[str, bytes], theirs: tuple[str, bytes], due: tuple[str, bytes]) -> bool:
+    """Whether two answers that are nearly right are wrong by the same small amounts."""
+    one, other, right = (_numbers(decode(payload, str)) for _, payload in (ours, theirs, due))
+    if not one.shape == other.shape == right.shape or ours[1] == due[1]:
+        return False
+    with np.errstate(invalid="ignore"):
+        off, apart = np.nan_to_num(np.abs(other - right)), np.nan_to_num(np.abs(one - other))
+    return 0 < off.max(initial=0.0) and apart.max(initial=0.0) <= SAME_DEVIATION * off.max()
+
+
+def _numbers(value: object) -> np.ndarray:
+    """All numbers of a decoded answer, in order."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return np.concatenate([np.empty(0), *map(_numbers, value)])
+    if hasattr(value, "detach"):
+        value = value.detach().double().numpy()
+    if isinstance(value, (bool, int, float, np.ndarray, np.generic)):
+        array = np.asarray(value)
+        if array.dtype.kind in "biuf":
+            return array.astype(np.float64).ravel()
+    return np.empty(0)
 
 
 def _alike(case: Seen, repeat: Repeat) -> bool:
