@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import resource
 import warnings
 from collections.abc import Callable, Iterator
@@ -49,7 +50,6 @@ def collect_and_run(
 
     def loop(judge: Judge) -> None:
         zygote.wait_ready()
-        gc.collect()
         gc.freeze()  # what was loaded so far stays: the collector need not look at it again
         limit_memory()
         write(Ready(list(judge.checks), zygote.isolation.describe()))
@@ -92,6 +92,7 @@ def run_pytest(assignment: Assignment, judge: Judge) -> None:
             raise AuthoringError(
                 f"{path}: missing; it holds the {'public' if path == assignment.public_tests else 'graded'} checks"
             )
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # those that happen to be installed here are no part of the checks
     status = pytest.main([*PYTEST_OPTIONS, *map(str, tests)], plugins=[judge])
     if judge.collect_errors:
         raise AuthoringError(f"{assignment.id}: the checks can't be collected: {judge.collect_errors[0]}")
