@@ -159,7 +159,7 @@ def test_bootstrap_is_scipys(rng):
     """With many resamples the percentile interval is that of scipy.stats.bootstrap.
 
     Interval ends are order statistics of 20 samples; with 20,000 resamples the two agree to a step between
-    neighbours.
+    neighbors.
     """
     samples = rng.standard_normal(20)
     theirs = scipy.stats.bootstrap(
