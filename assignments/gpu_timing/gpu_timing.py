@@ -62,7 +62,7 @@ def sample_times(device, kernels, n_samples, *, inputs=(), n_warmup=1, cold=True
     Args:
         device: A `Device`.
         kernels: The kernels of one call, launched in this order.
-        n_samples: How many samples, 0 or more.
+        n_samples: How many samples.
         inputs: Arrays on the host. Each is copied to the device once, before anything is launched, and every
             launch gets the copies as arguments: `device.launch(kernel, *copies, stream=stream)`.
         n_warmup: How many calls are made before the first sample, not timed and not flushed.
@@ -440,7 +440,7 @@ def bound(operations, n_bytes, *, peak_tflops, bandwidth_gb_s):
     """Which of the two takes longer at full speed.
 
     Returns:
-        "memory" if moving takes longer than computing, else "compute", also if both take equally long.
+        "memory" if moving takes longer than computing, else "compute".
     """
     # YOUR CODE HERE
     raise NotImplementedError("task roofline is not written yet")
