@@ -70,8 +70,8 @@ def test_short_kernels_look_alike():
 # --- Task 2 ------------------------------------------------------------------------------------
 
 
-def test_two_errors_nearly_cancel():
-    """ "0.1855: 0.0055 too long for the gap, 0.07 too short for the warm cache. Behind a flush, 0.25 cold and 0.18 warm." """
+def test_two_errors_hide_each_other():
+    """ "0.1855: 0.0055 too long for the gap, 0.07 too short for the warm cache"; "Behind a flush, 0.25 cold and 0.18 warm." """
     timed = device(0.25, 0.18)
     timed.launch(K)
     timed.synchronize()
