@@ -168,7 +168,7 @@ class Summary:
         return sum(share == 0 for share in self.scores.shares) if self.scores else 0
 
 
-def summarise(run: Run, manifest: Manifest | None = None) -> Summary:
+def summarize(run: Run, manifest: Manifest | None = None) -> Summary:
     """Work out everything that the class's page shows.
 
     Args:
