@@ -65,6 +65,7 @@ class CaseResult:
         mistake: Name of that mistake, for staff.
         where: `file:line` in the student's own file, or empty.
         alike: Every answer was the reference's. This and the rest is for `verify` only.
+        touched: A vandal put an answer of its own in place of the reference's, be it the same.
         used: The names of the module that the case asked for.
         rivals: The known mistakes that give the same answers.
         raised: What the submission raised and where, if that ended the case.
@@ -80,6 +81,7 @@ class CaseResult:
     where: str = ""
     elapsed_s: float = 0.0
     alike: bool = False
+    touched: bool = False
     used: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
     raised: str = ""

@@ -18,9 +18,9 @@ from gradkit.grading import Grade, JudgeClient, scratch_folder
 from gradkit.judge.staff import REFERENCE, VANDAL, reach, uses
 from gradkit.manifest import Assignment
 from gradkit.mistakes import find_mistake, read_mistakes
-from gradkit.model import Check, CheckResult, Graded, Outcome
+from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
 from gradkit.stubs import build_stub, read_authored
-from gradkit.vandals import VANDALS
+from gradkit.vandals import TRIVIAL, VANDALS
 
 SAMPLE = 5  # mistakes that go through the sandbox too, chosen by the seed
 
@@ -165,7 +165,7 @@ def verify(
         for variant in known:
             if not _is_told(variant, report.rows[variant.name][1]):  # once more, to say why
                 report.rows[variant.name] = variant, runs.grade(variant, seed, compare=True)
-        report.problems += _judge_rows(report)
+        report.problems += _judge_rows(report, assignment)
         if only.mistake:
             return report
         for variant in random.Random(seed).sample(known, min(SAMPLE, len(known))):
@@ -274,7 +274,7 @@ def _judge_reference(report: Report) -> list[str]:
     return problems
 
 
-def _judge_rows(report: Report) -> list[str]:
+def _judge_rows(report: Report, assignment: Assignment) -> list[str]:
     """The promises about what each variant gets."""
     problems = []
     killed_by_mistake: set[str] = set()
@@ -297,6 +297,7 @@ def _judge_rows(report: Report) -> list[str]:
             if not report.only.checks or killed(graded):
                 problems += _judge_mistake(variant, graded)
     problems += _judge_damage(report)
+    problems += _judge_trivial(report, assignment)
     if not report.only.mistake:
         problems += [
             f"{result.check.id} fails on no mistake"
@@ -315,11 +316,28 @@ def _judge_damage(report: Report) -> Iterator[str]:
     """The checks that pass although answers are damaged, each with all the ways in which they are."""
     passed: dict[str, list[str]] = {}
     for variant, graded in report.rows.values():
-        for result in graded.results if variant.kind == "vandal" else ():
+        for result in graded.results if variant.kind == "vandal" and variant.name not in TRIVIAL else ():
             if _overlooks(result):
                 passed.setdefault(result.check.id, []).append(variant.name)
     for check, vandals in passed.items():
         yield f"{check} passes on the vandals {', '.join(vandals)}: let agree compare an answer that it looks at"
+
+
+def _judge_trivial(report: Report, assignment: Assignment) -> Iterator[str]:
+    """The cases that give points to an answer that takes no work, each with all such answers."""
+    paid: dict[tuple[str, str], list[str]] = {}
+    checks = {check.id: check for check in report.checks if check.points}
+    for variant, graded in report.rows.values():
+        for result in graded.results if variant.kind == "vandal" and variant.name in TRIVIAL else ():
+            for case in result.cases:
+                if result.check.id in checks and case.outcome is Outcome.PASSED and case.touched:
+                    paid.setdefault((result.check.id, case.case), []).append(variant.name)
+    for (id, case), answers in paid.items():
+        check = checks[id]
+        path = assignment.hidden_tests if check.hidden else assignment.public_tests
+        place = f"{path.parent.parent.name}/{path.parent.name}/{path.name}::{id.partition(':')[2]}"
+        points = check.points / len(check.cases)
+        yield f"{place}{f'[{case}]' if case else ''} gives {points:.3g} points for {', '.join(answers)}"
 
 
 def _judge_mistake(variant: Variant, graded: Graded) -> Iterator[str]:
@@ -379,6 +397,11 @@ def _overlooks(result: CheckResult) -> bool:
     """Whether a hidden check passes although a vandal changed an answer in it."""
     changed = any(not case.alike for case in result.cases if case.outcome is not Outcome.NOT_RUN)
     return result.check.hidden and result.outcome is Outcome.PASSED and changed
+
+
+def _is_damaged(variant: Variant, case: CaseResult) -> bool:
+    """Whether a vandal did anything in a case that passes. A trivial answer counts where it is right, too."""
+    return case.touched if variant.name in TRIVIAL else not case.alike
 
 
 def killed(graded: Graded) -> set[str]:
@@ -460,5 +483,5 @@ def matrix(report: Report) -> str:
 
 def _cell(result: CheckResult, variant: Variant) -> str:
     if result.outcome is Outcome.PASSED:
-        return "=" if variant.kind == "vandal" and all(case.alike for case in result.cases) else "."
+        return "." if variant.kind != "vandal" or any(_is_damaged(variant, case) for case in result.cases) else "="
     return "H" if any(case.mistake == variant.name for case in result.cases) else "x"

@@ -255,7 +255,8 @@ class Judge:
                 return CaseResult("", Outcome.PASSED)
             (answers,) = self._staff_answers(item, run.seed, [""]).values()
             alike = not answers.failed and _answer_alike(run, answers)
-            return CaseResult("", Outcome.PASSED, alike=alike, used=tuple(sorted(run.open().names)))
+            touched = isinstance(run.subject, LocalSubject) and run.subject.touched
+            return CaseResult("", Outcome.PASSED, alike=alike, touched=touched, used=tuple(sorted(run.open().names)))
         if isinstance(error, pytest.skip.Exception):
             return CaseResult("", Outcome.NOT_RUN, summary=str(error))
         if isinstance(error, ZygoteError):

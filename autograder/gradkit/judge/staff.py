@@ -75,8 +75,8 @@ class Staff:
         """The code of the mistake called `name`, of a vandal for `vandal:KIND`, or the reference's."""
         if name.startswith(VANDAL):
             module = self._execute()
-            vandalize(module, self._functions, name.removeprefix(VANDAL))
-            return LocalSubject(module)
+            vandal = vandalize(module, self._functions, name.removeprefix(VANDAL))
+            return LocalSubject(module, vandal=vandal)
         return self.reference if name in ("", REFERENCE) else self._by_name[name].subject
 
     def reach(self, name: str) -> set[str]:

@@ -19,6 +19,7 @@ from typing import Protocol
 from coursekit.compare import Difference, Mismatch, compare
 from gradkit.errors import ProtocolError, WorkerError
 from gradkit.protocol import CallbackRef, Kind, Ref, Unsendable, decode, encode
+from gradkit.vandals import Vandal
 from gradkit.worker.runtime import MAX_CALLBACK_DEPTH, Raised, Runtime
 
 MODULE = Ref(0, "module")
@@ -49,13 +50,17 @@ class LocalSubject:
     Args:
         module: The reference, or the reference with a mistake on top.
         quiet: Swallow what it prints.
+        vandal: What damages the module's answers, if something does.
     """
 
     shared = False  # no case sees what another left
 
-    def __init__(self, module: types.ModuleType, *, quiet: bool = True) -> None:
+    def __init__(
+        self, module: types.ModuleType, *, quiet: bool = True, vandal: Vandal | None = None
+    ) -> None:
         self._module = module
         self._quiet = quiet
+        self._vandal = vandal
         self.lent: set[str] = set()
         self.reset()
 
@@ -71,6 +76,13 @@ class LocalSubject:
     def begin_case(self, reference_s: float, *, alone: bool) -> None:
         """Forget all objects of the previous case. Staff's code has neither a deadline nor a worker."""
         self.reset()
+        if self._vandal is not None:
+            self._vandal.touched = False
+
+    @property
+    def touched(self) -> bool:
+        """Whether a vandal was at an answer of this case."""
+        return self._vandal is not None and self._vandal.touched
 
     def end_worker(self) -> None:
         """Nothing to do; see `SubmissionSubject`."""
