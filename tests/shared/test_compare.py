@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import math
 import pickle
+import re
 import time
 
 import numpy as np
@@ -314,7 +315,7 @@ def test_what_is_not_alike_is_said_exactly(got, want, kind, text):
         (torch.ones(2) * 1j, "complex"),
         (torch.ones(2).to_sparse(), "sparse tensor"),
         (torch.ones(2, device="meta"), "meta tensor"),
-        (lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8), "quantised tensor"),
+        (lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8), "quantized tensor"),
         (np.array([None, 1]), "array of objects"),
         (np.ma.masked_array([1.0, 2.0], [True, False]), "masked array"),
         (torch.ones(2).to(torch.float8_e4m3fn), "unsupported dtype"),
@@ -322,7 +323,7 @@ def test_what_is_not_alike_is_said_exactly(got, want, kind, text):
 )
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 def test_odd_arrays_are_refused_by_name(got, text):
-    """Complex, sparse, quantised, meta, masked and object arrays are refused on either side."""
+    """Complex, sparse, quantized, meta, masked and object arrays are refused on either side."""
     got = got() if callable(got) else got
 
     for difference in (compare(got, np.ones(2)), compare(np.ones(2), got)):
@@ -395,6 +396,36 @@ def test_the_path_leads_to_the_part():
     assert compare(1, 2, name="loss").summary.startswith("loss ")
 
 
+def test_a_part_of_something_with_a_phrase_for_a_name_is_named_in_words():
+    """Calls are counted as people count them; brackets after a phrase could not be read."""
+    calls = compare([([1.0, 3.0], 3), ([2.0], 2)], [([1.0, 3.0], 3), ([2.0], 3)], name="targets and n_total of each call")
+    fed = compare([[3, 4], [3, 4]], [[3, 4], [3, 5]], name="what the model was fed, call by call")
+    others = compare({"loss": [1, 2, 9]}, {"loss": [1, 2, 3], "step": 1}, name="what was logged")
+    gradient = compare({"x": np.zeros(3)}, {"x": np.ones(3)}, name="gradient of softmax")
+
+    assert calls.summary == (
+        "in the second call, the second item of targets and n_total is smaller by one than what is due. "
+        "1 of 2 items of targets and n_total in the second call is wrong. "
+        "1 of 2 items of targets and n_total of each call is wrong."
+    )
+    assert fed.summary.startswith("in the second call, what the model was fed has the right length")
+    assert "in the second call, the second item of what the model was fed: got 4" in fed.detail
+    assert others.summary == "what was logged lacks 1 of the 2 keys that are due."
+    assert gradient.summary.startswith("gradient of softmax in x is zero everywhere")
+
+
+def test_values_that_differ_look_different():
+    """As many digits are shown as it takes."""
+    close = [(np.array([0.94 + 1e-9]), np.array([0.94])), (np.array([0.1, 2.0 + 4e-16]), np.array([0.1, 2.0]))]
+    for got, want in close:
+        detail = compare(got, want, rtol=0.0, atol=0.0).detail
+        shown, due = detail.split("got:\n")[1].split("want:\n")
+
+        assert shown.strip() != due.strip()
+        first, second = re.search(r"got (\S+), want (\S+)", detail).groups()
+        assert first != second
+
+
 def test_dataclasses_compare_by_their_fields():
     """Fields that take part in equality are compared, others not; another class is another type."""
     assert compare(Pair(1, 2, "x"), Pair(1, 2, "y")) is None
@@ -441,16 +472,16 @@ def test_nesting_is_bounded():
         ("", "abc", "length", "is empty, where 3 characters are due"),
         ("abc", "", "length", "has 3 characters, where it should be empty"),
         ("ab", "abc", "length", "has 2 characters where 3 are due: the last one is missing"),
-        ("a", "abc", "length", "it is right as far as it goes, and stops 2 characters short"),
-        ("abcde", "abc", "length", "it begins right and goes on for 2 characters too long"),
+        ("a", "abc", "length", "it begins right, and the last 2 characters are missing"),
+        ("abcde", "abc", "length", "it begins right, with 2 extra characters at the end"),
         ("bc", "abc", "length", "it ends right, with 1 character missing at the start"),
-        ("xabc", "abc", "length", "it ends right, with 1 character too many at the start"),
-        ("abd", "abcd", "length", "1 character is missing at index 2"),
+        ("xabc", "abc", "length", "it ends right, with 1 extra character at the start"),
+        ("abd", "abcd", "length", "it is right but for 1 character missing at index 2"),
         ("xyz", "abcd", "length", "the first difference is at index 0"),
         ("cba", "abc", "reversed", "has the right characters in reverse order"),
         ("cab", "abc", "shifted", "every character one place later"),
         ("bca", "abc", "shifted", "every character one place earlier"),
-        ("acdb", "abcd", "order", "in another order, first at index 1"),
+        ("acdb", "abcd", "order", "in another order; the first difference is at index 1"),
         ("ABC", "abc", "value", "only in upper and lower case"),
         ("abx", "abc", "value", "1 character is wrong, the first at index 2"),
         (b"ab", b"abc", "length", "has 2 bytes where 3 are due"),
@@ -461,8 +492,8 @@ def test_nesting_is_bounded():
         ([[1], [2]], [[1], [2], [3]], "length", "the last one is missing"),
         ([2.0, 4.0, 6.2], [1.0, 2.0, 3.1], "scaled", "is 2 times what is due"),
         ({1: 2}, {1: 2, 3: 4}, "keys", "lacks 1 of the 2 keys that are due"),
-        ({1: 2, 3: 4}, {1: 2}, "keys", "has 1 key too many"),
-        ({1, 5}, {1, 2, 3}, "keys", "lacks 2 of the 3 members that are due and has 1 member too many"),
+        ({1: 2, 3: 4}, {1: 2}, "keys", "has 1 extra key"),
+        ({1, 5}, {1, 2, 3}, "keys", "lacks 2 of the 3 members that are due and has 1 extra member"),
     ],
 )  # fmt: skip
 def test_sequences_and_keys_are_described(got, want, kind, text):
@@ -485,10 +516,14 @@ def test_text_descriptions_are_true(got, want):
     text = difference.summary
     if "the last one is missing" in text:
         assert got == want[:-1]
-    if "begins right and goes on" in text:
+    if "it begins right, with" in text:
         assert got.startswith(want)
-    if "stops" in text:
+    if "it begins right, and the last" in text:
         assert want.startswith(got)
+    if "it is right but for" in text:
+        index = int(text.rstrip(".").rsplit("index ", 1)[1])
+        longer, shorter = sorted((got, want), key=len, reverse=True)
+        assert longer[:index] + longer[index + len(longer) - len(shorter) :] == shorter
     if "at the start" in text:
         assert got.endswith(want) or want.endswith(got)
     if "reverse order" in text:
