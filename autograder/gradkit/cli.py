@@ -345,6 +345,9 @@ def _score(row: Row) -> str:
 
 
 def _print_rows(rows: Sequence[Row]) -> None:
+    from gradkit.model import Outcome
+    from gradkit.results import WORDS
+
     table = Table(box=None, pad_edge=False)
     table.add_column("submission", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
@@ -355,7 +358,7 @@ def _print_rows(rows: Sequence[Row]) -> None:
             [
                 *row.mistakes,
                 *(
-                    "some checks can't run here" if outcome == "not_run" else outcome.replace("_", " ")
+                    "some checks can't run here" if outcome == "not_run" else WORDS[Outcome(outcome)]
                     for outcome in row.outcomes
                     if outcome not in ("failed", "partial")
                 ),
