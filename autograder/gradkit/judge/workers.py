@@ -373,6 +373,13 @@ class SubmissionSubject:
         """What the submission printed since the last time this was asked, at most 8 KB."""
         return self._last_worker.printed() if self._last_worker is not None else ""
 
+    def line(self, file: str, number: int) -> str:
+        """A line of the submission's own file, as its student wrote it, or empty where there is none."""
+        if not 0 < number <= self._files.get(file, 0):
+            return ""
+        lines = (self._module.parent / file).read_text(encoding="utf-8", errors="replace").splitlines()
+        return lines[number - 1].strip() if number <= len(lines) else ""
+
     def _take_worker(self) -> None:
         with _undisturbed():
             if self._last_worker is not None:
