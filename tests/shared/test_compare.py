@@ -396,6 +396,16 @@ def test_the_path_leads_to_the_part():
     assert compare(1, 2, name="loss").summary.startswith("loss ")
 
 
+def test_a_list_of_whole_numbers_and_floats_says_which_type_is_wrong():
+    """Of a right value with the wrong type nothing is said but that; a huge count that is off by one is still told."""
+    mixed = compare([1.0, 2.5], [1, 2.5])
+    count = compare([10**12 + 1, 2.5], [10**12, 2.5])
+
+    assert mixed.kind == "type"
+    assert mixed.summary == "output[0] is a float, where an int is due. 1 of 2 items of output is wrong."
+    assert "1 item is wrong, the first at index 0" in count.summary
+
+
 def test_a_part_of_something_with_a_phrase_for_a_name_is_named_in_words():
     """Calls are counted as people count them; brackets after a phrase could not be read."""
     calls = compare([([1.0, 3.0], 3), ([2.0], 2)], [([1.0, 3.0], 3), ([2.0], 3)], name="targets and n_total of each call")
