@@ -173,7 +173,7 @@ def verify(
     from gradkit.examine.faults import release_gaps
     from gradkit.examine.rehearsal import rehearse
     from gradkit.stubs import write_if_changed
-    from gradkit.verify import Only, matrix, told
+    from gradkit.verify import Only, matrix, price_list, told
     from gradkit.verify import verify as run
 
     base, assignments = _chosen(root, ids)
@@ -195,6 +195,8 @@ def verify(
             out.print(matrix(report), markup=False)
             if write:
                 write_if_changed(assignment.hidden / "kill_matrix.txt", matrix(report))
+        if report.rows and not checks:
+            out.print(price_list(report), markup=False)
         for line in told(report) if mistake else ():
             out.print(line, markup=False)
         if report.holds and not only:

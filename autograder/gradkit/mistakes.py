@@ -36,6 +36,7 @@ class MistakeSource(ABC):
         why: What is wrong, in a sentence for staff.
         hint: What a student who has it reads.
         raises: It is meant to crash where the reference answers.
+        costly: Why it may cost more than a third of its task's points, or empty.
         replaces: The functions, classes and constants of the module that it puts others in place of.
         path: The file it stands in.
     """
@@ -45,6 +46,7 @@ class MistakeSource(ABC):
     why: str
     hint: str
     raises: bool
+    costly: str
     replaces: tuple[str, ...]
     path: Path
 
@@ -276,6 +278,7 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hint: str
     edits: list[tuple[str, str]]
     raises: bool = False
+    costly: str | None = None
 
 
 def read_mistakes(assignment: Assignment) -> list[MistakeSource]:
@@ -338,8 +341,9 @@ def _read_entry(path: Path, number: int, content: object, reference: ModuleText)
         raise AuthoringError(f"{place}: {error}{allowed}") from None
     if not entry.name.isidentifier():
         raise AuthoringError(f"{place}: name must be a word such as mask_inverted, got {entry.name!r}")
-    for key in ("why", "hint"):
-        if not getattr(entry, key).strip():
+    for key in ("why", "hint", "costly"):
+        text = getattr(entry, key)
+        if text is not None and not text.strip():
             raise AuthoringError(f"{place}: {key} is empty: {_MEANING[key]}")
     if not entry.edits:
         raise AuthoringError(f'{place}: edits is empty; write [["old text", "new text"]]')
@@ -353,6 +357,7 @@ def _read_entry(path: Path, number: int, content: object, reference: ModuleText)
         why=" ".join(entry.why.split()),
         hint=" ".join(entry.hint.split()),
         raises=entry.raises,
+        costly=" ".join((entry.costly or "").split()),
         replaces=(entry.function.partition(".")[0],),
         path=path,
         function=entry.function,
@@ -363,8 +368,12 @@ def _read_entry(path: Path, number: int, content: object, reference: ModuleText)
     return mistake
 
 
-_MEANING = {"why": "say in a sentence what is wrong", "hint": "it is what a student with this mistake reads"}
-_SETTINGS = ("TASK", "HINT", "RAISES")
+_MEANING = {
+    "why": "say in a sentence what is wrong",
+    "hint": "it is what a student with this mistake reads",
+    "costly": "say in a sentence why the mistake may cost more than a third of its task's points, or leave it out",
+}
+_SETTINGS = ("TASK", "HINT", "RAISES", "COSTLY")
 
 
 def _read_python(path: Path, tasks: list[str]) -> MistakeSource:
@@ -381,12 +390,16 @@ def _read_python(path: Path, tasks: list[str]) -> MistakeSource:
         raise AuthoringError(f"{path}: TASK must be {_one_of(tasks)}, got {task!r}")
     if not isinstance(hint, str) or not hint.strip():
         raise AuthoringError(f"{path}: HINT is missing: {_MEANING['hint']}")
+    costly = values.get("COSTLY", "")
+    if "COSTLY" in found and not (isinstance(costly, str) and costly.strip()):
+        raise AuthoringError(f"{path}: COSTLY is no text: {_MEANING['costly']}")
     replaces = tuple(name for name in found if name not in _SETTINGS)
     if not replaces:
         raise AuthoringError(f"{path}: defines nothing; write the functions that the mistake gets wrong")
     why = " ".join((ast.get_docstring(tree) or "").split())
     raises = values.get("RAISES", False) is True
-    return WrittenMistake(path.stem, task, why, " ".join(hint.split()), raises, replaces, path, text)
+    texts = [" ".join(each.split()) for each in (hint, costly)]
+    return WrittenMistake(path.stem, task, why, texts[0], raises, texts[1], replaces, path, text)
 
 
 def _one_of(tasks: list[str], suffix: str = "") -> str:

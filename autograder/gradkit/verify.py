@@ -8,6 +8,7 @@ the kill matrix: which checks fail on which variant.
 from __future__ import annotations
 
 import random
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,6 +36,8 @@ class Variant:
         source: The text that is handed in, where it goes through the sandbox.
         replaces: Names of the reference that a mistake puts others in place of.
         raises: A mistake is meant to raise where the reference answers.
+        task: Id of a mistake's task.
+        costly: Why a mistake may cost more than a third of its task's points.
     """
 
     name: str
@@ -42,6 +45,8 @@ class Variant:
     source: str = ""
     replaces: tuple[str, ...] = ()
     raises: bool = False
+    task: str = ""
+    costly: str = ""
 
     @property
     def staff(self) -> str:
@@ -84,6 +89,7 @@ class Report:
 
     assignment: str
     checks: list[Check]
+    tasks: dict[str, float] = field(default_factory=dict)  # points by id, in the manifest's order
     rows: dict[str, tuple[Variant, Graded]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     seeds: int = 0
@@ -119,7 +125,15 @@ def mistakes(assignment: Assignment, name: str = "") -> Iterator[Variant]:
     reference = read_authored(assignment.reference)
     known = read_mistakes(assignment)
     for mistake in [find_mistake(known, name, assignment.hidden / "mistakes")] if name else known:
-        yield Variant(mistake.name, "mistake", mistake.submission(reference), mistake.replaces, mistake.raises)
+        yield Variant(
+            mistake.name,
+            "mistake",
+            mistake.submission(reference),
+            mistake.replaces,
+            mistake.raises,
+            mistake.task,
+            mistake.costly,
+        )
 
 
 def verify(
@@ -150,7 +164,8 @@ def verify(
     with scratch_folder() as scratch, JudgeClient(root, assignment.id, scratch) as judge:
         checks = only.chosen(judge.checks)
         runs = _Runs(assignment, judge, checks, scratch, tell)
-        report = Report(assignment.id, checks, seeds=1 if only else seeds, only=only)
+        tasks = {task.id: task.points for task in assignment.manifest.tasks}
+        report = Report(assignment.id, checks, tasks, seeds=1 if only else seeds, only=only)
         report.rows["reference"] = runs.reference(seed, "model" if only.mistake else "reference")
         report.problems += _judge_reference(report)
         if report.problems:  # nothing that is held against it means anything
@@ -436,6 +451,64 @@ def _failing(graded: Graded) -> str:
     )
 
 
+# ---- what a mistake costs
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a mistake costs whoever makes it.
+
+    Attributes:
+        points: Lost in all checks together, those of other tasks among them, at the one seed that was graded.
+        share: The same in its own task's points.
+        reason: Why it may be more than a third of them, or empty.
+    """
+
+    mistake: str
+    task: str
+    points: float
+    share: float
+    reason: str
+
+    @property
+    def mark(self) -> str:
+        """`!` where it costs too much and nobody said why, `*` where somebody did, `?` where there is nothing to explain."""
+        if self.share > MOST + 1e-9:
+            return "*" if self.reason else "!"
+        return "?" if self.reason else ""
+
+
+MOST = 1 / 3  # of a task's points, for one mistake
+
+
+def prices(report: Report) -> list[Price]:
+    """What each mistake costs, by task, the dearest first."""
+    found = []
+    for variant, graded in report.rows.values():
+        if variant.kind == "mistake":
+            lost = graded.max_score - graded.score
+            found.append(Price(variant.name, variant.task, lost, lost / report.tasks[variant.task], variant.costly))
+    order = list(report.tasks)
+    return sorted(found, key=lambda price: (order.index(price.task), -price.points, price.mistake))
+
+
+def price_list(report: Report) -> str:
+    """What each mistake costs, as text: a paragraph per task, the dearest first."""
+    all_prices = prices(report)
+    marks = [price.mark for price in all_prices]
+    lines = [
+        f"what a mistake costs: {_counted(marks.count('!'), 'mistake')} above a third of the task's points without a reason (!), "
+        f"{marks.count('*')} with one (*)" + (f", {marks.count('?')} with a reason that needs none (?)" if "?" in marks else "")
+    ]
+    for task, points in report.tasks.items():
+        mine = [price for price in all_prices if price.task == task]
+        listed = ", ".join(f"{price.mistake}\N{NO-BREAK SPACE}{price.points:.4g}{price.mark}" for price in mine)
+        if mine:
+            text = f"{task}, {points:g} points: {listed}"
+            lines += textwrap.wrap(text, 120, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
+
+
 def told(report: Report) -> list[str]:
     """What a student with each mistake reads, a line a check: its number, what was observed, and whose hint."""
     lines = []
@@ -451,32 +524,36 @@ def told(report: Report) -> list[str]:
 def matrix(report: Report) -> str:
     """The kill matrix as text: a row per mistake and vandal, a column per check.
 
-    `x` fails, `H` fails and shows the mistake's own hint, `.` passes, `=` the vandal changes nothing there.
+    `x` fails, `H` fails and shows the mistake's own hint, `.` passes, `=` the vandal changes nothing there. Beside a mistake
+    stands its price, and its mark where that is more than a third of its task's points.
     """
+    marks = {price.mistake: f"{price.points:7.2f}{price.mark or ' '}" for price in prices(report)}
     lines = [f"{report.assignment}: {report.summary()}", ""]
     lines += [f"{number:>3}  {check.number:<5} {check.id}" for number, check in enumerate(report.checks, 1)]
     for kind, meaning in (
-        ("mistake", "known mistakes"),
-        ("vandal", "vandals: what the reference answers, damaged"),
+        ("mistake", "known mistakes, and the points they cost"),
+        ("vandal", "vandals: what the reference answers, damaged, and the points they get"),
     ):
         rows = [(variant, graded) for variant, graded in report.rows.values() if variant.kind == kind]
         if not rows:
             continue
         width = max(len(variant.name) for variant, _ in rows)
-        lines += ["", f"{meaning}, and the points they get"]
+        lines += ["", meaning]
         for place in (100, 10, 1):
             digits = (
                 f"{number // place % 10 if number >= place else ' '}"
                 for number in range(1, len(report.checks) + 1)
             )
             if place <= len(report.checks):
-                lines.append(" " * (width + 9) + "".join(digits))
+                lines.append(" " * (width + 10) + "".join(digits))
         for variant, graded in rows:
             cells = "".join(_cell(result, variant) for result in graded.results)
-            lines.append(f"{variant.name:<{width}} {graded.score:7.2f} {cells}")
+            points = marks.get(variant.name, f"{graded.score:7.2f} ")
+            lines.append(f"{variant.name:<{width}} {points} {cells}")
     lines += [
         "",
         "x: fails; H: fails and shows the mistake's own hint; .: passes; =: the vandal changes nothing there",
+        "!: costs more than a third of its task's points; *: so it does, for the reason that it gives",
     ]
     return "\n".join(lines) + "\n"
 

@@ -281,7 +281,7 @@ MINUS = f"{ONE}: minus"
         ({"one_toml": entry(hint=None)}, f"{MINUS}: Object missing required field `hint`"),
         (
             {"one_toml": entry(hints='"x"')},
-            f"{MINUS}: Object contains unknown field `hints`; allowed: name, function, why, hint, edits, raises",
+            f"{MINUS}: Object contains unknown field `hints`; allowed: name, function, why, hint, edits, raises, costly",
         ),
         ({"one_toml": entry() + entry(name=None)}, f"{ONE}: entry 2: Object missing required field `name`"),
         (
