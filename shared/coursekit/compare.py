@@ -43,9 +43,9 @@ KINDS = {
     "negated": "the opposite sign, everywhere or where it is wrong, or every truth value inverted",
     "scaled": "the same multiple everywhere, or for each row",
     "offset": "off by the same constant everywhere, or for each row",
-    "function": "a simple function of what is due: its square, root, logarithm, exponential, reciprocal, ...",
+    "function": "a simple function of the right answer: its square, root, logarithm, exponential, reciprocal, ...",
     "transposed": "axes exchanged",
-    "reshaped": "reshaped where a transposition is due",
+    "reshaped": "reshaped instead of transposed",
     "reversed": "reversed along an axis",
     "shifted": "shifted by one along an axis",
     "region": "wrong only in one region",
@@ -430,7 +430,7 @@ _ARTICLE = {"bool": "a bool", "int": "an int", "float": "a float"}
 
 def _compare_scalars(got: _Scalar, want: _Scalar, tolerance: _Tolerance, where: _Where) -> Difference | None:
     if got.sort != want.sort and not (got.sort == "int" and want.sort == "float"):
-        summary = f"{where.shown} is {_ARTICLE[got.sort]}, where {_ARTICLE[want.sort]} is due."
+        summary = f"{where.shown} is {_ARTICLE[got.sort]} instead of {_ARTICLE[want.sort]}."
         return Difference("type", summary, _got_want(got.value, want.value, where))
     if want.sort != "float":
         if got.value == want.value:
@@ -514,7 +514,7 @@ def _dtype_counts(got: str, want: str) -> bool:
 
 
 def _dtype_difference(got: str, want: str, where: _Where) -> Difference:
-    return Difference("dtype", f"{where.shown} has dtype {got}, where {want} is due.", "")
+    return Difference("dtype", f"{where.shown} has dtype {got} instead of {want}.", "")
 
 
 def _shape_difference(
@@ -525,7 +525,7 @@ def _shape_difference(
     observation = ""
     if got.dtype.kind in "biuf" and want.dtype.kind in "biuf":
         observation = diagnosis.of_shapes(_widen(got), _widen(want), *tolerance)
-    summary = f"{where.shown} has shape {_shape(got.shape)}, where {want.shape} is due"
+    summary = f"{where.shown} has shape {_shape(got.shape)} instead of {want.shape}"
     return Difference("shape", f"{summary}: {observation}." if observation else f"{summary}.", "")
 
 
@@ -717,7 +717,7 @@ def _keys_difference(got: Any, want: Any, noun: str, where: _Where) -> Differenc
     extra = [key for key in got if key not in want]
     parts = []
     if missing:
-        parts.append(f"lacks {len(missing)} of the {len(want)} {noun}s that are due")
+        parts.append(f"lacks {len(missing)} of the {len(want)} {noun}s that it should have")
     if extra:
         parts.append(f"has {len(extra)} extra {noun}{'s' if len(extra) > 1 else ''}")
     detail = [f"{where.full}:"]
@@ -754,7 +754,7 @@ def _compare_objects(got: Any, want: Any, where: _Where) -> Difference | None:
         equal = False
     if equal:
         return None
-    summary = f"{where.shown} is another {type(want).__name__} than the one due."
+    summary = f"{where.shown} is the wrong {type(want).__name__}."
     return Difference("value", summary, _got_want(got, want, where))
 
 
@@ -766,15 +766,15 @@ def _sort_difference(got: Any, got_sort: str, want: Any, want_sort: str, where: 
             return Difference("refused", f"{where.shown} {label} {what}, which is never compared.", "")
     got_text, want_text = describe(got), describe(want)
     if got_sort in ("array", "tensor") and want_sort == "scalar":
-        summary = f"{where.shown} has shape {_shape(got.shape)}, where a single number is due (shape ())."
+        summary = f"{where.shown} has shape {_shape(got.shape)} instead of being a single number (shape ())."
         return Difference("shape", summary, "")
     if got_sort == "scalar" and want_sort in ("array", "tensor"):
-        summary = f"{where.shown} is a single number, where {want_text} is due."
+        summary = f"{where.shown} is a single number instead of {want_text}."
         return Difference("shape", summary, "")
     if got_text == want_text:
         got_text, want_text = _qualified(got), _qualified(want)
     hint = " (was it returned?)" if got_sort == "none" else ""
-    return Difference("type", f"{where.shown} is {got_text}{hint}, where {want_text} is due.", "")
+    return Difference("type", f"{where.shown} is {got_text} instead of {want_text}{hint}.", "")
 
 
 _REFUSED_NAMES = {

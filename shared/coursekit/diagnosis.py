@@ -5,7 +5,7 @@ every coordinate, never a guess at its cause. An observation is made only on str
 explain every entry to tolerance, and leave next to nothing of the error of any wrong one, through enough
 distinct values that no coincidence would; where several observations explain the same answer, all of them
 are named or only what they share. Otherwise the finding is how many entries are wrong, and by how much. No
-text holds a value of the inputs or of the expected answer, except that zero is due everywhere.
+text holds a value of the inputs or of the expected answer, except that it is zero everywhere.
 
 `coursekit.compare` calls this module once two values differ; nothing here decides whether they do.
 """
@@ -26,7 +26,7 @@ class Finding(NamedTuple):
 
     Attributes:
         kind: A key of `coursekit.compare.KINDS`.
-        text: A predicate to put after the answer's name: "is the transpose of what is due".
+        text: A predicate to put after the answer's name: "is the transpose of the right answer".
         index: Where a sequence first differs, if it does.
     """
 
@@ -51,7 +51,7 @@ def of_scalars(got: Any, want: Any, sort: str, rtol: float, atol: float) -> Find
         rtol, atol: The tolerance they were compared with.
     """
     if sort == "bool":
-        return Finding("negated", "is the opposite of what is due")
+        return Finding("negated", "is the opposite of the right answer")
     if sort == "int":
         return _of_ints(got, want)
     try:
@@ -65,7 +65,7 @@ def of_scalars(got: Any, want: Any, sort: str, rtol: float, atol: float) -> Find
         return Finding("infinite", "has the wrong sign of infinity")
     got, want = float(got), float(want)
     if got == 0:
-        return Finding("zeros", "is zero, which is not what is due")
+        return Finding("zeros", "is zero, and should not be")
     if _is_telling(want) and _is_telling(got):
         match = _Match(g, w, np.array([False]), *_strict(rtol, atol, w))
         for look in (_scaled, _function, _by_one):
@@ -81,19 +81,18 @@ def _of_ints(got: int, want: int) -> Finding:
     gap = abs(got - want)
     if got == -want:
         return Finding("negated", "has the wrong sign")
-    direction = "larger" if got > want else "smaller"
+    direction = "large" if got > want else "small"
     if gap == 1:
-        return Finding("offset", f"is {direction} by one than what is due")
+        return Finding("offset", f"is one too {direction}")
     if gap <= 10 or not 0 < abs(want) < 2**53 or abs(got) >= 2**53 or (got < 0) != (want < 0):
-        by = f" by {gap}" if gap <= 10 else ""
-        return Finding("value", f"is {direction}{by} than what is due")
+        return Finding("value", f"is too {direction}{f' by {gap}' if gap <= 10 else ''}")
     return Finding("value", _error_in_words(float(got), float(want)))
 
 
 def _error_in_words(got: float, want: float) -> str:
     """How a number differs from the one due, as a fact: its sign and its size, without a cause."""
     if want == 0:
-        return f"is {'larger' if got > 0 else 'smaller'} than what is due"
+        return f"is too {'large' if got > 0 else 'small'}"
     ratio = abs(got) / abs(want)
     sign = got * math.copysign(1.0, want) < 0
     if sign and ratio == 1:
@@ -105,7 +104,7 @@ def _error_in_words(got: float, want: float) -> str:
             times = "more than a million times" if ratio > 1 else "less than a millionth of"
         else:
             times = f"about {_rounded(ratio)} times"
-        return f"{lead}is {times} what is due{size}"
+        return f"{lead}is {times} the right answer{size}"
     return f"{lead}is too {'large' if ratio > 1 else 'small'}{size} by {_share(abs(ratio - 1))}"
 
 
@@ -156,7 +155,7 @@ def of_arrays(got: np.ndarray, want: np.ndarray, right: np.ndarray, rtol: float,
         return _region_or_count(right)
 
     if not w.any():
-        return Finding("value", f"is not zero in {_of(~right)}, where zero is due in every entry")
+        return Finding("value", f"should be zero everywhere, and is not in {_of(~right)}")
     match = _Match(g, w, right, *_strict(rtol, atol, w))
     finite = bool(np.isfinite(w).all())
     for look in (_whole, _same_values, *((_precision,) if finite else ())):
@@ -231,10 +230,10 @@ def of_sequences(got: Sequence, want: Sequence, same: Callable[[Any, Any], bool]
     if n_got > 2:
         if all(same(a, b) for a, b in zip(got, reversed(want), strict=True)):
             return Finding("reversed", f"has the right {noun}s in reverse order", prefix)
-        for shift, text in ((1, "later"), (-1, "earlier")):
+        for shift, text in ((1, "late"), (-1, "early")):
             rolled = want[-shift:] + want[:-shift]
             if all(same(a, b) for a, b in zip(got, rolled, strict=True)):
-                return Finding("shifted", f"has every {noun} one place {text} than is due, and wraps", prefix)
+                return Finding("shifted", f"has every {noun} one place too {text}, and wraps", prefix)
     if _same_multiset(got, want):
         text = f"has the right {noun}s in another order; the first difference is at index {prefix}"
         return Finding("order", text, prefix)
@@ -259,11 +258,11 @@ def _common(got: Sequence, want: Sequence, same: Callable[[Any, Any], bool]) -> 
 def _another_length(
     n_got: int, n_want: int, prefix: int, suffix: int, noun: str, count: Callable[[int], str]
 ) -> str:
-    lengths = f"has {count(n_got)} where {n_want} {'is' if n_want == 1 else 'are'} due"
+    lengths = f"has {count(n_got)} instead of {n_want}"
     if n_got == 0:
-        return f"is empty, where {count(n_want)} {'is' if n_want == 1 else 'are'} due"
+        return f"is empty, and should have {count(n_want)}"
     if n_want == 0:
-        return f"has {count(n_got)}, where it should be empty"
+        return f"has {count(n_got)}, and should be empty"
     short, gap = n_got < n_want, abs(n_got - n_want)
     if prefix == n_want:
         return f"{lengths}: it begins right, with {_extra(gap, noun)} at the end"
@@ -378,11 +377,11 @@ def _non_finite(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> 
         wrong = here & ~due
         if wrong.any():
             if np.isfinite(want[wrong]).all():
-                other = "finite numbers are" if size > 1 else "a finite number is"
+                other = "finite numbers belong" if size > 1 else "a finite number belongs"
             else:
-                other = "other values are" if size > 1 else "another value is"
+                other = "other values belong" if size > 1 else "another value belongs"
             text = f"is {name}" if size == 1 else f"is {name} in {_of(wrong)}"
-            text += f"{_where(wrong)}, where {other} due"
+            text += f"{_where(wrong)}, where {other}"
             if not wrong.all() and close(got[~wrong], want[~wrong], rtol, atol).all():
                 text += "; everything else is right"
             return Finding(kind, text)
@@ -391,8 +390,8 @@ def _non_finite(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> 
             which = _infinity_name(want[lacking]) if kind == "infinite" else name
             what = "finite" if np.isfinite(got[lacking]).all() else f"not {which}"
             if size == 1:
-                return Finding(kind, f"is {what}, where {which} is due")
-            return Finding(kind, f"is {what} in {_of(lacking)}{_where(lacking)}, where {which} is due")
+                return Finding(kind, f"is {what}, where {which} belongs")
+            return Finding(kind, f"is {what} in {_of(lacking)}{_where(lacking)}, where {which} belongs")
     wrong = np.isinf(got) & (got != want)
     if wrong.any() and size > 1:
         return Finding("infinite", f"has the wrong sign of infinity in {_of(wrong)}")
@@ -442,7 +441,7 @@ def _near(match: _Match) -> Finding:
 def _whole(match: _Match) -> Finding | None:
     """Return the one transformation that turns the right array into the wrong one, if there is evidence."""
     if not match.got.any():
-        return Finding("zeros", "is zero everywhere, which is not what is due")
+        return Finding("zeros", "is zero everywhere, and should not be")
     found = []
     if np.isfinite(match.want).all():
         found += [f for f in (_scaled(match), _offset(match)) if f]
@@ -533,7 +532,7 @@ def _scaled(match: _Match, *, single: bool = False) -> Finding | None:
         if abs(ratio / value - 1) <= tolerance and match.explains(value * match.want):
             sign = "minus " if ratio < 0 else ""
             note = f" ({meaning})" if meaning else ""
-            return Finding("scaled", f"is {sign}{text} what is due{everywhere}{note}")
+            return Finding("scaled", f"is {sign}{text} the right answer{everywhere}{note}")
     return None
 
 
@@ -551,13 +550,13 @@ def _ratio_tolerance(match: _Match, ratio: float, single: bool) -> float:
 
 
 def _scaled_oddly(match: _Match) -> Finding | None:
-    """Return that everything is one multiple of what is due, where the factor has no name."""
+    """Return that everything is one multiple of the right answer, where the factor has no name."""
     ratio = _ratio(match)
     if ratio is None:
         return None
     if match.distinct(match.want[match.want != 0]) < 3:
         return None
-    return Finding("scaled", "is the same multiple of what is due in every entry")
+    return Finding("scaled", "is the same multiple of the right answer in every entry")
 
 
 def _by_one(match: _Match, *, single: bool) -> Finding | None:
@@ -565,7 +564,7 @@ def _by_one(match: _Match, *, single: bool) -> Finding | None:
     difference = float(match.got[0] - match.want[0])
     if match.rtol > 1e-5 or abs(abs(difference) - 1) > match.atol + match.rtol * match.scale:
         return None
-    return Finding("offset", f"is {'larger' if difference > 0 else 'smaller'} by one than what is due")
+    return Finding("offset", f"is one too {'large' if difference > 0 else 'small'}")
 
 
 def _offset(match: _Match) -> Finding | None:
@@ -576,21 +575,21 @@ def _offset(match: _Match) -> Finding | None:
     if not match.differs(match.want + constant, match.want).all():
         return None  # next to a large entry a small constant can't be seen
     if abs(abs(constant) - 1) <= match.atol + match.rtol:
-        direction = "larger" if constant > 0 else "smaller"
-        return Finding("offset", f"is {direction} by one than what is due, everywhere")
+        direction = "large" if constant > 0 else "small"
+        return Finding("offset", f"is one too {direction}, everywhere")
     return Finding("offset", "is off by the same constant in every entry")
 
 
 _FUNCTIONS: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
-    ("one minus what is due", lambda w: 1 - w),
-    ("one over what is due", lambda w: 1 / w),
-    ("the square of what is due", lambda w: w * w),
-    ("the square root of what is due", np.sqrt),
-    ("the logarithm of what is due", np.log),
-    ("minus the logarithm of what is due", lambda w: -np.log(w)),
-    ("the exponential of what is due", np.exp),
-    ("the exponential of minus what is due", lambda w: np.exp(-w)),
-    ("the absolute value of what is due", np.abs),
+    ("one minus the right answer", lambda w: 1 - w),
+    ("one over the right answer", lambda w: 1 / w),
+    ("the square of the right answer", lambda w: w * w),
+    ("the square root of the right answer", np.sqrt),
+    ("the logarithm of the right answer", np.log),
+    ("minus the logarithm of the right answer", lambda w: -np.log(w)),
+    ("the exponential of the right answer", np.exp),
+    ("the exponential of minus the right answer", lambda w: np.exp(-w)),
+    ("the absolute value of the right answer", np.abs),
 )
 
 
@@ -615,7 +614,7 @@ def _rearranged(match: _Match) -> Iterator[Finding]:
     for perm in _permutations(match.want.shape):
         candidate = match.want.transpose(perm)
         if candidate.shape == match.want.shape and _is_move(match, candidate):
-            yield Finding("transposed", f"is the transpose of what is due ({_perm_name(perm)})")
+            yield Finding("transposed", f"is the transpose of the right answer ({_perm_name(perm)})")
     for axis, n in enumerate(match.want.shape):
         if n < 2:
             continue
@@ -638,8 +637,8 @@ def _shifted(match: _Match, axis: int) -> Iterator[Finding]:
     """Yield a shift by one along an axis, wrapping or with anything at the border."""
     g, w = np.moveaxis(match.got, axis, 0), np.moveaxis(match.want, axis, 0)
     for got_part, want_part, stays, edge, text in (
-        (g[1:], w[:-1], w[1:], (g[0], w[-1]), "one place later than is due"),
-        (g[:-1], w[1:], w[:-1], (g[-1], w[0]), "one place earlier than is due"),
+        (g[1:], w[:-1], w[1:], (g[0], w[-1]), "one place too late"),
+        (g[:-1], w[1:], w[:-1], (g[-1], w[0]), "one place too early"),
     ):
         if not match.explains(want_part, got_part):
             continue
@@ -663,7 +662,7 @@ def _reshaped(match: _Match) -> Iterator[Finding]:
         candidate = before.ravel()
         if match.explains(candidate, flat) and match.distinct(match.want) >= 4:
             name = _perm_name(perm)
-            text = f"holds the right values reshaped where a transposition is due ({name})"
+            text = f"holds the right values, reshaped instead of transposed ({name})"
             yield Finding("reshaped", text)
 
 
@@ -709,7 +708,7 @@ def _same_values(match: _Match) -> Finding | None:
     if g.ndim == 1 and w.size > 2:
         for ordered, text in ((np.sort(w), "ascending"), (np.sort(w)[::-1], "descending")):
             if match.explains(ordered):
-                return Finding("order", f"holds the right values sorted in {text} order, which is not due")
+                return Finding("order", f"holds the right values sorted in {text} order, and should not be sorted")
     return Finding("order", "holds the right values in another order")
 
 
@@ -873,7 +872,7 @@ def _by_rows(match: _Match) -> Finding | None:
             continue
         factor = (g * w).sum(axis, keepdims=True) / norm
         if match.explains(w * factor):
-            text = f"is a multiple of what is due along axis {axis}, by a factor that differs from row to row"
+            text = f"is a multiple of the right answer along axis {axis}, by a factor that differs from row to row"
             return Finding("scaled", text)
     return None
 
@@ -922,12 +921,12 @@ def _precision(match: _Match) -> Finding | None:
     if not note and wrong.sum() >= 4:
         above = (match.got > match.want)[wrong]
         if above.all() or not above.any():
-            note = f"; every wrong entry lies {'above' if above.all() else 'below'} what is due"
+            note = f"; every wrong entry is {'above' if above.all() else 'below'} the right value"
     return Finding("precision", text + note)
 
 
 def _float32_note(got: np.ndarray, want: np.ndarray) -> str:
-    """That the answer has been through float32, where each entry is one of its numbers and what is due is not.
+    """That the answer has been through float32, where each entry is one of its numbers and the right answer is not.
 
     A float64 computation ends on a float32 number once in 2^29 times.
     """
@@ -946,7 +945,7 @@ def _float32_note(got: np.ndarray, want: np.ndarray) -> str:
 def _of_bools(got: np.ndarray, want: np.ndarray, right: np.ndarray) -> Finding:
     """Return what can be said about a wrong mask: a named region first, since shifts of a mask abound."""
     if want.size == 1:
-        return Finding("negated", "is the opposite of what is due")
+        return Finding("negated", "is the opposite of the right answer")
     if not right.any() and want.size > 3 and want.any() and not want.all():
         return Finding("negated", "has every truth value inverted")
     region = _region(right)
@@ -960,7 +959,7 @@ def _of_bools(got: np.ndarray, want: np.ndarray, right: np.ndarray) -> Finding:
         for perm in _permutations(want.shape):
             candidate = want.transpose(perm)
             if candidate.shape == want.shape and (candidate == got).all():
-                found.append(Finding("transposed", f"is the transpose of what is due ({_perm_name(perm)})"))
+                found.append(Finding("transposed", f"is the transpose of the right answer ({_perm_name(perm)})"))
         for axis, n in enumerate(want.shape):
             if n > 2 and (np.flip(want, axis) == got).all():
                 found.append(Finding("reversed", f"is reversed along axis {axis}"))
@@ -1010,7 +1009,7 @@ def _axes_in_another_order(got: np.ndarray, want: np.ndarray, right: Callable[[n
     fits = [p for p in _permutations(got.shape) if got.transpose(p).shape == want.shape]
     for perm in fits:
         if right(got.transpose(perm)):
-            return f"it is the transpose of what is due ({_perm_name(perm)}){right(got.transpose(perm))}"
+            return f"it is the transpose of the right answer ({_perm_name(perm)}){right(got.transpose(perm))}"
     if len(fits) == 1:
         return f"the same lengths in another order ({_perm_name(fits[0])})"
     return "the same lengths in another order"

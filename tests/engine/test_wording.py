@@ -143,7 +143,7 @@ def test_the_reference_passes(grade):
         ),
         (
             "1.2", "def soft(x):\n    return torch.log1p(torch.exp(x)).sum()", "failed",
-            "soft returned another shape or structure than is due, so its gradient can't be taken",
+            "soft returned the wrong shape or structure, so its gradient can't be taken",
         ),
         (
             "1.2", "def soft(x):\n    return torch.log(float(x[0]))  # of a number", "failed",

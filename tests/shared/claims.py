@@ -29,7 +29,7 @@ class Claim:
         return np.where(np.isfinite(b), near, (a == b) | (np.isnan(a) & np.isnan(b)))
 
     def is_answer(self, candidate: np.ndarray, got: np.ndarray | None = None) -> None:
-        """Assert that a candidate is the answer: to the tolerance, and far better than what is due."""
+        """Assert that a candidate is the answer: to the tolerance, and far better than the right answer."""
         g = self.g if got is None else got
         assert candidate.shape == g.shape
         rtol, atol = max(self.rtol, 1e-12), max(self.atol, 1e-12 * self.scale)
@@ -107,15 +107,15 @@ def factor_of(text: str) -> float:
 
 
 FUNCTIONS = {
-    "one minus what is due": lambda w: 1 - w,
-    "one over what is due": lambda w: 1 / w,
-    "the square of what is due": lambda w: w**2,
-    "the square root of what is due": lambda w: w**0.5,
-    "the logarithm of what is due": np.log,
-    "minus the logarithm of what is due": lambda w: -np.log(w),
-    "the exponential of what is due": np.exp,
-    "the exponential of minus what is due": lambda w: np.exp(-w),
-    "the absolute value of what is due": np.abs,
+    "one minus the right answer": lambda w: 1 - w,
+    "one over the right answer": lambda w: 1 / w,
+    "the square of the right answer": lambda w: w**2,
+    "the square root of the right answer": lambda w: w**0.5,
+    "the logarithm of the right answer": np.log,
+    "minus the logarithm of the right answer": lambda w: -np.log(w),
+    "the exponential of the right answer": np.exp,
+    "the exponential of minus the right answer": lambda w: np.exp(-w),
+    "the absolute value of the right answer": np.abs,
 }
 
 
@@ -149,13 +149,13 @@ def _offset(claim: Claim, found: re.Match) -> None:
 
 
 def _by_one(claim: Claim, found: re.Match) -> None:
-    claim.is_answer(claim.w + (1 if found[1] == "larger" else -1))
+    claim.is_answer(claim.w + (1 if found[1] == "large" else -1))
 
 
 def _shifted(claim: Claim, found: re.Match) -> None:
     axis = int(found[2])
     g, w = np.moveaxis(claim.g, axis, 0), np.moveaxis(claim.w, axis, 0)
-    step = 1 if found[1] == "later" else -1
+    step = 1 if found[1] == "late" else -1
     claim.is_answer(w[:-1], g[1:]) if step == 1 else claim.is_answer(w[1:], g[:-1])
     if found[3]:
         claim.is_answer(np.roll(claim.w, step, axis))
@@ -245,9 +245,9 @@ def _close(claim: Claim, found: re.Match) -> None:
 
 def _notes(claim: Claim, text: str) -> None:
     wrong = ~claim.right
-    if "lies above" in text:
+    if "is above the right value" in text:
         assert (claim.g[wrong] > claim.w[wrong]).all()
-    if "lies below" in text:
+    if "is below the right value" in text:
         assert (claim.g[wrong] < claim.w[wrong]).all()
     if "float32 holds exactly" in text:
         assert np.array_equal(np.float64(np.float32(claim.g)), claim.g) and not np.array_equal(np.float64(np.float32(claim.w)), claim.w)
@@ -352,7 +352,7 @@ def _wrong_sign(claim: Claim, found: re.Match) -> None:
 
 
 def _too(claim: Claim, found: re.Match) -> None:
-    """has the wrong sign, and | is | too large, in magnitude | by about 3% or about 2 times what is due."""
+    """has the wrong sign, and | is | too large, in magnitude | by about 3% or about 2 times the right answer."""
     got, want = _one(claim)
     text = found[0]
     assert ("wrong sign" in text) == (np.sign(got) * np.sign(want) < 0)
@@ -362,7 +362,7 @@ def _too(claim: Claim, found: re.Match) -> None:
         assert (ratio > 1) == (part[1] == "large")
         told = float(part[2]) / (100 if part[3] == "%" else 1)
         assert math.isclose(told, abs(ratio - 1), rel_tol=0.06 if part[3] == "%" else 0.51)
-    elif part := re.search("about " + NUMBER + " times what is due", text):
+    elif part := re.search("about " + NUMBER + " times the right answer", text):
         assert math.isclose(float(part[1]), ratio, rel_tol=0.06)
     else:
         assert ratio >= 1e6 if "more than a million times" in text else ratio <= 1e-6
@@ -370,7 +370,7 @@ def _too(claim: Claim, found: re.Match) -> None:
 
 def _larger(claim: Claim, found: re.Match) -> None:
     got, want = _one(claim)
-    assert (got > want) == (found[1] == "larger")
+    assert (got > want) == (found[1] == "large")
     if found[2]:
         assert abs(got - want) == int(found[2])
 
@@ -387,38 +387,38 @@ NOTE = r"(?:; every (?:wrong )?entry [^;]*|; it is a number that float32 holds e
 OF = r"(?:every entry|\d+ of \d+ entries)"
 
 CLAIMS: list[tuple[str, Callable[[Claim, re.Match], None]]] = [
-    (r"is the opposite of what is due", lambda c, m: None if c.g.item() != c.w.item() else 1 / 0),
+    (r"is the opposite of the right answer", lambda c, m: None if c.g.item() != c.w.item() else 1 / 0),
     (r"has every truth value inverted", lambda c, m: c.is_answer(1 - c.w)),
     (r"is (True|False) everywhere, and should not be", lambda c, m: c.is_answer(np.full(c.g.shape, float(m[1] == "True")))),
-    (r"is zero(?: everywhere)?, which is not what is due", lambda c, m: c.is_answer(np.zeros(c.g.shape), c.g)),
-    (rf"is not zero in ({OF}), where zero is due in every entry", _zero_due),
+    (r"is zero(?: everywhere)?, and should not be", lambda c, m: c.is_answer(np.zeros(c.g.shape), c.g)),
+    (rf"should be zero everywhere, and is not in ({OF})", _zero_due),
     (r"has the wrong sign", _wrong_sign),
     (r"has the opposite sign everywhere", lambda c, m: c.is_answer(-c.w)),
     (rf"has the wrong sign in {OF}{WHERE}, and is right otherwise", _signs),
-    (r"is (larger|smaller) by one than what is due(?:, everywhere)?", _by_one),
-    (r"is (larger|smaller)(?: by (\d+))? than what is due", _larger),
+    (r"is one too (large|small)(?:, everywhere)?", _by_one),
+    (r"is too (large|small)(?: by (\d+))?", _larger),
     (rf"(?:has the wrong sign, and )?is too (?:large|small){SIZE} by about [\d.e+-]+(?:%| times its size)", _too),
-    (rf"(?:has the wrong sign, and )?is (?:about [\d.e+-]+ times|more than a million times|less than a millionth of) what is due{SIZE}", _too),
-    (r"is ((?:minus )?\S+ (?:2 )?(?:times|of)) what is due(?:, everywhere)?(?: \(([^)]*)\))?", _scaled),
-    (r"is the same multiple of what is due in every entry", _multiple),
+    (rf"(?:has the wrong sign, and )?is (?:about [\d.e+-]+ times|more than a million times|less than a millionth of) the right answer{SIZE}", _too),
+    (r"is ((?:minus )?\S+ (?:2 )?(?:times|of)) the right answer(?:, everywhere)?(?: \(([^)]*)\))?", _scaled),
+    (r"is the same multiple of the right answer in every entry", _multiple),
     (r"is off by the same constant in every entry", _offset),
-    (r"is (off by a constant|a multiple of what is due) along axis (\d), (?:which|by a factor that) differs from row to row", _rows),
-    (r"is ([a-z ]+ what is due)(?:, everywhere)?", _function),
-    (r"is the transpose of what is due \([^)]*(?:\([^)]*\))?\)", lambda c, m: [c.is_answer(each) for each in _axes_exchanged(c, m[0])]),
+    (r"is (off by a constant|a multiple of the right answer) along axis (\d), (?:which|by a factor that) differs from row to row", _rows),
+    (r"is ([a-z ]+ the right answer)(?:, everywhere)?", _function),
+    (r"is the transpose of the right answer \([^)]*(?:\([^)]*\))?\)", lambda c, m: [c.is_answer(each) for each in _axes_exchanged(c, m[0])]),
     (r"is reversed along axis (\d)", lambda c, m: c.is_answer(np.flip(c.w, int(m[1])))),
-    (r"is one place (later|earlier) than is due along axis (\d)(, and wraps)?", _shifted),
+    (r"is one place too (late|early) along axis (\d)(, and wraps)?", _shifted),
     (r"holds the right values in another order along axis (\d)", _order_along),
     (r"holds the right values in each row \(last axis\), in the wrong order in (\d+) of (\d+) rows", _order_in_rows),
-    (r"holds the right values sorted in (ascending|descending) order, which is not due", _sorted),
+    (r"holds the right values sorted in (ascending|descending) order, and should not be sorted", _sorted),
     (r"holds the right values in another order", _order),
-    (r"holds the right values reshaped where a transposition is due \([^)]*(?:\([^)]*\))?\)", _reshaped),
+    (r"holds the right values, reshaped instead of transposed \([^)]*(?:\([^)]*\))?\)", _reshaped),
     (r"is wrong only ((?:in|at|on|above|below) [^(]*?) \(\d+ of \d+ entries\)(?:, where it is zero|; the wrong ones are (?:True|False))?", _only),
     (r"is right ((?:in|at|on|above|below) [^(]*?), and wrong (nearly )?everywhere else \(\d+ of \d+ entries\)(?:, where it is zero|; the wrong ones are (?:True|False))?", _right_there),
     (rf"is wrong in (every entry|its only entry|\d+ of \d+ entries)(; the largest error is {SHARE})?", _count),
     (rf"is right to about (\d+) digits, but not to the tolerance(?:: it is too (?:large|small){SIZE})?{NOTE}", _digits),
     (rf"is close, but not to the tolerance: the largest error is {SHARE}{NOTE}", _close),
-    (rf"is (NaN|infinite)(?: in {OF}{WHERE})?, where ((?:finite|other|a finite|another) (?:numbers?|values?) (?:is|are)) due(?:; everything else is right)?", _nan),
-    (rf"is (finite|not NaN)(?: in {OF}{WHERE})?, where (NaN|\+inf|-inf|infinity) is due", _lacking),
+    (rf"is (NaN|infinite)(?: in {OF}{WHERE})?, where ((?:finite|other|a finite|another) (?:numbers?|values?)) belongs?(?:; everything else is right)?", _nan),
+    (rf"is (finite|not NaN)(?: in {OF}{WHERE})?, where (NaN|\+inf|-inf|infinity) belongs", _lacking),
     (rf"has the wrong sign of infinity(?: in {OF})?", _infinities),
     (r"is normalized along another axis: the (?:exponentials of its )?entries sum to 1 along axis (\d), and should along axis (\d)", _sums),
     (r"is not normalized: along axis (\d) the (?:exponentials of its )?entries should sum to 1, and do not(?: in (\d+) of (\d+) cases)?", _sums),

@@ -275,28 +275,28 @@ def test_plain_relatives_count():
 @pytest.mark.parametrize(
     ("got", "want", "kind", "text"),
     [
-        ([1.0, 2.0], np.ones(2), "type", "is a list of 2 items, where a NumPy array of shape (2,) is due"),
-        (np.ones(2), torch.ones(2), "type", "is a NumPy array of shape (2,), where a torch tensor of shape"),
-        (torch.ones(2), np.ones(2), "type", "is a torch tensor of shape (2,), where a NumPy array of shape"),
-        (np.ones(2), [1.0, 1.0], "type", "is a NumPy array of shape (2,), where a list of 2 items is due"),
-        (np.ones(2), np.ones(2, np.float32), "dtype", "has dtype float64, where float32 is due"),
-        (torch.ones(2).bfloat16(), torch.ones(2), "dtype", "has dtype bfloat16, where float32 is due"),
-        (np.ones(2), np.ones(2, int), "dtype", "has dtype float64, where int64 is due"),
-        (np.ones(2, bool), np.ones(2), "dtype", "has dtype bool, where float64 is due"),
-        (np.ones(2, int), np.ones(2, bool), "dtype", "has dtype int64, where bool is due"),
-        (np.float32(1), np.float64(1), "dtype", "has dtype float32, where float64 is due"),
-        (np.ones(1), 1.0, "shape", "has shape (1,), where a single number is due"),
-        (torch.ones(1, 1), torch.tensor(1.0), "shape", "has shape (1, 1), where a single number is due"),
-        (1.0, np.ones(1), "shape", "is a single number, where a NumPy array of shape (1,) is due"),
-        (np.ones((2, 3)), np.ones((3, 3)), "shape", "has shape (2, 3), where (3, 3) is due"),
-        (True, 1, "type", "is a bool, where an int is due"),
-        (1, True, "type", "is an int, where a bool is due"),
-        (True, 1.0, "type", "is a bool, where a float is due"),
-        (1.0, 1, "type", "is a float, where an int is due"),
-        (None, 1.0, "type", "is None (was it returned?), where a float is due"),
-        ("1", 1, "type", "is a str, where an int is due"),
-        (b"a", "a", "type", "is bytes, where a str is due"),
-        ([1], {1}, "type", "is a list of 1 item, where a set of 1 item is due"),
+        ([1.0, 2.0], np.ones(2), "type", "is a list of 2 items instead of a NumPy array of shape (2,)"),
+        (np.ones(2), torch.ones(2), "type", "is a NumPy array of shape (2,) instead of a torch tensor of shape"),
+        (torch.ones(2), np.ones(2), "type", "is a torch tensor of shape (2,) instead of a NumPy array of shape"),
+        (np.ones(2), [1.0, 1.0], "type", "is a NumPy array of shape (2,) instead of a list of 2 items"),
+        (np.ones(2), np.ones(2, np.float32), "dtype", "has dtype float64 instead of float32"),
+        (torch.ones(2).bfloat16(), torch.ones(2), "dtype", "has dtype bfloat16 instead of float32"),
+        (np.ones(2), np.ones(2, int), "dtype", "has dtype float64 instead of int64"),
+        (np.ones(2, bool), np.ones(2), "dtype", "has dtype bool instead of float64"),
+        (np.ones(2, int), np.ones(2, bool), "dtype", "has dtype int64 instead of bool"),
+        (np.float32(1), np.float64(1), "dtype", "has dtype float32 instead of float64"),
+        (np.ones(1), 1.0, "shape", "has shape (1,) instead of being a single number"),
+        (torch.ones(1, 1), torch.tensor(1.0), "shape", "has shape (1, 1) instead of being a single number"),
+        (1.0, np.ones(1), "shape", "is a single number instead of a NumPy array of shape (1,)"),
+        (np.ones((2, 3)), np.ones((3, 3)), "shape", "has shape (2, 3) instead of (3, 3)"),
+        (True, 1, "type", "is a bool instead of an int"),
+        (1, True, "type", "is an int instead of a bool"),
+        (True, 1.0, "type", "is a bool instead of a float"),
+        (1.0, 1, "type", "is a float instead of an int"),
+        (None, 1.0, "type", "is None instead of a float (was it returned?)"),
+        ("1", 1, "type", "is a str instead of an int"),
+        (b"a", "a", "type", "is bytes instead of a str"),
+        ([1], {1}, "type", "is a list of 1 item instead of a set of 1 item"),
     ],
 )  # fmt: skip
 def test_what_is_not_alike_is_said_exactly(got, want, kind, text):
@@ -402,7 +402,7 @@ def test_a_list_of_whole_numbers_and_floats_says_which_type_is_wrong():
     count = compare([10**12 + 1, 2.5], [10**12, 2.5])
 
     assert mixed.kind == "type"
-    assert mixed.summary == "output[0] is a float, where an int is due. 1 of 2 items of output is wrong."
+    assert mixed.summary == "output[0] is a float instead of an int. 1 of 2 items of output is wrong."
     assert "1 item is wrong, the first at index 0" in count.summary
 
 
@@ -414,13 +414,13 @@ def test_a_part_of_something_with_a_phrase_for_a_name_is_named_in_words():
     gradient = compare({"x": np.zeros(3)}, {"x": np.ones(3)}, name="gradient of softmax")
 
     assert calls.summary == (
-        "in the second call, the second item of targets and n_total is smaller by one than what is due. "
+        "in the second call, the second item of targets and n_total is one too small. "
         "1 of 2 items of targets and n_total in the second call is wrong. "
         "1 of 2 items of targets and n_total of each call is wrong."
     )
     assert fed.summary.startswith("in the second call, what the model was fed has the right length")
     assert "in the second call, the second item of what the model was fed: got 4" in fed.detail
-    assert others.summary == "what was logged lacks 1 of the 2 keys that are due."
+    assert others.summary == "what was logged lacks 1 of the 2 keys that it should have."
     assert gradient.summary.startswith("gradient of softmax in x is zero everywhere")
 
 
@@ -479,9 +479,9 @@ def test_nesting_is_bounded():
 @pytest.mark.parametrize(
     ("got", "want", "kind", "text"),
     [
-        ("", "abc", "length", "is empty, where 3 characters are due"),
-        ("abc", "", "length", "has 3 characters, where it should be empty"),
-        ("ab", "abc", "length", "has 2 characters where 3 are due: the last one is missing"),
+        ("", "abc", "length", "is empty, and should have 3 characters"),
+        ("abc", "", "length", "has 3 characters, and should be empty"),
+        ("ab", "abc", "length", "has 2 characters instead of 3: the last one is missing"),
         ("a", "abc", "length", "it begins right, and the last 2 characters are missing"),
         ("abcde", "abc", "length", "it begins right, with 2 extra characters at the end"),
         ("bc", "abc", "length", "it ends right, with 1 character missing at the start"),
@@ -489,21 +489,21 @@ def test_nesting_is_bounded():
         ("abd", "abcd", "length", "it is right but for 1 character missing at index 2"),
         ("xyz", "abcd", "length", "the first difference is at index 0"),
         ("cba", "abc", "reversed", "has the right characters in reverse order"),
-        ("cab", "abc", "shifted", "every character one place later"),
-        ("bca", "abc", "shifted", "every character one place earlier"),
+        ("cab", "abc", "shifted", "every character one place too late"),
+        ("bca", "abc", "shifted", "every character one place too early"),
         ("acdb", "abcd", "order", "in another order; the first difference is at index 1"),
         ("ABC", "abc", "value", "only in upper and lower case"),
         ("abx", "abc", "value", "1 character is wrong, the first at index 2"),
-        (b"ab", b"abc", "length", "has 2 bytes where 3 are due"),
-        ([1, 2], [1, 2, 3], "length", "has 2 items where 3 are due: the last one is missing"),
-        ([3, 1, 2], [1, 2, 3], "shifted", "one place later"),
+        (b"ab", b"abc", "length", "has 2 bytes instead of 3"),
+        ([1, 2], [1, 2, 3], "length", "has 2 items instead of 3: the last one is missing"),
+        ([3, 1, 2], [1, 2, 3], "shifted", "one place too late"),
         ([1, 9, 3], [1, 2, 3], "value", "1 item is wrong, the first at index 1"),
         (["a", "c", "b", "d"], ["a", "b", "c", "d"], "order", "in another order"),
         ([[1], [2]], [[1], [2], [3]], "length", "the last one is missing"),
-        ([2.0, 4.0, 6.2], [1.0, 2.0, 3.1], "scaled", "is 2 times what is due"),
-        ({1: 2}, {1: 2, 3: 4}, "keys", "lacks 1 of the 2 keys that are due"),
+        ([2.0, 4.0, 6.2], [1.0, 2.0, 3.1], "scaled", "is 2 times the right answer"),
+        ({1: 2}, {1: 2, 3: 4}, "keys", "lacks 1 of the 2 keys that it should have"),
         ({1: 2, 3: 4}, {1: 2}, "keys", "has 1 extra key"),
-        ({1, 5}, {1, 2, 3}, "keys", "lacks 2 of the 3 members that are due and has 1 extra member"),
+        ({1, 5}, {1, 2, 3}, "keys", "lacks 2 of the 3 members that it should have and has 1 extra member"),
     ],
 )  # fmt: skip
 def test_sequences_and_keys_are_described(got, want, kind, text):
@@ -646,4 +646,4 @@ def test_sizes_that_a_submission_chose_are_not_told_in_full():
     assert describe(np.empty((0,) * 12)).endswith("(0, 0, 0, 0, 0, 0, 0, 0, ...)")
     assert describe([0] * 12_345) == "a list of 10000 or more items"
     assert "has shape (3, 10000 or more)" in compare(np.ones((3, 20_000)), np.ones((3, 2))).summary
-    assert "has shape (3,), where" in compare(np.ones(3), np.ones((3, 1))).summary
+    assert "has shape (3,) instead of" in compare(np.ones(3), np.ones((3, 1))).summary

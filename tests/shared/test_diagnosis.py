@@ -55,7 +55,7 @@ def test_a_plain_factor_is_named(seed, shape, dtype, factor):
 
 def factor_in(summary: str) -> float:
     """Read the factor that a summary names."""
-    text = re.search(r"is (minus )?(\S+) (times|of) what is due", summary)
+    text = re.search(r"is (minus )?(\S+) (times|of) the right answer", summary)
     sign, number = (-1 if text[1] else 1), text[2].strip("()")
     top, _, bottom = number.partition("/")
 
@@ -93,7 +93,7 @@ def test_an_odd_factor_is_not_given_a_name(seed, shape):
     difference = compare(want * factor, want)
 
     assert difference.kind == "scaled"
-    assert "the same multiple of what is due in every entry" in difference.summary
+    assert "the same multiple of the right answer in every entry" in difference.summary
 
 
 @given(seeds, shapes, st.sampled_from([1.0, -1.0, 0.37, -5.0]))
@@ -105,7 +105,7 @@ def test_an_offset_is_named(seed, shape, offset):
     difference = compare(want + offset, want)
 
     assert difference.kind == "offset"
-    assert ("by one" in difference.summary) == (abs(offset) == 1)
+    assert ("one too" in difference.summary) == (abs(offset) == 1)
 
 
 @given(seeds, st.integers(2, 4), st.integers(3, 5), st.data())
@@ -163,8 +163,8 @@ def test_a_shift_is_named_with_its_axis_and_direction(seed, shape, wraps, data):
     difference = compare(got, want)
 
     assert difference.kind == "shifted"
-    direction = "later" if step == 1 else "earlier"
-    assert f"one place {direction} than is due along axis {axis}" in difference.summary
+    direction = "late" if step == 1 else "early"
+    assert f"one place too {direction} along axis {axis}" in difference.summary
     assert ("wraps" in difference.summary) == wraps
 
 
@@ -395,7 +395,7 @@ def test_a_wrong_shape_with_right_values_is_recognized():
     """A transposed rectangle, and an answer cut at one end, are told from wrong values."""
     want = normal(0, (4, 6))
 
-    assert "it is the transpose of what is due (axes 0 and 1 exchanged)" in compare(want.T, want).summary
+    assert "it is the transpose of the right answer (axes 0 and 1 exchanged)" in compare(want.T, want).summary
     assert "it begins right, with entries missing at the end" in compare(want[:, :5], want).summary
     assert "it ends right, with entries missing at the start" in compare(want[1:], want).summary
     assert "it begins right, with extra entries at the end" in compare(want, want[:, :5]).summary
@@ -581,7 +581,7 @@ def test_every_claim_holds_when_it_is_worked_out_again(want, tolerance, data):
 @given(odd_arrays, st.sampled_from([np.nan, np.inf, -np.inf]), tolerances, st.data())
 @settings(max_examples=300, deadline=None)
 def test_claims_hold_where_what_is_due_is_not_finite(want, value, tolerance, data):
-    """NaN and infinities among what is due, and others in their place."""
+    """NaN and infinities among the right answer, and others in their place."""
     holes = data.draw(hnp.arrays(bool, want.shape))
     want = np.where(holes, value, want)
     got = changed(want, data)
@@ -617,9 +617,9 @@ def test_claims_about_one_whole_number_hold(got, want, near):
 
     if difference is not None:
         text = difference.summary
-        if found := re.search(r"(larger|smaller)(?: by (\d+|one))? than what is due", text):
-            gap = {"one": 1}.get(found[2]) or (int(found[2]) if found[2] else abs(got - want))
-            assert got - want == (gap if found[1] == "larger" else -gap)
+        if found := re.search(r"is (?:(one) )?too (large|small)(?: by (\d+))?\.$", text):
+            gap = 1 if found[1] else int(found[3]) if found[3] else abs(got - want)
+            assert got - want == (gap if found[2] == "large" else -gap)
         else:
             assert_true(text, got, want, 0.0, 0.0)
 
@@ -659,7 +659,7 @@ def test_claims_about_shapes_hold(want, data):
 
     text = compare(got, want).summary
 
-    assert f"has shape {got.shape}, where {want.shape} is due" in text
+    assert f"has shape {got.shape} instead of {want.shape}" in text
     g, w = got.shape, want.shape
     if found := re.search(r": axis (\d) is missing", text):
         assert g == w[: int(found[1])] + w[int(found[1]) + 1 :]
@@ -697,24 +697,24 @@ def test_claims_about_shapes_hold(want, data):
         # a small constant beside a large entry, and an entry that is all wrong beside it
         ([math.log(2), 1000.0, 0.0], [math.log(2), 1000.0, 1.9e-22], "wrong only in the last entry", "constant"),
         # an epsilon in the wrong place is no matter of precision
-        (np.log(normal(0, (4, 4)) ** 2 + 1e-8), np.log(normal(0, (4, 4)) ** 2), "lies above what is due", "float32"),
+        (np.log(normal(0, (4, 4)) ** 2 + 1e-8), np.log(normal(0, (4, 4)) ** 2), "every wrong entry is above the right value", "float32"),
         (1 / (0.7123 + 1e-8), 1 / 0.7123, "right to about 7 digits", "float32"),
         # and one that is
-        (np.float64(np.float32(np.log(normal(0, (4, 4)) ** 2))), np.log(normal(0, (4, 4)) ** 2), "float32 holds exactly", "lies"),
+        (np.float64(np.float32(np.log(normal(0, (4, 4)) ** 2))), np.log(normal(0, (4, 4)) ** 2), "float32 holds exactly", "every wrong"),
         ([-1.3717, 1.3717], [1.3717, -1.3717], "opposite sign everywhere", ""),
         ([0.51, -1.3717, 1.3717], [0.51, 1.3717, -1.3717], "wrong sign in 2 of 3 entries (none of them in the first entry)", ""),
         ([5.1, 7.2, 3.3], [1.7, 2.9, 3.3], "is right in the last entry, and wrong everywhere else (2 of 3 entries)", "only in part"),
-        (np.ones((2, 3)), np.zeros((2, 3)), "is not zero in every entry, where zero is due in every entry", "wrong"),
-        ((0.5, [[0.1], [0.2]]), (0.5, [0.1, 0.2]), "output[1][0] is a list of 1 item, where a float is due", "right length"),
-        ((0.5, np.ones((2, 1))), (0.5, np.ones(2)), "output[1] has shape (2, 1), where (2,) is due", "right length"),
+        (np.ones((2, 3)), np.zeros((2, 3)), "should be zero everywhere, and is not in every entry", "wrong"),
+        ((0.5, [[0.1], [0.2]]), (0.5, [0.1, 0.2]), "output[1][0] is a list of 1 item instead of a float", "right length"),
+        ((0.5, np.ones((2, 1))), (0.5, np.ones(2)), "output[1] has shape (2, 1) instead of (2,)", "right length"),
         (1.03 * 0.7123, 0.7123, "is too large by about 3%", "wrong number"),
         (-0.7123, 0.7123, "has the wrong sign", "wrong number"),
         (-0.5, 0.7123, "has the wrong sign, and is too small in magnitude by about 30%", "wrong number"),
-        (1.71234567, 0.71234567, "is larger by one than what is due", "wrong number"),
-        (2 * 0.71234567, 0.71234567, "is 2 times what is due", "wrong number"),
-        (7 * 0.71234567, 0.71234567, "is about 7 times what is due", "is 7 times"),
-        (12, 40, "is about 0.3 times what is due", "wrong number"),
-        (12, 10, "is larger by 2 than what is due", "wrong number"),
+        (1.71234567, 0.71234567, "is one too large", "wrong number"),
+        (2 * 0.71234567, 0.71234567, "is 2 times the right answer", "wrong number"),
+        (7 * 0.71234567, 0.71234567, "is about 7 times the right answer", "is 7 times"),
+        (12, 40, "is about 0.3 times the right answer", "wrong number"),
+        (12, 10, "is too large by 2", "wrong number"),
     ],
 )
 def test_what_was_said_wrongly_is_said_rightly(got, want, says, never):
@@ -760,9 +760,9 @@ def test_a_small_factor_is_not_taken_for_a_length():
     """Where an axis happens to be two long, twice is called twice, and the length is only mentioned."""
     want = normal(0, (2, 5))
 
-    assert "is 2 times what is due, everywhere (also the length of axis 0)" in compare(2 * want, want).summary
-    assert "√2 times what is due, everywhere (also the root of" in compare(2**0.5 * want, want).summary
-    assert "1/5 of what is due, everywhere (one over the length of axis 1)" in compare(want / 5, want).summary
+    assert "is 2 times the right answer, everywhere (also the length of axis 0)" in compare(2 * want, want).summary
+    assert "√2 times the right answer, everywhere (also the root of" in compare(2**0.5 * want, want).summary
+    assert "1/5 of the right answer, everywhere (one over the length of axis 1)" in compare(want / 5, want).summary
 
 
 @pytest.mark.parametrize("change", [np.negative, lambda w: w.swapaxes(1, 2), lambda w: w[:, ::-1], lambda w: 3 * w])

@@ -423,7 +423,7 @@ def _comparison(name: str) -> Callable:
 
     def method(self: Object, other: object) -> bool:
         if not isinstance(other, Object):
-            text = "an object of your own came back where a value is due"
+            text = "an object of your own came back instead of a value"
             raise Mismatch(Difference("type", text, text))
         return self._session.request(Kind.OPERATE, (name, (self, other))) is True
 

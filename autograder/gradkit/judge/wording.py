@@ -83,7 +83,7 @@ def _raised_elsewhere(error: SubmissionRaised, reference: types.ModuleType) -> s
         if "modified by an inplace operation" in message:
             return f"autograd can't go back through {function}: a tensor that it needs was changed in place"
         if message.startswith(("cotangent has shape", "cotangent must fit")):
-            return f"{function} returned another shape or structure than is due, so its gradient can't be taken"
+            return f"{function} returned the wrong shape or structure, so its gradient can't be taken"
         return f"taking the gradient of {function} raised {info.type_name}"
     if asked.kind is Kind.GET and "AttributeError" in info.bases:
         owner, _, name = asked.function.rpartition(".")
