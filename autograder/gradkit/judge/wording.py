@@ -13,6 +13,7 @@ import types
 from collections.abc import Callable
 
 from coursekit.compare import describe
+from coursekit.gradcheck import positions_of
 from gradkit.errors import WorkerTimeout
 from gradkit.judge.subjects import Asked, Handed, Object, SubmissionRaised
 from gradkit.protocol import Kind
@@ -20,7 +21,10 @@ from gradkit.protocol import Kind
 MOST_ARGUMENTS = 4  # of a call that are described
 MOST_LINE = 90  # characters of a student's line that are shown
 
-_TYPE = r"(?:bool|int|float|complex|str|bytes|list|tuple|dict|set|NoneType|function|type|range|generator|module|Tensor|numpy\.\w{1,10})"
+_TYPE = (
+    r"(?:bool|int|float|complex|str|bytes|list|tuple|dict|set|NoneType|function|type|range|generator|module|Tensor|"
+    r"numpy\.(?:ndarray|bool|int32|int64|float32|float64))"
+)
 _OF_TYPES = (  # texts of TypeError and AttributeError, as Python and torch write them
     re.compile(rf"argument '\w+' \(position \d+\) (must be Tensor, not {_TYPE})$"),
     re.compile(rf"^.*?(must be (?:real number|Tensor|str|int|float), not {_TYPE})$"),
@@ -32,7 +36,7 @@ _SIGNATURE = re.compile(
     r"takes .{1,60} positional arguments? but|takes no arguments|takes no keyword arguments|missing \d+ required|"
     r"got an unexpected keyword argument|got multiple values for|got some positional-only arguments"
 )
-_UNCONNECTED = re.compile(r"output does not depend on arguments? ([\d, and]+) through autograd")
+_UNCONNECTED = re.compile(r"output does not depend on .* through autograd")
 _OPERATIONS = {
     "len": "len()", "iter": "a loop over it", "next": "next()", "getitem": "indexing", "setitem": "assigning to an index",
     "delitem": "deleting an index", "contains": "`in`", "bool": "bool()", "float": "float()", "int": "int()", "str": "str()",
@@ -51,17 +55,18 @@ def raised(error: SubmissionRaised, reference: types.ModuleType, line: Callable[
     if not info.line:
         return _raised_elsewhere(error, reference)
     text = f"your code raised {info.type_name} at {info.file}:{info.line}"
-    if source := line(info.file, info.line):
-        text += f": {textwrap.shorten(source, MOST_LINE, placeholder=' ...')}"
+    if source := textwrap.shorten(line(info.file, info.line), MOST_LINE, placeholder=" ..."):
+        text += f": {source}"
         if types_named := _types_in(info.message, source):
             text += f" ({types_named})"
     return text
 
 
 def _types_in(message: str, source: str) -> str:
-    """The types that a message is about, where it says nothing else."""
+    """The types that a message is about, where it says nothing else but a name that stands in the line."""
     for form in _OF_TYPES:
-        if (found := form.search(message)) and (found.lastindex < 2 or found[2] in source):
+        found = form.search(message)
+        if found and (form.groups == 1 or found[2] in re.findall(r"\w+", source)):
             return found[1]
     return ""
 
@@ -73,9 +78,9 @@ def _raised_elsewhere(error: SubmissionRaised, reference: types.ModuleType) -> s
     if asked.kind in (Kind.CALL, Kind.WATCH, Kind.VJP) and "TypeError" in info.bases and _SIGNATURE.search(message):
         return f"{function} can't be called as the handout says (TypeError): compare the signature with the handout's"
     if asked.kind is Kind.VJP:
-        if found := _UNCONNECTED.search(message):
-            places = [int(place) for place in re.findall(r"\d", found[1])]
-            names = " or ".join(parameter(reference, function, place) for place in places)
+        if _UNCONNECTED.search(message):
+            _, args, _, wrt, _ = asked.value
+            names = " or ".join(parameter(reference, function, place) for place in positions_of(args, wrt))
             return (
                 f"the result of {function} does not depend on {names} through autograd: "
                 "is it detached, computed under no_grad, or made from numbers or NumPy arrays?"
@@ -129,8 +134,9 @@ def called_wrongly(error: BaseException, handed: Handed, reference: types.Module
 
 
 def _arguments(handed: Handed) -> str:
-    """How many arguments, and what the first of them are: never their values, nor names that a submission chose."""
+    """What the first arguments are, and the size of the very first: never their values, nor names that a submission chose."""
     shown = ["an object of your own" if isinstance(value, Object) else describe(value) for value in handed.args[:MOST_ARGUMENTS]]
+    shown[1:] = [kind.partition(" of ")[0] for kind in shown[1:]]  # one size is enough to tell
     if len(handed.args) > MOST_ARGUMENTS:
         shown.append("more")
     if handed.kwargs:
