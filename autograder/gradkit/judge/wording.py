@@ -135,8 +135,12 @@ def called_wrongly(error: BaseException, handed: Handed, reference: types.Module
 
 def _arguments(handed: Handed) -> str:
     """What the first arguments are, and the size of the very first: never their values, nor names that a submission chose."""
-    shown = ["an object of your own" if isinstance(value, Object) else describe(value) for value in handed.args[:MOST_ARGUMENTS]]
-    shown[1:] = [kind.partition(" of ")[0] for kind in shown[1:]]  # one size is enough to tell
+    shown = []
+    for place, value in enumerate(handed.args[:MOST_ARGUMENTS]):
+        kind = describe(value)
+        if place:  # one size is enough to tell
+            kind = kind.partition(" of ")[0]
+        shown.append("an object of your own" if isinstance(value, Object) else kind)
     if len(handed.args) > MOST_ARGUMENTS:
         shown.append("more")
     if handed.kwargs:
