@@ -174,7 +174,7 @@ def verify(
     from gradkit.examine.faults import release_gaps
     from gradkit.examine.rehearsal import rehearse
     from gradkit.stubs import write_if_changed
-    from gradkit.verify import Only, matrix, told
+    from gradkit.verify import Only, matrix, price_list, told
     from gradkit.verify import verify as run
 
     base, assignments = _chosen(root, ids)
@@ -196,6 +196,8 @@ def verify(
             out.print(matrix(report), markup=False)
             if write:
                 write_if_changed(assignment.hidden / "kill_matrix.txt", matrix(report))
+        if report.rows and not checks:
+            out.print(price_list(report), markup=False)
         for line in told(report) if mistake else ():
             out.print(line, markup=False)
         if report.holds and not only:
@@ -361,6 +363,9 @@ def _score(row: Row) -> str:
 
 
 def _print_rows(rows: Sequence[Row]) -> None:
+    from gradkit.model import Outcome
+    from gradkit.results import WORDS
+
     table = Table(box=None, pad_edge=False)
     table.add_column("submission", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
@@ -371,7 +376,7 @@ def _print_rows(rows: Sequence[Row]) -> None:
             [
                 *row.mistakes,
                 *(
-                    "some checks can't run here" if outcome == "not_run" else outcome.replace("_", " ")
+                    "some checks can't run here" if outcome == "not_run" else WORDS[Outcome(outcome)]
                     for outcome in row.outcomes
                     if outcome not in ("failed", "partial")
                 ),

@@ -34,8 +34,10 @@ class MistakeSource(ABC):
         name: Names the behavior.
         task: Id of the task it belongs to.
         why: What is wrong, in a sentence for staff.
-        hint: What a student who has it reads. Empty where it only ever crashes: a crash alone names no mistake.
+        hint: What a student who has it reads. Empty for a decoy, and where it only ever crashes: a crash alone names no mistake.
         raises: It is meant to crash where the reference answers.
+        costly: Why it may cost more than a third of its task's points, or empty.
+        decoy: Wrong code that looks like other mistakes, to hold hints to: its student must read nobody's.
         replaces: The functions, classes and constants of the module that it puts others in place of.
         path: The file it stands in.
     """
@@ -45,6 +47,8 @@ class MistakeSource(ABC):
     why: str
     hint: str
     raises: bool
+    costly: str
+    decoy: bool
     replaces: tuple[str, ...]
     path: Path
 
@@ -276,6 +280,8 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     hint: str = ""
     edits: list[tuple[str, str]]
     raises: bool = False
+    costly: str | None = None
+    decoy: bool = False
 
 
 def read_mistakes(assignment: Assignment) -> list[MistakeSource]:
@@ -338,9 +344,13 @@ def _read_entry(path: Path, number: int, content: object, reference: ModuleText)
         raise AuthoringError(f"{place}: {error}{allowed}") from None
     if not entry.name.isidentifier():
         raise AuthoringError(f"{place}: name must be a word such as mask_inverted, got {entry.name!r}")
-    for key in ("why",) if entry.raises else ("why", "hint"):
-        if not getattr(entry, key).strip():
+    needed = [key for key in ("why", "hint", "costly") if key != "hint" or not (entry.raises or entry.decoy)]
+    for key in needed:
+        text = getattr(entry, key)
+        if text is not None and not text.strip():
             raise AuthoringError(f"{place}: {key} is empty: {_MEANING[key]}")
+    if entry.decoy and entry.hint.strip():
+        raise AuthoringError(f"{place}: a decoy has no hint: it is wrong code for which no hint may be shown")
     if not entry.edits:
         raise AuthoringError(f'{place}: edits is empty; write [["old text", "new text"]]')
     if entry.function not in reference.spans:
@@ -353,6 +363,8 @@ def _read_entry(path: Path, number: int, content: object, reference: ModuleText)
         why=" ".join(entry.why.split()),
         hint=" ".join(entry.hint.split()),
         raises=entry.raises,
+        costly=" ".join((entry.costly or "").split()),
+        decoy=entry.decoy,
         replaces=(entry.function.partition(".")[0],),
         path=path,
         function=entry.function,
@@ -363,8 +375,12 @@ def _read_entry(path: Path, number: int, content: object, reference: ModuleText)
     return mistake
 
 
-_MEANING = {"why": "say in a sentence what is wrong", "hint": "it is what a student with this mistake reads"}
-_SETTINGS = ("TASK", "HINT", "RAISES")
+_MEANING = {
+    "why": "say in a sentence what is wrong",
+    "hint": "it is what a student with this mistake reads",
+    "costly": "say in a sentence why the mistake may cost more than a third of its task's points, or leave it out",
+}
+_SETTINGS = ("TASK", "HINT", "RAISES", "COSTLY", "DECOY")
 
 
 def _read_python(path: Path, tasks: list[str]) -> MistakeSource:
@@ -379,15 +395,19 @@ def _read_python(path: Path, tasks: list[str]) -> MistakeSource:
     task, hint = values.get("TASK"), values.get("HINT")
     if task not in tasks:
         raise AuthoringError(f"{path}: TASK must be {_one_of(tasks)}, got {task!r}")
-    raises = values.get("RAISES", False) is True
+    raises, decoy = (values.get(key, False) is True for key in ("RAISES", "DECOY"))
     hint = hint if isinstance(hint, str) else ""
-    if not hint.strip() and not raises:
+    if not hint.strip() and not raises and not decoy:
         raise AuthoringError(f"{path}: HINT is missing: {_MEANING['hint']}")
+    costly = values.get("COSTLY", "")
+    if "COSTLY" in found and not (isinstance(costly, str) and costly.strip()):
+        raise AuthoringError(f"{path}: COSTLY is no text: {_MEANING['costly']}")
     replaces = tuple(name for name in found if name not in _SETTINGS)
     if not replaces:
         raise AuthoringError(f"{path}: defines nothing; write the functions that the mistake gets wrong")
     why = " ".join((ast.get_docstring(tree) or "").split())
-    return WrittenMistake(path.stem, task, why, " ".join(hint.split()), raises, replaces, path, text)
+    texts = [" ".join(each.split()) for each in (hint, costly)]
+    return WrittenMistake(path.stem, task, why, texts[0], raises, texts[1], decoy, replaces, path, text)
 
 
 def _one_of(tasks: list[str], suffix: str = "") -> str:

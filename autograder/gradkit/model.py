@@ -66,6 +66,7 @@ class CaseResult:
         where: `file:line` in the student's own file, or empty.
         edit: The small change to the student's file with which the checks pass, for staff; `where` is its line.
         alike: Every answer was the reference's. This and the rest is for `verify` only.
+        touched: A vandal put an answer of its own in place of the reference's, be it the same.
         used: The names of the module that the case asked for.
         rivals: The known mistakes that give the same answers.
         raised: What the submission raised and where, if that ended the case.
@@ -82,6 +83,7 @@ class CaseResult:
     elapsed_s: float = 0.0
     edit: str = ""
     alike: bool = False
+    touched: bool = False
     used: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
     raised: str = ""

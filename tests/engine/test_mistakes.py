@@ -281,7 +281,7 @@ MINUS = f"{ONE}: minus"
         ({"one_toml": entry(hint=None)}, f"{MINUS}: hint is empty: it is what a student with this mistake reads"),
         (
             {"one_toml": entry(hints='"x"')},
-            f"{MINUS}: Object contains unknown field `hints`; allowed: name, function, why, hint, edits, raises",
+            f"{MINUS}: Object contains unknown field `hints`; allowed: name, function, why, hint, edits, raises, costly, decoy",
         ),
         ({"one_toml": entry() + entry(name=None)}, f"{ONE}: entry 2: Object missing required field `name`"),
         (

@@ -20,6 +20,7 @@ from _pytest.runner import runtestprotocol
 
 from coursekit.compare import Mismatch
 from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTimeout, ZygoteError
+from gradkit.judge import wording
 from gradkit.judge.answers import Repeat, StaffAnswers
 from gradkit.judge.explain import Cause, Explanation, Seen
 from gradkit.judge.fixtures import GIVEN, arguments, as_fixture, is_plain
@@ -280,7 +281,8 @@ class Judge:
                 return CaseResult("", Outcome.PASSED)
             answers = self._staff_answers(item, run.seed, [""])[""]
             alike = not answers.failed and _answer_alike(run, answers)
-            return CaseResult("", Outcome.PASSED, alike=alike, used=tuple(sorted(run.open().names)))
+            touched = isinstance(run.subject, LocalSubject) and run.subject.touched
+            return CaseResult("", Outcome.PASSED, alike=alike, touched=touched, used=tuple(sorted(run.open().names)))
         if isinstance(error, pytest.skip.Exception):
             return CaseResult("", Outcome.NOT_RUN, summary=str(error))
         if isinstance(error, ZygoteError):
@@ -309,15 +311,12 @@ class Judge:
             if info.at_import:  # before any input was there to be told
                 summary = f"importing your file raised {info.type_name} at {where or 'an unknown line'}: {info.message[:200]}"
                 return CaseResult("", Outcome.FAILED, summary=summary, where=where)
-            at = (
-                f" at {where}"
-                if where
-                else " before reaching your code: compare the signature with the handout's"
-            )
+            subject = self.run.subject
+            line = subject.line if isinstance(subject, SubmissionSubject) else lambda file, number: ""
             return CaseResult(
                 "",
                 Outcome.FAILED,
-                summary=f"your code raised {info.type_name}{at}",
+                summary=wording.raised(error, self.staff.reference_module(), line),
                 detail=info.message[:MAX_DETAIL],
                 where=where,
                 raised=f"{info.type_name} ({where})" if where else info.type_name,
@@ -329,8 +328,11 @@ class Judge:
                 Outcome.FAILED,
                 summary=f"{self.assignment.manifest.module} defines no {name}: is it deleted, renamed or inside another function?",
             )
-        if isinstance(error, (WorkerTimeout, LocalTimeout)):
-            return CaseResult("", Outcome.TIMEOUT, summary=str(error) or "checking your answer took too long")
+        if isinstance(error, WorkerTimeout):
+            return CaseResult("", Outcome.TIMEOUT, summary=wording.timed_out(error))
+        if isinstance(error, LocalTimeout):
+            names = " and ".join(sorted(self.run.open().names)) or "your code"
+            return CaseResult("", Outcome.TIMEOUT, summary=f"checking what {names} returned took too long")
         if isinstance(error, WorkerCrashed):
             return CaseResult("", Outcome.CRASHED, summary=str(error))
         if isinstance(error, UnreadableAnswer):
@@ -346,8 +348,11 @@ class Judge:
             return CaseResult(
                 "", Outcome.FAILED, summary="the claim does not hold", detail=str(error)[:MAX_DETAIL]
             )
-        # Any other exception was raised by the check itself, on an answer it could not use; `_judge` makes sure
-        # that the reference's answers don't cause it too.
+        # Any other exception was raised by the check itself, on an answer it could not use, or on what one of its
+        # functions was called with; `_judge` makes sure that the reference does not cause it too.
+        if (handed := getattr(error, "handed", None)) is not None:
+            text = wording.called_wrongly(error, handed, self.staff.reference_module())
+            return CaseResult("", Outcome.REJECTED, summary=text, detail=str(error)[:MAX_DETAIL])
         text = f"the check could not use what your code returned ({type(error).__name__})"
         return CaseResult("", Outcome.REJECTED, summary=text, detail=str(error)[:MAX_DETAIL])
 

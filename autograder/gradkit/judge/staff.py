@@ -84,8 +84,8 @@ class Staff:
             return LocalSubject(self._execute(*(self._by_name[part].source for part in name.split("+"))))
         if name.startswith(VANDAL):
             module = self._execute()
-            vandalize(module, self._functions, name.removeprefix(VANDAL))
-            return LocalSubject(module)
+            vandal = vandalize(module, self._functions, name.removeprefix(VANDAL))
+            return LocalSubject(module, vandal=vandal)
         return self.reference if name in ("", REFERENCE) else self._by_name[name].subject
 
     def reach(self, name: str) -> set[str]:
@@ -96,9 +96,9 @@ class Staff:
         return self._module
 
     def concerned(self, names: set[str]) -> list[Mistake]:
-        """The mistakes that can change what the functions `names` answer: those in a function that they use."""
+        """The mistakes with a hint that can change what the functions `names` answer: those in a function that they use."""
         reached = reach(names, self._uses)
-        return [mistake for mistake in self.mistakes if reached & set(mistake.replaces)]
+        return [mistake for mistake in self.mistakes if mistake.hint and reached & set(mistake.replaces)]
 
     @functools.cached_property
     def _code(self) -> types.CodeType:

@@ -396,13 +396,13 @@ class SubmissionSubject:
         """
         self._edit = None
         self._begin_editing()
-        Session(self).request(Kind.LINES, True)
+        self.request(Kind.LINES, True, Session(self))
 
     def lines_watched(self) -> frozenset[int]:
         """The lines that were run since they are watched; none where the worker ended on the way."""
         if self._worker is None:
             return frozenset()
-        told = Session(self).request(Kind.LINES, False)
+        told, _ = self.request(Kind.LINES, False, Session(self))
         most = self._files.get(self._module.name, 0)
         if not (isinstance(told, tuple) and all(type(line) is int and 0 < line <= most for line in told)):
             raise ProtocolError("malformed lines")
@@ -417,7 +417,7 @@ class SubmissionSubject:
         """
         self._edit = edited, number
         self._begin_editing()
-        told = Session(self).request(Kind.EDIT, self._edit)
+        told, _ = self.request(Kind.EDIT, self._edit, Session(self))
         lines = self._files.get(self._module.name, 0)
         if not (isinstance(told, tuple) and len(told) == 4):
             raise ProtocolError("a malformed edit")
@@ -442,6 +442,13 @@ class SubmissionSubject:
     def printed(self) -> str:
         """What the submission printed since the last time this was asked, at most 8 KB."""
         return self._last_worker.printed() if self._last_worker is not None else ""
+
+    def line(self, file: str, number: int) -> str:
+        """A line of the submission's own file, as its student wrote it, or empty where there is none."""
+        if not 0 < number <= self._files.get(file, 0):
+            return ""
+        lines = (self._module.parent / file).read_text(encoding="utf-8", errors="replace").splitlines()
+        return lines[number - 1].strip() if number <= len(lines) else ""
 
     def _take_worker(self) -> None:
         with _undisturbed():
