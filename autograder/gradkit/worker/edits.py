@@ -53,7 +53,7 @@ COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
 }
 RELATED = (  # names that stand for each other by mistake
     "sum mean", "max min", "amax amin", "maximum minimum", "argmax argmin", "floor ceil round", "zeros ones", "cumsum cumprod",
-    "sum prod", "tril triu", "std var", "any all", "softmax log_softmax", "exp expm1", "log log1p log2 log10", "sin cos", "append extend",
+    "exp log sqrt abs square", "sum prod", "tril triu", "std var", "any all", "softmax log_softmax", "exp expm1", "log log1p log2 log10", "sin cos", "append extend",
     "zeros_like ones_like", "sum logsumexp", "dot outer", "searchsorted digitize", "argsort sort", "most_common keys", "items keys values",
     "matmul mul", "row_stack column_stack", "hstack vstack", "sqrt square", "ceil trunc", "max sum",
 )  # fmt: skip
