@@ -14,6 +14,7 @@ import re
 import tomllib
 import types
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -290,6 +291,21 @@ def read_mistakes(assignment: Assignment) -> list[MistakeSource]:
     Raises:
         AuthoringError: For a file or an entry that is not as it must be, or edits that do not fit the reference.
     """
+    faults: list[AuthoringError] = []
+    found = _read(assignment, faults)
+    if faults:
+        raise faults[0]
+    return found
+
+
+def unread_mistakes(assignment: Assignment) -> list[str]:
+    """What is wrong with each mistake that can't be read, a line each; `read_mistakes` raises the first."""
+    faults: list[AuthoringError] = []
+    _read(assignment, faults)
+    return [str(fault) for fault in faults]
+
+
+def _read(assignment: Assignment, faults: list[AuthoringError]) -> list[MistakeSource]:
     files = assignment.mistakes()
     if not files:
         return []
@@ -297,14 +313,35 @@ def read_mistakes(assignment: Assignment) -> list[MistakeSource]:
     tasks = [task.id for task in assignment.manifest.tasks]
     found: dict[str, MistakeSource] = {}
     for path in files:
-        read = _read_entries(path, tasks, reference) if path.suffix == ".toml" else [_read_python(path, tasks)]
-        for mistake in read:
-            if mistake.name in found:
-                other = found[mistake.name].path
-                where = "twice" if other == path else f"also in {other.name}"
-                raise AuthoringError(f"{path}: {mistake.name} stands {where}; give each mistake a name of its own")
-            found[mistake.name] = mistake
+        for read in _readers(path, tasks, reference, faults):
+            try:
+                mistake = read()
+                if mistake.name in found:
+                    other = found[mistake.name].path
+                    where = "twice" if other == path else f"also in {other.name}"
+                    raise AuthoringError(f"{path}: {mistake.name} stands {where}; give each mistake a name of its own")
+            except AuthoringError as error:
+                faults.append(error)
+            else:
+                found[mistake.name] = mistake
     return [found[name] for name in sorted(found)]
+
+
+def _readers(
+    path: Path, tasks: list[str], reference: ModuleText, faults: list[AuthoringError]
+) -> list[Callable[[], MistakeSource]]:
+    """What reads each mistake of a file."""
+    if path.suffix != ".toml":
+        return [functools.partial(_read_python, path, tasks)]
+    try:
+        entries = _entries(path, tasks)
+    except AuthoringError as error:
+        faults.append(error)
+        return []
+    return [
+        functools.partial(_read_entry, path, number, entry, reference)
+        for number, entry in enumerate(entries, start=1)
+    ]
 
 
 def find_mistake(mistakes: list[MistakeSource], name: str, folder: Path) -> MistakeSource:
@@ -321,7 +358,7 @@ def find_mistake(mistakes: list[MistakeSource], name: str, folder: Path) -> Mist
     return by_name[name]
 
 
-def _read_entries(path: Path, tasks: list[str], reference: ModuleText) -> list[MistakeSource]:
+def _entries(path: Path, tasks: list[str]) -> list[object]:
     if path.stem not in tasks:
         raise AuthoringError(f"{path}: named after no task; name it {_one_of(tasks, '.toml')}")
     try:
@@ -331,7 +368,7 @@ def _read_entries(path: Path, tasks: list[str], reference: ModuleText) -> list[M
     entries = content.get("mistakes", [])
     if set(content) - {"mistakes"} or not isinstance(entries, list):
         raise AuthoringError(f"{path}: only [[mistakes]] entries may stand here, got {', '.join(content)}")
-    return [_read_entry(path, number, entry, reference) for number, entry in enumerate(entries, start=1)]
+    return entries
 
 
 def _read_entry(path: Path, number: int, content: object, reference: ModuleText) -> MistakeSource:

@@ -13,7 +13,7 @@ from gradkit.examine.leaks import hints, leak_faults
 from gradkit.examine.sources import Fault, Sources, defined, imports, line_of
 from gradkit.lint import find_banned
 from gradkit.manifest import Assignment
-from gradkit.mistakes import read_mistakes
+from gradkit.mistakes import read_mistakes, unread_mistakes
 from gradkit.notebooks.write import notebook_text
 from gradkit.stubs import build_stub
 
@@ -209,12 +209,9 @@ def _mistake_faults(assignment: Assignment, sources: Sources) -> Iterator[Fault]
     """One that can't be read would stop the judge."""
     if sources.tree(assignment.reference) is None:  # which they are edits of
         return
-    try:
-        known = read_mistakes(assignment)
-    except AuthoringError as error:
-        yield Fault(str(error))
-        return
-    if not known:
+    unread = unread_mistakes(assignment)
+    yield from map(Fault, unread)
+    if not unread and not read_mistakes(assignment):
         yield Fault(
             f"{assignment.hidden / 'mistakes'}: holds no mistake; each is a hint for students and a test of the checks",
             blocks=False,
