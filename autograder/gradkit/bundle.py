@@ -48,7 +48,7 @@ _START = """Start here
    Install what is needed:      pip install -r requirements.txt
 2. Go into your assignment's folder ({folders}) and read its README.md.
 3. Check yourself there, as often as you like:   pytest
-   One task only:                                pytest --task NAME     (or pytest -k NAME)
+   One task, or one function:                    pytest --task NAME     pytest -k FUNCTION
    Every failing check explained:                pytest --all
    Draw from your own code:                      python figures.py{all_figures}
 4. Hand in the file that you wrote ({modules}).
@@ -57,7 +57,6 @@ Or work in the notebook of the same name: pip install notebook, then jupyter not
 It holds the handout, the same functions, and cells that run the checks. Hand in one of the two.
 
 Public checks run here. Hidden checks run when you submit.
-Where a handout says "the notes", it means the course's lecture notes; it says so where it departs from them.
 """
 
 _ALL_FIGURES = "\n   All assignments' figures, from this folder:   python -m coursekit.figures"

@@ -32,8 +32,10 @@ from typing import Any
 import pytest
 
 from coursekit import plots
-from coursekit.plugin import STUDENT, Student
-from coursekit.terminal import NOT_WRITTEN, OWN_LINES, Ran
+from coursekit.functions import written_in_namespace
+from coursekit.plugin import STUDENT, Student, progress_of
+from coursekit.progress import NOT_WRITTEN, Ran
+from coursekit.terminal import OWN_LINES
 
 _PYTEST_OPTIONS = (
     "-o", "addopts=", "-p", "coursekit.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler",
@@ -83,6 +85,7 @@ class Notebook:
         self.folder = Path.cwd() if folder is None else Path(folder)
         self.stem = Path(module).stem
         self._tests = self.folder / f"test_{self.stem}.py"
+        self._namespace = namespace
         self._module = _Module(self.stem, namespace)
         manifest = self.folder / "assignment.toml"
         for path in (self._tests, manifest):
@@ -112,13 +115,15 @@ class Notebook:
             )
             self._tell_nbgrader(f"{title}: not defined: {names}")
             return
-        rows = self._run(task)
-        if all(row.state == "not written" for row in rows):
+        ran = self._run(task)
+        rows = ran.rows
+        functions = self._functions(task, ran.checks)
+        if all(row.state == "not written" for row in rows) and set(functions) <= {NOT_WRITTEN}:
             _show_line(f"{title}: not written yet.")
         else:
-            _show(_as_html(title, rows), _as_text(title, rows))
+            _show(_as_html(title, functions, rows), _as_text(title, functions, rows))
         if any(row.state not in ("passed", "not run") for row in rows):
-            self._tell_nbgrader(_as_text(title, rows))
+            self._tell_nbgrader(_as_text(title, functions, rows))
 
     def figure(self, name: str) -> None:
         """Draw one of the assignment's figures from what the notebook has defined.
@@ -144,7 +149,16 @@ class Notebook:
 
     # ---- running ----------------------------------------------------------------------------------------------
 
-    def _run(self, task: str) -> list[Row]:
+    def _functions(self, task: str, checks: list[Ran]) -> dict[str, list[str]]:
+        """The functions of a task by what came of them, such as `passes`."""
+        progress = progress_of(self._tests, self._manifest, checks, written_in_namespace(self._namespace))
+        found: dict[str, list[str]] = {}
+        for function, state in progress.states.items():
+            if function.task == task:
+                found.setdefault(state.word, []).append(function.name + (f" ({state.detail})" if state.detail else ""))
+        return found
+
+    def _run(self, task: str) -> _Collector:
         collector = _Collector(Student(self._module, self._place))
         for name in [name for name, module in sys.modules.items() if _file_of(module) == str(self._tests)]:
             del sys.modules[name]  # the checks may have been edited since
@@ -158,7 +172,7 @@ class Notebook:
             raise KeyboardInterrupt
         if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             raise NotebookError(f"the checks could not be run: {said.getvalue().strip()[-500:]}")
-        return collector.rows
+        return collector
 
     def _tell_nbgrader(self, text: str) -> None:
         """Fail the cell under `nbgrader validate`, and only there: elsewhere the cells below must still run."""
@@ -214,6 +228,7 @@ class _Collector:
         self._student = student
         self._about: dict[str, tuple[str, str, str]] = {}
         self.rows: list[Row] = []
+        self.checks: list[Ran] = []
         self.broken = ""
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -238,6 +253,7 @@ class _Collector:
             return
         number, claim, case = self._about[report.nodeid]
         self.rows.append(Row(number, claim, case, *_state(report)))
+        self.checks.append(Ran(**report.coursekit["ran"]))
 
 
 def _state(report: pytest.TestReport) -> tuple[str, str]:
@@ -344,28 +360,32 @@ def _grouped(rows: list[Row]) -> Iterator[tuple[str, str, str, list[tuple[str, s
         yield number, claim, state, [(row.case, row.text) for row in cases if row.text]
 
 
-def _as_html(title: str, rows: list[Row]) -> str:
+def _by_state(functions: dict[str, list[str]]) -> str:
+    return " · ".join(f"{word}: {', '.join(names)}" for word, names in functions.items())
+
+
+def _as_html(title: str, functions: dict[str, list[str]], rows: list[Row]) -> str:
     lines = []
     for number, claim, state, cases in _grouped(rows):
-        mark, colour = _MARKS[state]
+        mark, color = _MARKS[state]
         texts = "".join(
             f"{f'<div>Case <code>{html.escape(case)}</code></div>' if case else ''}"
             f'<pre style="{_PRE}">{html.escape(text)}</pre>'
             for case, text in cases
         )
         lines.append(
-            f'<tr style="background:none"><td style="{_CELL};color:{colour}" title="{state}"><b>{mark}</b></td>'
+            f'<tr style="background:none"><td style="{_CELL};color:{color}" title="{state}"><b>{mark}</b></td>'
             f'<td style="{_CELL}">{html.escape(number)}</td>'
             f'<td style="{_CELL};max-width:60em">{html.escape(claim)}{texts}</td></tr>'
         )
     return (
-        f'<div><b>{html.escape(_headline(title, rows))}</b><table style="border:none;margin:4px 0">{"".join(lines)}'
+        f'<div><b>{html.escape(_headline(title, rows))}</b><br>{html.escape(_by_state(functions))}<table style="border:none;margin:4px 0">{"".join(lines)}'
         f'</table><span style="opacity:0.7">{_AFTERWARDS}</span></div>'
     )
 
 
-def _as_text(title: str, rows: list[Row]) -> str:
-    lines = [_headline(title, rows)]
+def _as_text(title: str, functions: dict[str, list[str]], rows: list[Row]) -> str:
+    lines = [_headline(title, rows), _by_state(functions)]
     for number, claim, state, cases in _grouped(rows):
         lines.append(f"{_MARKS[state][0]} {number} {claim}")
         for case, text in cases:
