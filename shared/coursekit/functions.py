@@ -95,6 +95,10 @@ class CheckFile:
         """The tests in it, each with its task: the first tag."""
         return {name: _task_of(node) for name, node in self._functions.items() if name.startswith("test_")}
 
+    def needs_gpu(self, check: str) -> bool:
+        """Whether it is marked so, and doesn't run on most machines."""
+        return any(_ends_with(mark, "gpu") for mark in self._functions[check].decorator_list)
+
     def about(self, check: str, subject: str = "") -> About:
         """What the function called `check` names; nothing for one that is not there."""
         node = self._functions.get(check)
