@@ -128,6 +128,7 @@ def impl(
         try:
             _modules[path] = load_or_fail(path)
         except (Exception, pytest.fail.Exception) as error:
+            error.while_loading = True
             _modules[path] = error
     loaded = _modules[path]
     if isinstance(loaded, BaseException):
@@ -319,9 +320,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> objec
     name = item.name.removeprefix("test_").replace("_", " ")
     claim = " ".join((getattr(item.function, "__doc__", None) or "").split("\n\n")[0].split())
     about = _about(item)
-    ran = Ran(name, _task_of(item), report.outcome, claim, loaded=report.when != "setup")
+    ran = Ran(name, _task_of(item), report.outcome, claim)
     ran.names, ran.attributes = sorted(about.names), sorted(about.attributes)
     if call.excinfo is not None and not report.skipped:
+        ran.loaded = not getattr(call.excinfo.value, "while_loading", False)
         _explain(ran, call.excinfo)
         _trace(ran, item, call.excinfo)
         ran.printed = report.capstdout
