@@ -28,6 +28,7 @@ import numpy as np
 import pytest
 
 from coursekit.compare import Mismatch
+from coursekit.costs import costs_of, defines_no, not_python
 from coursekit.functions import About, CheckFile, Function, Written, functions_of, owner_of, written_in_text
 from coursekit.progress import NOT_WRITTEN, STOPPED, WRONG, Progress, Ran, left_to_see
 from coursekit.terminal import Summary, last_line
@@ -99,7 +100,7 @@ def load_or_fail(path: Path) -> types.ModuleType:
         return load_module(path)
     except SyntaxError as error:
         where = f"{Path(error.filename or path).name}:{error.lineno}"  # the file itself, or another that it imports
-        pytest.fail(f"{where}: not valid Python: {error.msg}", pytrace=False)
+        pytest.fail(not_python(where, error.msg), pytrace=False)
     except ModuleNotFoundError as error:
         pytest.fail(
             f"{path.name} imports {error.name}, which is not installed here and won't be when graded",
@@ -346,6 +347,8 @@ def _explain(ran: Ran, excinfo: pytest.ExceptionInfo) -> None:
     message = str(error)
     if not isinstance(error, (Mismatch, pytest.fail.Exception)):
         message = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    if isinstance(error, AttributeError) and error.name in ran.names and isinstance(error.obj, types.ModuleType):
+        message = defines_no(f"{error.obj.__name__}.py", error.name)
     ran.observed, _, ran.details = message.strip().partition("\n")
 
 
@@ -399,12 +402,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     summary = Summary(terminalreporter, encoding, everything=config.getoption("--all"))
     for path, checks in _ran(terminalreporter).items():
         manifest, module = _manifest_of(path), path.with_name(path.name.removeprefix("test_"))
-        written = written_in_text(_text_of(module))
+        text = _text_of(module)
+        written = written_in_text(text)
         progress = progress_of(path, manifest, checks, written)
-        strangers = strange_imports(module, manifest)
-        costs = [f"{module.name} imports {' and '.join(strangers)}: not there when it is graded."] if strangers else []
         left = left_to_see(path.parent, manifest, progress, written)
-        summary.write(manifest, module.name, checks, progress, left, costs)
+        summary.write(manifest, module.name, checks, progress, left, costs_of(module, text, manifest))
 
 
 def progress_of(path: Path, manifest: dict, checks: list[Ran], written: Written) -> Progress:
@@ -425,24 +427,6 @@ def _text_of(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):  # told where it is imported
         return ""
-
-
-def strange_imports(module: Path, manifest: dict) -> list[str]:
-    """Libraries that a student's file imports and that are not there when it is graded."""
-    try:
-        tree = ast.parse(module.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):  # told elsewhere
-        return []
-    libraries = {name.partition(".")[0] for name in manifest.get("libraries", ("numpy", "torch"))}
-    own = {path.stem for path in module.parent.glob("*.py")}
-    there = {*sys.stdlib_module_names, *libraries, *own, "regex", "coursekit"}
-    imported: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imported |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            imported.add(node.module)
-    return sorted({name.partition(".")[0] for name in imported} - there)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

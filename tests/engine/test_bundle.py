@@ -270,6 +270,25 @@ def test_a_library_that_is_not_there_when_graded_is_told_of(bundle, solved):
     assert "scaling.py imports matplotlib: not there when it is graded." in with_it and "2 of 2" in with_it
 
 
+def test_what_costs_points_is_told_in_the_graders_words(bundle, solved, grade_source):
+    """A function that is renamed, and a banned call: the lines that stand in the grade, before it is one."""
+    manifest = solved.with_name("assignment.toml")
+    kept = manifest.read_text(encoding="utf-8")
+    manifest.write_text(kept.replace('functions = ["centre"]', 'functions = ["centre"]\nbanned = [".mean"]'), encoding="utf-8")
+    text = solved.read_text(encoding="utf-8").replace("def centre(", "def center(")
+    solved.write_text(text, encoding="utf-8")
+
+    said = " ".join(student(bundle, "pytest").stdout.split())
+
+    manifest.write_text(kept, encoding="utf-8")
+    graded = {case.summary for result in grade_source(text).results if not result.check.hidden for case in result.cases}
+    missing = "scaling.py defines no centre: is it deleted, renamed or inside another function?"
+    assert missing in graded and said.count(missing) == 2, "as a cost, and as what was observed"
+    assert "missing centre" in said and "Run again pytest -k centre" in said
+    line = next(number for number, found in enumerate(text.splitlines(), 1) if ".mean(" in found)
+    assert f"scaling.py:{line} uses x.mean, which this assignment asks you to write yourself" in said
+
+
 def test_a_loop_without_end_is_stopped_at_its_line(bundle, solved):
     """A few times the limit that the check has when graded; the other checks run."""
     manifest = solved.with_name("assignment.toml")
