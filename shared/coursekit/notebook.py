@@ -137,14 +137,16 @@ class Notebook:
         item = drawings[name]
         try:
             with plots.style(), _closing_figures():
-                drawing = item.draw(self._module)
+                drawing, left_out = plots.drawn(item, self._module)
                 image = io.BytesIO()
                 drawing.savefig(image, format="png", dpi=144, metadata={"Software": None})
         except NotImplementedError as error:
-            _show_line(f"Figure {name}: {error or 'a task is not written yet'}.")
+            _show_line(f"Figure {name}: {plots.unwritten(error)} is not written yet.")
         except Exception as error:
-            _show_line(f"Figure {name}: {self._blame(error)}")
+            _show_line(f"Figure {name}: {self._blame(error, item)}")
         else:
+            if left_out:
+                _show_line(f"Figure {name}: without the parts that wait for {', '.join(left_out)}.")
             _show_image(image.getvalue(), drawing.get_size_inches()[0], item.caption)
 
     # ---- running ----------------------------------------------------------------------------------------------
@@ -199,12 +201,17 @@ class Notebook:
         cell = _cell_name(file)
         return f"{cell}, line {line}: {linecache.getline(file, line).strip()}" if cell else ""
 
-    def _blame(self, error: Exception) -> str:
-        """The error, with the last line of the notebook that led to it."""
+    def _blame(self, error: Exception, item: plots.Registered) -> str:
+        """The error, with the last line of the notebook that led to it, or the functions whose results can't be drawn."""
         frames = traceback.extract_tb(error.__traceback__)
         words = [words for frame in frames if (words := self._words(frame.filename, frame.lineno))]
-        where = f" ({words[-1]})" if words else ""
-        return f"{type(error).__name__}: {error}{where}"
+        what = f"{type(error).__name__}: {error}"
+        if not words and (names := plots.behind(error, item, self._module)):
+            codes = [getattr(self._module, name).__code__ for name in names]
+            places = [self._words(code.co_filename, code.co_firstlineno).partition(":")[0] for code in codes]
+            returned = ", ".join(f"{name} ({place})" if place else name for name, place in zip(names, places, strict=True))
+            return f"what {returned} returned can't be drawn: {what}"
+        return f"{what} ({words[-1]})" if words else what
 
 
 class _Module(ModuleType):

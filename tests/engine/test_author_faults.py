@@ -595,6 +595,20 @@ def test_a_wrong_public_check_and_a_figure_that_raises_are_found(kit):
     assert said[2].endswith("ValueError: x must have shape (n, f), got (2,)")
 
 
+def test_a_part_of_a_figure_that_is_left_out_is_found(kit):
+    """On the reference nothing may wait for a function."""
+    figures = kit / FIGURES
+    text = figures.read_text(encoding="utf-8").replace("import figure, main", "import figure, if_written, main")
+    part = "    with if_written(axes[0]):\n        raise NotImplementedError\n    return drawing"
+    figures.write_text(text.replace("    return drawing", part), encoding="utf-8")
+
+    (said,) = said_of(kit, rehearse(load_assignment(kit, "scaling")))
+
+    assert said == (
+        f"{FIGURES}: on the reference in the students' folder, before_after is drawn without the parts that wait for before_after"
+    )
+
+
 SNIPPETS = """
 ```python
 wide = np.array([[1.0], [3.0]])

@@ -350,11 +350,20 @@ def test_figures_are_drawn_from_the_students_code(bundle, solved):
     assert (bundle / "scaling" / "figures" / "before_after.svg").is_file()
 
 
-def test_figures_of_an_unwritten_task_are_skipped_by_name(bundle):
-    """They fail softly."""
+def test_figures_of_an_unwritten_function_are_skipped_by_name(bundle, solved):
+    """They fail softly; with nothing written there is one line, for all assignments too."""
+    text = solved.read_text(encoding="utf-8")
+    unwritten = 'raise NotImplementedError("task {} is not written yet")\n    return '
+    one = text.replace("return (x - x.mean", unwritten.format("standardise") + "(x - x.mean")
+    solved.write_text(one, encoding="utf-8")
     done = student(bundle, "figures.py")
+    solved.write_text(one.replace("return x - x.mean", unwritten.format("centre") + "x - x.mean"), encoding="utf-8")
+    nothing, all_of_them = student(bundle, "figures.py"), student(bundle, "-m", "coursekit.figures", folder=".")
 
-    assert done.returncode == 0 and "standardise" in done.stdout + done.stderr
+    assert done.returncode == 0 and done.stdout == "skipped: before_after, standardise is not written yet\n"
+    line = "nothing to draw yet: no function in scaling.py is written; begin with centre\n"
+    assert nothing.returncode == 0 and nothing.stdout == line
+    assert all_of_them.returncode == 0 and all_of_them.stdout == f"scaling:\n{line}"
 
 
 def test_all_assignments_figures_are_drawn_by_one_command(bundle, solved):

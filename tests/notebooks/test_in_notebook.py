@@ -44,7 +44,7 @@ def test_untouched_it_says_what_is_not_written(folder):
     assert texts(shown["centre"]) == ["Task 1: Centre each feature: not written yet."]
     assert texts(shown["standardise"]) == ["Task 2: Scale each feature to unit variance: not written yet."]
     assert texts(shown["figure-before_after"]) == [
-        "Figure before_after: task standardise is not written yet."
+        "Figure before_after: standardise is not written yet."
     ]
 
 

@@ -188,7 +188,9 @@ def _figure_problems(assignment: Assignment, drawn: Path, code: int | None, said
         return [f"{path}: in the students' folder, the figures don't end on the reference"]
     problems = []
     for line in said.splitlines():
-        if match := re.match(r"(failed|skipped): (.*)", line):
+        if match := re.match(r"drew figures/(\w+)\.svg and \.png \((without the parts that wait for .*?)\)", line):
+            problems.append(f"{path}: on the reference in the students' folder, {match[1]} is drawn {match[2]}")
+        elif match := re.match(r"(failed|skipped): (.*)", line):
             at = re.search(r"\bfigures\.py:(\d+)", match[2])
             place = f"{path}:{at[1]}" if at else str(path)
             problems.append(f"{place}: {match[1]} on the reference in the students' folder: {match[2][:_LONGEST]}")
