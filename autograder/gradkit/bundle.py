@@ -20,6 +20,7 @@ import coursekit
 from gradkit.errors import InputError
 from gradkit.gradescope import SETTINGS, Settings
 from gradkit.manifest import Assignment
+from gradkit.notebooks.prose import folded
 
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "figures", "*.egg-info")
 
@@ -288,12 +289,15 @@ def _copy_assignment(assignment: Assignment, folder: Path) -> None:
 
 
 def _add_questions(assignment: Assignment, readme: Path) -> None:
-    """Put the written questions into the handout, before what it says on handing in: not everyone opens the notebook."""
+    """Put the written questions into the handout, before what it says on handing in: not everyone opens the notebook.
+
+    Its folds become such as every viewer of Markdown renders.
+    """
     sections = "".join(
         _QUESTION.format(title=question.title, points=question.worth, text=question.text.strip())
         for question in assignment.manifest.questions
     )
-    text = readme.read_text(encoding="utf-8")
+    text = folded(readme.read_text(encoding="utf-8")) + "\n"
     before, heading, after = text.rpartition("## Submit\n")
     text = f"{before}{sections}{heading}{after}" if heading else f"{text.rstrip()}\n\n{sections}"
     readme.write_text(text, encoding="utf-8")

@@ -5,8 +5,8 @@ The notebook's first cell makes one object, and the cells below each task use it
     from coursekit.notebook import Notebook
     course = Notebook("attention.py", globals())
 
-    course.check("softmax")      # runs this task's public checks, and shows a table
-    course.figure("positions")   # draws one figure of figures.py
+    course.check("softmax")      # runs this task's public checks, and shows a table; without a name, all tasks'
+    course.figure("positions")   # draws one figure of figures.py; without a name, all
 
 The checks are those of the file `test_attention.py` beside the notebook, run by pytest, so that fixtures and
 parameters mean what they mean in a terminal. A task that is not written yet is one line, never a traceback.
@@ -20,6 +20,7 @@ import importlib.util
 import io
 import linecache
 import os
+import re
 import sys
 import tomllib
 import traceback
@@ -94,25 +95,51 @@ class Notebook:
                     f"{path.name} is not in {self.folder}: keep the notebook in the assignment's folder and open it there"
                 )
         self._manifest = tomllib.loads(manifest.read_text(encoding="utf-8"))
+        self._broken: dict[str, str] = {}  # functions whose cell was last run as it is no Python, and where
+        if (shell := _shell()) is not None:
+            shell.events.register("post_run_cell", self._after_cell)
+            shell.set_custom_exc((NotImplementedError,), _show_unwritten)
 
-    def check(self, task: str) -> None:
+    def _after_cell(self, result: Any) -> None:
+        """Remember which functions a cell should have defined that is no Python: else they are only missing, or old."""
+        text = getattr(result.info, "raw_cell", None) or ""
+        names = re.findall(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", text, re.MULTILINE)
+        error = result.error_before_exec
+        for name in names:
+            if isinstance(error, SyntaxError):
+                self._broken[name] = f"cell In[{result.execution_count}], line {error.lineno}: {_in_words(error, text)}"
+            else:
+                self._broken.pop(name, None)
+
+    def check(self, task: str | None = None) -> None:
         """Run the public checks of one task on what the notebook has defined, and show what came of them.
+
+        Args:
+            task: Its id. Default: every task, one after the other.
 
         Raises:
             NotebookError: When there is no such task, or the checks can't be run at all.
         """
         known = {entry["id"]: entry for entry in self._manifest["tasks"]}
+        if task is None:
+            for each in known:
+                self.check(each)
+            return
         if task not in known:
             raise NotebookError(f"no task is called {task}; tasks here: {', '.join(known)}")
         number = list(known).index(task) + 1
         title = f"Task {number}: {known[task]['title']}"
         functions = dict.fromkeys(name.partition(".")[0] for name in known[task]["functions"])
         missing = [name for name in functions if not hasattr(self._module, name)]
+        for name in functions:
+            if name in self._broken:
+                older = "" if name in missing else f" What is checked is the {name} of before."
+                _show_line(f"{title}: the cell of {name} is not valid Python: {self._broken[name]}.{older}")
         if missing:
             names = ", ".join(missing)
-            _show_line(
-                f"{title}: {names} {'is' if len(missing) == 1 else 'are'} not defined here. Run the cell of each first."
-            )
+            if not all(name in self._broken for name in missing):
+                verb = "is" if len(missing) == 1 else "are"
+                _show_line(f"{title}: {names} {verb} not defined here. Run the cell of each first.")
             self._tell_nbgrader(f"{title}: not defined: {names}")
             return
         ran = self._run(task)
@@ -125,13 +152,20 @@ class Notebook:
         if any(row.state not in ("passed", "not run") for row in rows):
             self._tell_nbgrader(_as_text(title, functions, rows))
 
-    def figure(self, name: str) -> None:
+    def figure(self, name: str | None = None) -> None:
         """Draw one of the assignment's figures from what the notebook has defined.
+
+        Args:
+            name: Of the figure. Default: all of them, one after the other.
 
         Raises:
             NotebookError: When there is no such figure.
         """
         drawings = {item.name: item for item in self._figures()}
+        if name is None:
+            for each in drawings:
+                self.figure(each)
+            return
         if name not in drawings:
             raise NotebookError(f"no figure is called {name}; there are {', '.join(drawings) or 'none'}")
         item = drawings[name]
@@ -310,6 +344,23 @@ def _closing_figures() -> Iterator[None]:
     finally:
         for number in numbers() - before:
             sys.modules["matplotlib.pyplot"].close(number)
+
+
+def _in_words(error: SyntaxError, text: str) -> str:
+    """What Python says of a cell by itself: Jupyter compiles it so that it may go on, and then it is `incomplete`."""
+    try:
+        compile(text, "cell", "exec")
+    except SyntaxError as plain:
+        return plain.msg
+    return error.msg
+
+
+def _show_unwritten(shell: Any, kind: type, error: BaseException, trace: Any, tb_offset: int | None = None) -> None:
+    """A line in place of a traceback for a function that is not written; any other error of the kind as always."""
+    if re.fullmatch(r"task \w+ is not written yet", str(error)):
+        _print(f"{plots.unwritten(error)} is not written yet")
+    else:
+        shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
 
 
 def _file_of(module: object) -> str:
