@@ -1,6 +1,6 @@
 """Does `pytest` tell a student that a function is right, as soon as it is the only one written?
 
-    python tests/benchmarks/functions.py [ASSIGNMENT...] [--sample N] [--seed S]
+    python tests/benchmarks/functions.py [ASSIGNMENT...] [--sample N] [--seed S] [--root KIT]
 
 For each function of each assignment: the stub with that function of the reference, and those that it calls, written into it; then
 the student's `pytest` in their bundle. It must show `passes` for the function, and "Next" must ask for another one. Exit code 1
@@ -198,10 +198,11 @@ def main() -> int:
     parser.add_argument("ids", nargs="*", metavar="ASSIGNMENT")
     parser.add_argument("--sample", type=int, default=0, help="so many functions of each assignment, chosen by the seed")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--root", type=Path, default=ROOT, help="the kit; by default this one")
     options = parser.parse_args()
     confirmed = total = 0
     begun = time.perf_counter()
-    for assignment in load_all(ROOT):
+    for assignment in load_all(options.root):
         if options.ids and assignment.id not in options.ids:
             continue
         chosen = functions_to_write(assignment)

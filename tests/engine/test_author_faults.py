@@ -221,8 +221,8 @@ PLANTED = [
         [f"{ASKED}: Expected `str`, got `int` - at `$.asked[0].forms[2]`; an entry has what, functions and forms"], blocks=False,
     ),
     Planted(
-        "a form that stands everywhere", ASKED, '"√(σ²"', '" σ ²"',
-        [f"{ASKED}: what a centered feature is divided by: the form ' σ ²' is too short to be told from other text"], blocks=False,
+        "a form that stands everywhere", ASKED, '"√(σ²"', '" σ "',
+        [f"{ASKED}: what a centered feature is divided by: the form ' σ ' is too short to be told from other text"], blocks=False,
     ),
     Planted(
         "a list of forms that is no TOML", ASKED, "forms = [", "forms = ",
@@ -541,27 +541,28 @@ def test_new_refuses_tasks_that_can_not_be_functions(kit, tasks):
 
 @pytest.fixture
 def glow(kit):
-    """A scaffold with three tasks, in a kit that has oracles."""
-    (kit / "tests" / "oracles").mkdir(parents=True)
+    """A scaffold with three tasks, in a kit that has oracles and tests of its handouts."""
+    for name in ("oracles", "handouts"):
+        (kit / "tests" / name).mkdir(parents=True)
     new_assignment(kit, "glow", tasks=["warm_up", "encode", "decode"])
     return load_assignment(kit, "glow")
 
 
 def test_a_scaffold_of_named_tasks_is_whole(glow):
-    """No fault; 100 points; every file that an assignment has, and an oracle that passes."""
+    """No fault; 100 points; every file that an assignment has, an oracle and a test of its handout that pass."""
     root = glow.public.parent.parent
 
     assert static_faults(glow) == []
     assert [task.points for task in glow.manifest.tasks] == [34, 33, 33]
     assert "assignments/glow/README.md:3: still says TODO, and on 24 lines more" in said_of(root, release_gaps(glow))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", root / "tests" / "oracles" / "test_glow.py"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", root / "tests"],
         capture_output=True,
         text=True,
         cwd=root,
         timeout=120,
     )
-    assert done.returncode == 0 and "3 passed" in done.stdout, done.stdout
+    assert done.returncode == 0 and "6 passed" in done.stdout, done.stdout
 
 
 # ---- the students' setting

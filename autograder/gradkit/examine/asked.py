@@ -20,7 +20,7 @@ from gradkit.manifest import Assignment
 from gradkit.stubs import read_authored
 
 FILE = "asked.toml"
-SHORTEST = 3  # characters of a form, blanks apart: a shorter one stands everywhere
+SHORTEST = 2  # characters of a form, blanks apart: a single one stands everywhere
 _MINUS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{HYPHEN}": "-", "\N{NON-BREAKING HYPHEN}": "-"})
 _MARGIN = re.compile(r"^\s*(#+|>)\s")  # of a comment or a quotation, where a form goes on from the line above
 
