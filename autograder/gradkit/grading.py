@@ -19,6 +19,7 @@ from typing import IO, Protocol
 
 import msgspec
 
+from coursekit.costs import not_python
 from gradkit.devices import VideoMemory
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
@@ -531,7 +532,7 @@ def _flag(start: Graded, prepared: Prepared, manifest: Manifest) -> Graded:
 def _unreadable(start: Graded, checks: list[Check], prepared: Prepared) -> Graded:
     """Every check failed for the same reason: the file is not valid Python."""
     problem = prepared.syntax_error
-    summary = f"{problem.place}: not valid Python: {problem.message}"
+    summary = not_python(problem.place, problem.message)
     cases = {
         check.id: tuple(CaseResult(case, Outcome.FAILED, summary=summary) for case in check.cases)
         for check in checks

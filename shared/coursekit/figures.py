@@ -10,8 +10,11 @@ import argparse
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+
+from coursekit.plots import nothing_to_draw
 
 
 def find(folder: Path) -> list[Path]:
@@ -24,6 +27,11 @@ def find(folder: Path) -> list[Path]:
         for path in inner.glob("*/assignment.toml")
     }
     return sorted(script for script in scripts if script.is_file())
+
+
+def _nothing_to_draw(script: Path) -> str:
+    manifest = tomllib.loads(script.with_name("assignment.toml").read_text(encoding="utf-8"))
+    return nothing_to_draw(script.with_name(manifest.get("module", f"{script.parent.name}.py")))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,6 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     for name in options.names or scripts:
         print(f"{name}:", flush=True)
+        if nothing := _nothing_to_draw(scripts[name]):
+            print(nothing, flush=True)
+            continue
         ended = subprocess.run([sys.executable, str(scripts[name])], env=environment)
         code = code or (1 if ended.returncode else 0)
     return code

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from gradkit.errors import AuthoringError
-from gradkit.examine.checks import STUDENTS_LIBRARIES, check_faults, tolerance_faults
+from gradkit.examine.asked import FILE as ASKED
+from gradkit.examine.asked import asked_faults
+from gradkit.examine.checks import STUDENTS_LIBRARIES, check_faults, own_check_faults, tolerance_faults
 from gradkit.examine.handout import handout_faults
 from gradkit.examine.leaks import hints, leak_faults
 from gradkit.examine.sources import Fault, Sources, defined, imports, line_of
@@ -63,6 +65,7 @@ def _release_gaps(assignment: Assignment, sources: Sources) -> list[str]:
     for path, what in (
         (assignment.public / "figures.py", "draws from the student's own code"),
         (assignment.hidden / "notes.md", "tells staff the conventions, tolerances and common errors"),
+        (assignment.hidden / ASKED, "lists the forms of what students are to find themselves, which stand nowhere in their bundle"),
     ):
         if not path.is_file():
             gaps.append(f"{path}: missing; it {what}")
@@ -76,7 +79,7 @@ def _release_gaps(assignment: Assignment, sources: Sources) -> list[str]:
         gaps.append(
             f"{assignment.hidden / 'mistakes'}: {mistakes} mistakes; a released assignment knows {FEWEST_MISTAKES} or more"
         )
-    for path in (manifest, assignment.public / "README.md", assignment.hidden / "notes.md"):
+    for path in (manifest, assignment.public / "README.md", assignment.hidden / "notes.md", assignment.hidden / ASKED):
         if path.is_file():
             lines = [number for number, line in enumerate(sources.text(path).splitlines(), 1) if "TODO" in line]
             more = f", and on {len(lines) - 1} lines more" if len(lines) > 1 else ""
@@ -172,6 +175,8 @@ def _rest(assignment: Assignment, sources: Sources) -> Iterator[Fault]:
     yield from _patch_faults(assignment, sources)
     yield from _figure_faults(assignment, sources)
     yield from leak_faults(assignment, sources)
+    yield from asked_faults(assignment, sources)
+    yield from own_check_faults(assignment, sources)
 
 
 def _library_faults(assignment: Assignment, sources: Sources) -> Iterator[Fault]:
