@@ -542,13 +542,14 @@ def test_population_loss_counts_each_pair_once(agree, torch_rng, N, K):
 @number("6.2")
 @weight(1)
 @tags("table")
-@pytest.mark.parametrize("n_steps", [0, 1, 5])
+@pytest.mark.parametrize("n_steps", [1, 2, 5])
 def test_descent_starts_at_the_reference(agree, torch_rng, n_steps):
     """Step by step the same path, which begins at the reference."""
     reference_logp, beta = random_logp(torch_rng, 3, 4, spread=2.0), 0.5
     preferences = preferences_of(normal(torch_rng, 3, 4))
 
     agree("fit_table", reference_logp, preferences, beta=beta, lr=4.0, n_steps=n_steps)
+    agree("fit_table", reference_logp, preferences, beta=beta, lr=4.0, n_steps=0)
 
 
 @number("6.3")
@@ -588,7 +589,7 @@ def brute_force_best_of_n(p, reward, n):
 @number("7.1")
 @weight(3)
 @tags("best_of_n")
-@pytest.mark.parametrize("n", [1, 2, 4, 50])
+@pytest.mark.parametrize("n", [2, 4, 50])
 @pytest.mark.parametrize("case", ["distinct", "ties", "zeros"])
 def test_best_of_n_is_exact(agree, rng, torch_rng, case, n):
     """The probability of each answer to be the one kept, by all possible draws: ties go to the one drawn
@@ -602,6 +603,7 @@ def test_best_of_n_is_exact(agree, rng, torch_rng, case, n):
         p = p / p.sum(-1, keepdim=True)
 
     q = agree("best_of_n", p, reward, n)
+    agree("best_of_n", p, reward, 1)
 
     assert_close(q.sum(-1), torch.ones(2, dtype=F64), name="sum of probabilities")
     if n <= 4:
