@@ -1,19 +1,20 @@
 """Conformal prediction: intervals and label sets whose coverage is a theorem, not a hope.
 
 Holds the pinball loss and a linear quantile regressor; the conformal quantile; split conformal,
-conformalised quantile and group-conditional intervals; label sets (LAC, APS, RAPS); the measures and the
-exact law of coverage; and a level that adapts online. Leaves out: any model beyond a linear one (models
-come in as functions), full and cross-conformal prediction, and conditional guarantees beyond groups.
+conformalized quantile and group-conditional intervals; label sets (LAC, APS, RAPS); measures of coverage and
+its exact law; and a level that adapts online. Leaves out: any model beyond a linear one (models come in as
+functions), full and cross-conformal prediction, and conditional guarantees beyond groups.
 
 Everything is computed in float64. `alpha` is the share of misses that is allowed: 0.1 asks for 90% coverage.
+Nothing handed in is changed.
 """
 
 import math
 
 import numpy as np
 
-# (n + 1)(1 - alpha) is a whole number for many round alphas, but not in floating point:
-# 100 * (1 - 0.45) is 55.00000000000001. So much above a whole number still counts as that number.
+# For many round alphas the rank is a whole number on paper before any rounding, but floating point adds noise:
+# 3 * 1.1 is 3.3000000000000003. A number that is less than this above a whole number counts as that number.
 RANK_TOL = 1e-9
 
 
@@ -24,8 +25,8 @@ RANK_TOL = 1e-9
 def pinball_loss(y, y_hat, tau):
     """Return what it costs to answer `y_hat` when the truth is `y` and the quantile `tau` was asked for.
 
-    Elementwise, rho_tau = tau (y - y_hat) if y >= y_hat, and (1 - tau)(y_hat - y) otherwise.
-    Nothing is averaged here.
+    Each unit by which the answer is too low costs tau, each unit by which it is too high costs 1 - tau.
+    Elementwise; nothing is averaged here.
 
     Args:
         y: True values, any shape.
@@ -50,7 +51,7 @@ def pinball_loss(y, y_hat, tau):
 def pinball_subgradient(y, y_hat, tau):
     """Return the slope of `pinball_loss` in its prediction, d rho_tau / d y_hat.
 
-    The loss has a kink at y = y_hat; there the slope of the first branch (y >= y_hat) is returned.
+    The loss has a kink at y = y_hat. There it takes the slope that it has for predictions a little too low.
 
     Args:
         y: True values, any shape.
@@ -64,7 +65,7 @@ def pinball_subgradient(y, y_hat, tau):
         ValueError: If a tau is not strictly between 0 and 1, or an input holds NaN.
     """
     y, y_hat, tau = _as_floats("y", y), _as_floats("y_hat", y_hat), _as_levels("tau", tau)
-    # the derivative of each branch, in y_hat
+    # each side's derivative, in the prediction
     # YOUR CODE HERE
     raise NotImplementedError("task pinball is not written yet")
 
@@ -73,7 +74,7 @@ def pinball_subgradient(y, y_hat, tau):
 # Task 2: a linear quantile regressor
 
 
-def quantile_gradient(X, y, w, b, tau):
+def quantile_gradient(X, y, w, b, tau, *, subgradient=pinball_subgradient):
     """Return a subgradient of the mean pinball loss of the linear model X w + b.
 
     Args:
@@ -82,10 +83,10 @@ def quantile_gradient(X, y, w, b, tau):
         w: Weights, shape (d,).
         b: Intercept, a number.
         tau: Quantile level in (0, 1), a number.
+        subgradient: Called as subgradient(y, y_hat, tau) for the slopes in the predictions, shape (n,).
 
     Returns:
-        (grad_w, grad_b): shape (d,) and a number. Both are means over the n examples, and an example that is
-        predicted exactly counts with the slope of the first branch.
+        (grad_w, grad_b): shape (d,) and a number.
 
     Raises:
         ValueError: If the shapes do not fit together, tau is outside (0, 1), or an input holds NaN.
@@ -94,12 +95,14 @@ def quantile_gradient(X, y, w, b, tau):
     w, b, tau = _as_floats("w", w), float(b), float(_as_levels("tau", tau))
     if w.shape != X.shape[1:]:
         raise ValueError(f"w must have one entry per column of X, got w {w.shape} and X {X.shape}")
-    # 1. predict; 2. the slope at each example; 3. the chain rule, then the mean
+    # 1. predict; 2. the slope in each prediction; 3. the chain rule to w and b
     # YOUR CODE HERE
     raise NotImplementedError("task quantile_regression is not written yet")
 
 
-def fit_quantile_regression(X, y, tau, *, lr=1.0, n_steps=300):
+def fit_quantile_regression(
+    X, y, tau, *, lr=1.0, n_steps=300, loss=pinball_loss, gradient=quantile_gradient
+):
     """Return the best linear tau-quantile model that the subgradient method meets on its way.
 
     Start at w = 0, b = 0. Step t = 1 .. n_steps moves both against `quantile_gradient`, times lr / sqrt(t).
@@ -112,6 +115,8 @@ def fit_quantile_regression(X, y, tau, *, lr=1.0, n_steps=300):
         tau: Quantile level in (0, 1), a number.
         lr: Length of the first step, positive.
         n_steps: Number of steps, at least 0.
+        loss: Called as loss(y, y_hat, tau) for the cost of each prediction, shape (n,).
+        gradient: Called as gradient(X, y, w, b, tau) for the slopes of the mean loss in w and b.
 
     Returns:
         (w, b): weights of shape (d,) and the intercept.
@@ -141,8 +146,9 @@ def fit_quantile_regression(X, y, tau, *, lr=1.0, n_steps=300):
 def conformal_rank(n, alpha):
     """Return which of n calibration scores, counted from the smallest, is the threshold.
 
-    k = ceil((n + 1)(1 - alpha)), and at least 1. A product less than RANK_TOL above a whole number is that
-    whole number: what is meant by alpha = 0.45 is the decimal, and floating point must not round it up.
+    It is the smallest rank at which a new exchangeable score is covered with probability at least 1 - alpha,
+    whatever the distribution, and at least 1. An alpha such as 0.45 means the decimal: where your formula
+    gives a number less than RANK_TOL above a whole number, that whole number is meant.
 
     Args:
         n: Number of calibration scores, at least 0.
@@ -150,6 +156,9 @@ def conformal_rank(n, alpha):
 
     Returns:
         k, an int from 1 to n + 1; n + 1 says that n scores are too few for this alpha.
+
+    Example:
+        With 9 scores: 8 for alpha = 0.2, 9 for 0.15 and for 0.1, 10 for 0.05.
 
     Raises:
         ValueError: If n is negative or alpha is not strictly between 0 and 1.
@@ -164,16 +173,17 @@ def conformal_rank(n, alpha):
     raise NotImplementedError("task conformal_quantile is not written yet")
 
 
-def conformal_quantile(scores, alpha):
+def conformal_quantile(scores, alpha, *, rank=conformal_rank):
     """Return the threshold that a new exchangeable score exceeds with probability at most alpha.
 
-    It is the k-th smallest score, k = conformal_rank(n, alpha), or +inf when k > n. Equal scores are counted
-    one by one.
+    It is the k-th smallest of the n scores, or +inf when k > n. Equal scores are counted one by one, and
+    nothing is interpolated.
 
     Args:
         scores: Calibration scores, shape (..., n); n may be 0. Leading dimensions are separate calibrations.
             A score may be infinite.
         alpha: Allowed share of misses, in (0, 1).
+        rank: Called as rank(n, alpha); returns k.
 
     Returns:
         float64, shape (...).
@@ -228,21 +238,25 @@ def split_conformal(fit, predict, X, y, X_test, alpha, *, n_train, quantile=conf
 
 
 # ---------------------------------------------------------------------------------------------------------
-# Task 5: conformalised quantile regression
+# Task 5: conformalized quantile regression
 
 
 def cqr_scores(y, lower, upper):
-    """Return how far each y lies outside its band [lower, upper]; negative says how deep inside.
+    """Return how far both edges of its band must move outward until the band just contains y.
 
-    E = max(lower - y, y - upper).
+    Both edges move by the same amount. A negative score says how far they could move inward and still
+    contain y. The definition is the same for a crossed band, whose upper edge lies below its lower one.
 
     Args:
         y: True values, shape (n,).
         lower: Predicted lower quantiles, shape (n,).
-        upper: Predicted upper quantiles, shape (n,). May lie below `lower` (crossed); the formula stays.
+        upper: Predicted upper quantiles, shape (n,). May lie below `lower`.
 
     Returns:
         float64, shape (n,): 0 on the edge of the band.
+
+    Example:
+        For the band [0, 4], y = 5 scores 1, y = -2 scores 2, y = 1 scores -1.
 
     Raises:
         ValueError: If the shapes differ or an input holds NaN.
@@ -257,12 +271,12 @@ def cqr_scores(y, lower, upper):
     raise NotImplementedError("task cqr is not written yet")
 
 
-def cqr(fit, predict, X, y, X_test, alpha, *, n_train, quantile=conformal_quantile):
+def cqr(fit, predict, X, y, X_test, alpha, *, n_train, score=cqr_scores, quantile=conformal_quantile):
     """Return intervals that follow the spread of the data and cover with probability at least 1 - alpha.
 
     Two models of the first n_train rows, for the quantiles alpha/2 and 1 - alpha/2, give a band. The
-    remaining rows say by how much, q, it must move: the interval is [lower - q, upper + q]. A negative q
-    draws the band in.
+    remaining rows say how far its edges must move: the threshold of their scores. A negative threshold
+    makes the band narrower.
 
     Args:
         fit: Called as fit(X_train, y_train, tau), once per level; returns a model.
@@ -272,6 +286,7 @@ def cqr(fit, predict, X, y, X_test, alpha, *, n_train, quantile=conformal_quanti
         X_test: Inputs to make intervals for, shape (m, d).
         alpha: Allowed share of misses, in (0, 1).
         n_train: How many rows to fit, from 1 to n.
+        score: Called as score(y, lower, upper) for the calibration rows' scores.
         quantile: Called as quantile(scores, alpha) to turn calibration scores into a threshold.
 
     Returns:
@@ -286,7 +301,7 @@ def cqr(fit, predict, X, y, X_test, alpha, *, n_train, quantile=conformal_quanti
     """
     X, y, X_test = _as_split(X, y, X_test, n_train)
     alpha = float(_as_levels("alpha", alpha))
-    # 1. fit both quantiles; 2. scores of the calibration rows; 3. threshold; 4. move both edges by it
+    # 1. fit both quantiles; 2. scores of the calibration rows; 3. threshold; 4. move both edges
     # YOUR CODE HERE
     raise NotImplementedError("task cqr is not written yet")
 
@@ -310,9 +325,7 @@ def lac_scores(probs):
     Source:
         Sadinle, Lei and Wasserman 2019 (least ambiguous set-valued classifiers).
     """
-    probs = _as_probs(probs)
-    # YOUR CODE HERE
-    raise NotImplementedError("task label_sets is not written yet")
+    return 1 - _as_probs(probs)
 
 
 def lac_sets(probs, q):
@@ -345,7 +358,7 @@ def aps_scores(probs, *, u=None, penalty=0.0, k_reg=1):
         probs: Predicted probabilities, shape (n, K).
         u: Uniform numbers in [0, 1], shape (n,), one per example. None counts each label in full (as u = 1).
         penalty: Added per rank beyond k_reg (lambda in the paper), not negative.
-        k_reg: The largest set that is not penalised, at least 0.
+        k_reg: The largest set that is not penalized, at least 0.
 
     Returns:
         float64, shape (n, K), in the order of the labels.
@@ -357,14 +370,15 @@ def aps_scores(probs, *, u=None, penalty=0.0, k_reg=1):
     Source:
         Romano, Sesia and Candes 2020; Angelopoulos et al. 2021 (RAPS).
     """
-    probs, u = _as_probs(probs), _as_uniforms(u, probs)
+    probs = _as_probs(probs)
+    u = _as_uniforms(u, probs)
     _check_penalty(penalty, k_reg)
     # 1. order each row; 2. mass before each label; 3. its own share and the penalty; 4. back to label order
     # YOUR CODE HERE
     raise NotImplementedError("task label_sets is not written yet")
 
 
-def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1):
+def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1, score=aps_scores):
     """Return each row's APS set (RAPS with a penalty) at threshold q.
 
     With u: the labels whose score is at most q. The set may be empty.
@@ -377,6 +391,7 @@ def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1):
         u: Uniform numbers in [0, 1], shape (n,), drawn anew for these rows; or None.
         penalty: As in `aps_scores`.
         k_reg: As in `aps_scores`.
+        score: Called as score(probs, u=u, penalty=penalty, k_reg=k_reg) for the score of every label.
 
     Returns:
         bool, shape (n, K), in the order of the labels.
@@ -387,7 +402,8 @@ def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1):
     Source:
         Romano, Sesia and Candes 2020, equations 4 to 8; Angelopoulos et al. 2021, algorithms 2 and 3.
     """
-    probs, u = _as_probs(probs), _as_uniforms(u, probs)
+    probs = _as_probs(probs)
+    u = _as_uniforms(u, probs)
     q = float(_as_floats("q", q))
     _check_penalty(penalty, k_reg)
     # 1. compare scores with q; 2. without u: also the first label, down the ranking, that reaches q
@@ -443,8 +459,8 @@ def group_intervals(y_hat, groups, thresholds):
     y_hat, thresholds = _as_floats("y_hat", y_hat), _as_floats("thresholds", thresholds)
     groups = _as_groups(groups, len(thresholds))
     _same_shape("y_hat", y_hat, "groups", groups)
-    # YOUR CODE HERE
-    raise NotImplementedError("task groups is not written yet")
+    q = thresholds[groups]  # (m,)
+    return y_hat - q, y_hat + q
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -489,8 +505,7 @@ def mean_width(lower, upper):
     lower, upper = _as_floats("lower", lower), _as_floats("upper", upper)
     _same_shape("lower", lower, "upper", upper)
     _not_empty("lower", lower)
-    # YOUR CODE HERE
-    raise NotImplementedError("task coverage is not written yet")
+    return np.mean(np.maximum(upper - lower, 0.0))
 
 
 def set_coverage(sets, labels):
@@ -526,17 +541,15 @@ def mean_set_size(sets):
     Raises:
         ValueError: If sets is not a bool array of shape (m, K), or m is 0.
     """
-    sets = _as_sets(sets)
-    # YOUR CODE HERE
-    raise NotImplementedError("task coverage is not written yet")
+    return np.mean(_as_sets(sets).sum(axis=1))
 
 
 def coverage_moments(n, k):
     """Return the mean and the standard deviation of the coverage that one calibration set gives.
 
-    Calibrate once on n scores, use the k-th smallest as threshold for ever: the coverage C over all future
-    examples is a random number, because the calibration set was. For exchangeable scores without ties
-    C ~ Beta(k, n + 1 - k). For k = n + 1 the threshold is +inf and C = 1.
+    Calibrate once on n scores and use the k-th smallest as the threshold forever. The coverage C over all
+    future examples is a random number, because the calibration set was. For independent scores without ties
+    C follows a Beta law; which one depends on n and k. For k = n + 1 the threshold is +inf and C = 1.
 
     Args:
         n: Number of calibration scores, at least 0.
@@ -544,6 +557,9 @@ def coverage_moments(n, k):
 
     Returns:
         (mean, std) of C; std is 0 for k = n + 1.
+
+    Example:
+        One score used as the threshold (n = 1, k = 1): C is uniform, so (1/2, sqrt(1/12)).
 
     Raises:
         ValueError: If k is not in 1 .. n + 1.
@@ -559,8 +575,7 @@ def coverage_moments(n, k):
 def coverage_cdf(c, n, k):
     """Return the probability that a calibration set gives a coverage of at most c.
 
-    C is the k-th smallest of n uniform numbers, so C <= c says that at least k of n uniforms fall below c:
-    P(C <= c) = sum over j = k .. n of binom(n, j) c^j (1 - c)^(n - j). P(C <= 1) = 1, also for k = n + 1.
+    C is the k-th smallest of n independent uniform numbers. P(C <= 1) = 1, also for k = n + 1.
 
     Args:
         c: Coverage values in [0, 1], any shape.
@@ -568,7 +583,10 @@ def coverage_cdf(c, n, k):
         k: Rank of the threshold, from 1 to n + 1.
 
     Returns:
-        float64, the shape of `c`.
+        float64, the shape of `c`, to about eight digits for n in the thousands.
+
+    Example:
+        If the larger of two scores is the threshold (n = k = 2), P(C <= 1/2) = 1/4.
 
     Raises:
         ValueError: If a c is outside [0, 1] or k is not in 1 .. n + 1.
@@ -577,7 +595,7 @@ def coverage_cdf(c, n, k):
     _check_rank(n, k)
     if ((c < 0) | (c > 1)).any():
         raise ValueError(f"c must lie in [0, 1], got {c[(c < 0) | (c > 1)].flat[0]}")
-    # 1. logarithms of the terms: binom(2000, 1000) is too large for a float; 2. the sum; 3. c = 0 and c = 1
+    # 1. logarithms of the terms: 2000! is too large for a float; 2. their sum; 3. c = 0 and c = 1
     # YOUR CODE HERE
     raise NotImplementedError("task coverage is not written yet")
 
@@ -589,17 +607,20 @@ def coverage_cdf(c, n, k):
 def adapt_level(level, missed, *, alpha, gamma):
     """Return the next level: lower after a miss (wider sets), a little higher after a hit.
 
-    alpha_{t+1} = alpha_t + gamma (alpha - err_t), with err_t = 1 for a miss and 0 for a hit. The level is not
-    clipped: it may leave [0, 1].
+    The two steps do not depend on the level. They lie gamma apart, and they cancel over rounds of which
+    exactly the share alpha are misses. The level is not clipped: it may leave [0, 1].
 
     Args:
-        level: alpha_t, a number.
-        missed: err_t, a bool.
+        level: The level alpha_t of this round, a number.
+        missed: Whether this round was a miss, a bool.
         alpha: The share of misses aimed at, in (0, 1).
         gamma: Step size, positive.
 
     Returns:
-        alpha_{t+1}, a number.
+        The level of the next round, a number.
+
+    Example:
+        With alpha = 0.25 and gamma = 0.5, the level 0.25 becomes -0.125 after a miss and 0.375 after a hit.
 
     Raises:
         ValueError: If alpha is not in (0, 1) or gamma is not positive.
@@ -614,7 +635,7 @@ def adapt_level(level, missed, *, alpha, gamma):
     raise NotImplementedError("task online is not written yet")
 
 
-def adaptive_conformal(scores, alpha, gamma, *, n_start, quantile=conformal_quantile):
+def adaptive_conformal(scores, alpha, gamma, *, n_start, quantile=conformal_quantile, adapt=adapt_level):
     """Return how an adaptive level fares on a stream of scores, whatever the stream does.
 
     Round t = 0, 1, .. concerns scores[n_start + t]. Its threshold q_t comes from all scores before it, at the
@@ -627,6 +648,7 @@ def adaptive_conformal(scores, alpha, gamma, *, n_start, quantile=conformal_quan
         gamma: Step size of the level, positive.
         n_start: How many scores are only past, from 0 to N. There are T = N - n_start rounds.
         quantile: Called as quantile(past, alpha_t) for a level strictly between 0 and 1.
+        adapt: Called as adapt(level, missed, alpha=alpha, gamma=gamma) for the next level.
 
     Returns:
         (thresholds, missed, levels): float64 of shape (T,), bool of shape (T,), and float64 of shape (T + 1,)

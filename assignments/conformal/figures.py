@@ -13,7 +13,7 @@ from coursekit.plots import COLORS, band, figure, main, name_lines, subplots
 ALPHA = 0.1
 
 
-@figure("pinball", caption="Tilting the absolute value moves its minimiser from the median to a quantile.")
+@figure("pinball", caption="Tilting the absolute value moves its minimizer away from the median. What share of the ticks lies below it?")
 def pinball(student):
     fig, (left, right) = subplots(1, 2, size=(11, 4))
     error = np.linspace(-2, 2, 201)
@@ -45,10 +45,22 @@ def predict_mean(model, X):
     return X @ model[:-1] + model[-1]
 
 
-@figure(
-    "bands",
-    caption="90% were asked for, and both give that over all x; only CQR is as wide as the noise at each x.",
-)
+said = set()
+
+
+def or_left_out(draw, *args):
+    """What a part of a figure needs, or None and a line, once, that says which task is missing."""
+    try:
+        return draw(*args)
+    except NotImplementedError as error:
+        line = f"left out: what needs this ({error})"
+        if line not in said:
+            said.add(line)
+            print(line)
+        return None
+
+
+@figure("bands", caption="Both bands are promised 90% over all x. The numbers at the bottom: how often each one misses.")
 def bands(student):
     rng = np.random.default_rng(1)
     x, y = regression(rng, 800)
@@ -63,63 +75,71 @@ def bands(student):
         return X @ model[0] + model[1]
 
     fig, axes = subplots(1, 2, size=(11, 4.2), sharey=True)
-    data = X, y, X_test, ALPHA
     ways = {
-        "Split conformal": student.split_conformal(fit_mean, predict_mean, *data, n_train=400),
-        "CQR": student.cqr(fit_quantile, predict_quantile, *data, n_train=400),
+        "Split conformal": (student.split_conformal, fit_mean, predict_mean),
+        "CQR": (student.cqr, fit_quantile, predict_quantile),
     }
-    for ax, (name, (lower, upper)) in zip(axes, ways.items()):
+    for ax, (name, (way, fit, predict)) in zip(axes, ways.items()):
         ax.plot(x_new[:500], y_new[:500], ".", color=COLORS["grey"], markersize=3, alpha=0.6)
-        band(ax, grid, lower[:200], upper[:200])
+        ends = or_left_out(lambda *data: way(*data, n_train=400), fit, predict, X, y, X_test, ALPHA)
+        if ends is not None:
+            lower, upper = ends
+            band(ax, grid, lower[:200], upper[:200])
+            lower, upper = lower[200:], upper[200:]
+            missed = (y_new < lower) | (y_new > upper)
+            for start in range(4):  # in each quarter of the range of x
+                share = missed[(x_new >= start) & (x_new < start + 1)].mean()
+                ax.text(start + 0.5, 0.02, f"{share:.0%}", transform=ax.get_xaxis_transform(), ha="center", size=10)
+            name += f": {missed.mean():.1%} missed, mean width {student.mean_width(lower, upper):.2f}"
+        ax.set_title(name)
         for level in (ALPHA / 2, 1 - ALPHA / 2):
             truth = regression_quantile(grid, level)
             ax.plot(grid, truth, color=COLORS["black"], linestyle=(0, (4, 2)), linewidth=1)
             ax.text(grid[-1] + 0.05, truth[-1], f"{level:.0%}", va="center", size=10)
-        coverage = student.interval_coverage(y_new, lower[200:], upper[200:])
-        width = student.mean_width(lower[200:], upper[200:])
-        ax.set_title(f"{name}: {coverage:.1%} covered, mean width {width:.2f}")
         ax.set(xlabel="x (dashed: the true 5% and 95% quantiles)", xlim=(-0.2, 4.4))
     axes[0].set_ylabel("y")
     return fig
 
 
-@figure("coverage", caption="A calibration may be lucky or not; the rank puts the mean where promised.")
+@figure("coverage", caption="A calibration may be lucky or not. What does 90% mean for one calibration?")
 def coverage(student):
-    n, trials = 50, 20_000
     rng = np.random.default_rng(2)
-    # the coverage of a threshold q on uniform scores is q itself
-    scores = np.sort(rng.uniform(size=(trials, n)), axis=1)
-    k = student.conformal_rank(n, ALPHA)
-    fig, ax = subplots(size=(7.5, 4.2))
-    edges = np.linspace(0.7, 1.0, 61)
-    middles, step = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
-    ways = [
-        (student.conformal_quantile(scores, ALPHA), "blue", f"conformal quantile (k = {k})"),
-        (np.quantile(scores, 1 - ALPHA, axis=1), "orange", "NumPy's quantile at 0.9"),
-    ]
-    for q, color, name in ways:
-        label = f"{name}: mean {q.mean():.3f}"
-        ax.hist(q, edges, density=True, histtype="stepfilled", alpha=0.4, color=COLORS[color], label=label)
-    density = np.diff(student.coverage_cdf(edges, n, k)) / step
-    ax.plot(middles, density, color=COLORS["blue"], linestyle="-", label=f"Beta({k}, {n + 1 - k})")
-    ax.axvline(1 - ALPHA, color=COLORS["black"], linewidth=1)
-    above = ax.get_xaxis_transform()
-    ax.text(1 - ALPHA, 1.01, f"asked for: {1 - ALPHA}", transform=above, ha="center", size=10)
-    ax.set(title=f"Coverage after calibrating on {n} scores", xlabel="coverage", ylabel="density")
-    ax.legend(loc="upper left")
+    fig, axes = subplots(1, 2, size=(11, 4.2), sharex=True)
+    for ax, n, trials, bins in zip(axes, (50, 1000), (20_000, 4_000), (61, 121)):
+        # the coverage of a threshold q on uniform scores is q itself
+        scores = np.sort(rng.uniform(size=(trials, n)), axis=1)
+        edges = np.linspace(0.7, 1.0, bins)
+        ways = [
+            (or_left_out(student.conformal_quantile, scores, ALPHA), "blue", "conformal quantile"),
+            (np.quantile(scores, 1 - ALPHA, axis=1), "orange", "NumPy's quantile at 0.9"),
+        ]
+        for q, color, name in ways:
+            if q is not None:
+                label = f"{name}: mean {q.mean():.3f}"
+                ax.hist(q, edges, density=True, histtype="stepfilled", alpha=0.4, color=COLORS[color], label=label)
+        law = or_left_out(lambda: student.coverage_cdf(edges, n, student.conformal_rank(n, ALPHA)))
+        if law is not None:
+            middles, step = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
+            ax.plot(middles, np.diff(law) / step, color=COLORS["blue"], linestyle="-", label="your exact law")
+        ax.axvline(1 - ALPHA, color=COLORS["black"], linewidth=1)
+        ax.set(title=f"After calibrating on {n} scores", xlabel="coverage (line: asked for)")
+        ax.legend(loc="upper left")
+    axes[0].set_ylabel("density")
     return fig
 
 
-@figure("online", caption="The noise triples at round 500: a fixed level misses for long, ours recovers.")
+@figure("online", caption="The noise triples at round 500. Ticks: rounds that the adaptive level answers with the whole line.")
 def online(student):
     rng = np.random.default_rng(3)
     scores = np.abs(rng.normal(size=1500)) * np.where(np.arange(1500) < 600, 1.0, 3.0)
     fig, ax = subplots(size=(7.5, 4.2))
     window = np.ones(100) / 100
     for gamma, name in ((1e-12, "fixed level"), (0.02, "adaptive, γ = 0.02")):
-        _, missed, _ = student.adaptive_conformal(scores, ALPHA, gamma, n_start=100)
+        thresholds, missed, _ = student.adaptive_conformal(scores, ALPHA, gamma, n_start=100)
         share = np.convolve(missed, window, mode="valid")
         ax.plot(np.arange(len(share)) + 100, share, linestyle="-", label=name)
+    unbounded = np.flatnonzero(np.isposinf(thresholds))
+    ax.plot(unbounded, np.full(len(unbounded), 0.01), "|", color=COLORS["red"], markersize=10)
     ax.axhline(ALPHA, color=COLORS["black"], linewidth=1)
     ax.set(title="Misses among the last 100 rounds (black: α)", ylabel="share of misses", ylim=(0, None))
     ax.set(xlabel="rounds so far (100 fill the first window)", xlim=(100, 1400))

@@ -7,110 +7,178 @@ import pytest
 from coursekit.compare import assert_close
 from gradescope_utils.autograder_utils.decorators import number, tags, weight
 
+# Each check needs the one function that it is about: where that function calls another one of yours, the check lends
+# it a stand-in.
+
 # Task 1
 
 
 @number("1.p1")
-@weight(2)
+@weight(1)
 @tags("pinball")
-def test_pinball_by_hand(impl):
+def test_pinball_loss_by_hand(impl):
     """At tau = 0.9 a prediction 2 too low costs 1.8, one 2 too high 0.2, an exact one nothing."""
     y, y_hat = np.array([3.0, 1.0, 2.0]), np.array([1.0, 3.0, 2.0])
 
     assert_close(impl.pinball_loss(y, y_hat, 0.9), np.array([1.8, 0.2, 0.0]), name="pinball_loss")
-    # raising the prediction helps where it is too low; the exact one belongs to that branch
-    slope = impl.pinball_subgradient(y, y_hat, 0.9)
-    assert_close(slope, np.array([-0.9, 0.1, -0.9]), name="pinball_subgradient")
     # two predictions for one y, each with its own level
     loss = impl.pinball_loss(np.array([[1.0]]), np.array([[0.0, 5.0]]), np.array([0.25, 0.75]))
-    assert_close(loss, np.array([[0.25, 1.0]]), name="pinball_loss")
+    assert_close(loss, np.array([[0.25, 1.0]]), name="pinball_loss of two levels")
+
+
+@number("1.p2")
+@weight(1)
+@tags("pinball")
+def test_pinball_subgradient_is_the_rise_of_the_loss(impl):
+    """From prediction 1 to 1.5, the loss of y = 3 at tau = 0.9 falls from 1.8 to 1.35: a slope of -0.9."""
+    slope = impl.pinball_subgradient(np.array([3.0, 1.0]), np.array([1.0, 3.0]), 0.9)
+    assert_close(slope, np.array([(1.35 - 1.8) / 0.5, (0.25 - 0.2) / 0.5]), name="pinball_subgradient")
+    # an exact prediction has the slope of one that is a little too low
+    slope = impl.pinball_subgradient(np.array([2.0]), np.array([[2.0], [1.999]]), np.array([0.25]))
+    assert_close(slope, np.array([[-0.25], [-0.25]]), name="pinball_subgradient of an exact prediction")
 
 
 # Task 2
 
 
+def slopes_by_hand(y, y_hat, tau):
+    return np.where(y > 0, -0.75, 0.25)
+
+
 @number("2.p1")
 @weight(1)
 @tags("quantile_regression")
-def test_quantile_regression_gradient_by_hand(impl):
-    """Two rows, one predicted too low and one too high, pull with slopes -tau and 1 - tau."""
-    X, y = np.array([[1.0], [2.0]]), np.array([2.0, -1.0])
+def test_quantile_gradient_by_hand(impl):
+    """Two rows with slopes -0.75 and 0.25 in their predictions, x = 1 and 2: -0.125 in w and -0.25 in b."""
+    X, y = np.array([[1.0], [2.0]]), np.array([3.0, -1.0])
 
-    grad_w, grad_b = impl.quantile_gradient(X, y, np.zeros(1), 0.0, 0.75)
+    grad_w, grad_b = impl.quantile_gradient(X, y, np.zeros(1), 0.0, 0.75, subgradient=slopes_by_hand)
 
-    assert_close(grad_w, np.array([(-0.75 * 1 + 0.25 * 2) / 2]), name="grad_w")
-    assert_close(grad_b, (-0.75 + 0.25) / 2, name="grad_b")
+    assert_close(grad_w, np.array([-0.125]), name="grad_w")
+    assert_close(grad_b, -0.25, name="grad_b")
+
+
+def distance(y, y_hat, tau):
+    return np.abs(y - y_hat) / 2
+
+
+def uphill_sign(X, y, w, b, tau):
+    """The slopes of the mean of `distance` for one row with x = 0."""
+    return np.zeros(1), 0.5 if b > y[0] else -0.5
 
 
 @number("2.p2")
 @weight(1)
 @tags("quantile_regression")
-def test_quantile_regression_first_step_by_hand(impl):
-    """One step of length 1 goes against the gradient, and lowers the loss of these two rows."""
-    X, y = np.array([[1.0], [2.0]]), np.array([2.0, -1.0])
+def test_fit_quantile_regression_first_step_by_hand(impl):
+    """One step of length 2 against the gradient (-0.125, -0.25)."""
+    X, y = np.array([[1.0], [2.0]]), np.array([3.0, -1.0])
 
-    w, b = impl.fit_quantile_regression(X, y, 0.75, lr=1.0, n_steps=1)
+    def gradient(X, y, w, b, tau):
+        return np.array([-0.125]), -0.25
 
-    assert_close(w, np.array([0.125]), name="w")
-    assert_close(b, 0.25, name="b")
+    def falling(y, y_hat, tau):  # a loss for which every step up is worth it
+        return -y_hat
+
+    w, b = impl.fit_quantile_regression(X, y, 0.75, lr=2.0, n_steps=1, loss=falling, gradient=gradient)
+
+    assert_close(w, np.array([0.25]), name="w")
+    assert_close(b, 0.5, name="b")
+
+
+@number("2.p3")
+@weight(1)
+@tags("quantile_regression")
+def test_fit_quantile_regression_remembers_the_best_point(impl):
+    """One row, y = 1: the path 0, 2, 0.586, 1.740 overshoots twice. 0 and 2 are equally good: the start came first."""
+    X, y = np.zeros((1, 1)), np.array([1.0])
+
+    for n_steps, best in ((3, 2 - math.sqrt(2)), (2, 2 - math.sqrt(2)), (1, 0.0)):
+        _, b = impl.fit_quantile_regression(X, y, 0.5, lr=4.0, n_steps=n_steps, loss=distance, gradient=uphill_sign)
+        assert_close(b, best, name=f"b after {n_steps} steps")
 
 
 # Task 3
 
 
 @number("3.p1")
-@weight(2)
+@weight(1)
 @tags("conformal_quantile")
-@pytest.mark.parametrize(
-    ("alpha", "k", "threshold"), [(0.2, 8, 80.0), (0.15, 9, 90.0), (0.1, 9, 90.0), (0.05, 10, math.inf)]
-)
-def test_conformal_quantile_of_nine_scores(impl, alpha, k, threshold):
-    """Of nine scores the 8th serves alpha = 0.2, the 9th serves 0.1, and none serves 0.05."""
-    scores = np.array([40.0, 10.0, 90.0, 60.0, 20.0, 80.0, 30.0, 70.0, 50.0])
-
-    assert_close(impl.conformal_rank(9, alpha), k, name="conformal_rank")
-    assert_close(impl.conformal_quantile(scores, alpha), threshold, name="conformal_quantile")
+def test_conformal_rank_of_few_scores(impl):
+    """Of nine scores the 8th serves alpha = 0.2, the 9th serves 0.15 and 0.1, none serves 0.05; of four, the 2nd 0.7."""
+    for n, alpha, k in ((4, 0.7, 2), (9, 0.2, 8), (9, 0.15, 9), (9, 0.1, 9), (9, 0.05, 10)):
+        assert_close(impl.conformal_rank(n, alpha), k, name=f"conformal_rank({n}, {alpha})")
 
 
 @number("3.p2")
 @weight(1)
 @tags("conformal_quantile")
-def test_conformal_quantile_refuses_nonsense(impl):
-    """An alpha outside (0, 1) and a NaN among the scores raise ValueError; 10 * (1 - 0.7) is 3."""
-    with pytest.raises(ValueError, match="alpha"):
-        impl.conformal_quantile(np.array([1.0, 2.0]), 1.5)
-    with pytest.raises(ValueError, match="alpha"):
-        impl.conformal_rank(9, 0.0)
-    with pytest.raises(ValueError, match="scores"):
-        impl.conformal_quantile(np.array([1.0, math.nan]), 0.5)
-    assert_close(impl.conformal_rank(9, 0.7), 3, name="conformal_rank")
+@pytest.mark.parametrize(("n", "alpha", "k"), [(9, 0.7, 3), (99, 0.45, 55)])
+def test_conformal_rank_is_not_rounded_up_by_floating_point(impl, n, alpha, k):
+    """The third of nine scores serves alpha = 0.7, and the 55th of 99 serves 0.45: in decimals nothing is left over."""
+    assert_close(impl.conformal_rank(n, alpha), k, name="conformal_rank")
 
 
-# Task 4. Here and below `quantile` is a simple stand-in, so that task 3 need not be done first.
+@number("3.p3")
+@weight(1)
+@tags("conformal_quantile")
+def test_conformal_quantile_of_nine_scores(impl):
+    """Of the scores 10, 20, …, 90 the 9th smallest is 90, the 8th is 80, and there is no 10th."""
+    scores = np.array([40.0, 10.0, 90.0, 60.0, 20.0, 80.0, 30.0, 70.0, 50.0])
+    # with leading axes, each row is a calibration of its own; some scores of this one are equal
+    rows = np.stack([scores, np.minimum(scores, 70.0)])
+
+    for k, threshold, second in ((9, 90.0, 70.0), (8, 80.0, 70.0), (10, math.inf, math.inf)):
+
+        def rank(n, alpha, k=k):
+            return k
+
+        assert_close(impl.conformal_quantile(scores, 0.5, rank=rank), threshold, name=f"the score at rank {k}")
+        want = np.array([threshold, second])
+        assert_close(impl.conformal_quantile(rows, 0.5, rank=rank), want, name=f"the scores at rank {k} of two rows")
 
 
-def largest(scores, alpha):
-    return float(max(scores, default=math.inf))
+# Task 4
+
+
+def training_mean(X, y):
+    return float(np.mean(y))
+
+
+def constant(model, X):
+    return np.full(len(X), model)
 
 
 @number("4.p1")
-@weight(2)
+@weight(1)
 @tags("split_conformal")
-def test_split_conformal_by_hand(impl):
-    """A model that predicts the training mean, 2, misses the others by 3 and 1: the interval is 2 -+ 3."""
+def test_split_conformal_interval_by_hand(impl):
+    """A model that predicts 2 everywhere, with threshold 3: the interval is [-1, 5]."""
     X, y = np.zeros((4, 1)), np.array([1.0, 3.0, -1.0, 3.0])
 
-    def fit(X, y):
-        return float(np.mean(y))
-
-    def predict(model, X):
-        return np.full(len(X), model)
-
-    X_test = np.zeros((2, 1))
-    lower, upper = impl.split_conformal(fit, predict, X, y, X_test, 0.3, n_train=2, quantile=largest)
+    lower, upper = impl.split_conformal(
+        lambda X, y: 2.0, constant, X, y, np.zeros((2, 1)), 0.3, n_train=2, quantile=lambda scores, alpha: 3.0
+    )
 
     assert_close(lower, np.array([-1.0, -1.0]), name="lower")
     assert_close(upper, np.array([5.0, 5.0]), name="upper")
+
+
+@number("4.p2")
+@weight(1)
+@tags("split_conformal")
+def test_split_conformal_calibrates_on_fresh_rows(impl):
+    """The first two rows have mean 2; it misses the other two by 3 and by 1, on different sides."""
+    X, y, asked = np.zeros((4, 1)), np.array([1.0, 3.0, -1.0, 3.0]), []
+
+    def quantile(scores, alpha):
+        asked.append([*sorted(float(score) for score in scores), alpha])
+        return 0.0
+
+    _, upper = impl.split_conformal(training_mean, constant, X, y, np.zeros((2, 1)), 0.3, n_train=2, quantile=quantile)
+
+    assert_close(asked, [[1.0, 3.0, 0.3]], name="the scores and the alpha given to quantile")
+    assert_close(upper, np.array([2.0, 2.0]), name="upper for a threshold of 0")
 
 
 # Task 5
@@ -125,84 +193,141 @@ def test_cqr_scores_by_hand(impl):
 
     scores = impl.cqr_scores(y, np.zeros(4), np.full(4, 4.0))
     assert_close(scores, np.array([1.0, 2.0, -1.0, 0.0]), name="cqr_scores")
+    # the crossed band [4, 0] contains 1 when its edges are at 1 and 3, or further out
+    scores = impl.cqr_scores(np.array([1.0]), np.array([4.0]), np.array([0.0]))
+    assert_close(scores, np.array([3.0]), name="cqr_scores of a crossed band")
+
+
+def given_scores(y, lower, upper):
+    return np.zeros(len(y))
 
 
 @number("5.p2")
 @weight(1)
 @tags("cqr")
-def test_cqr_by_hand(impl):
-    """A band from 1 to 9 around values that stay between 4 and 7 gives up 2 on either side."""
+@pytest.mark.parametrize(("q", "interval"), [(-2.0, (3.0, 7.0)), (0.5, (0.5, 9.5))])
+def test_cqr_moves_the_band_by_hand(impl, q, interval):
+    """A band from 1 to 9 gives up 2 on either side when the threshold is -2, and grows when it is 0.5."""
     X, y = np.zeros((5, 1)), np.array([0.0, 0.0, 4.0, 5.0, 7.0])
 
     def fit(X, y, tau):
-        return 10 * tau
+        return 1.0 if tau < 0.5 else 9.0
 
-    def predict(model, X):
-        return np.full(len(X), model)
+    lower, upper = impl.cqr(
+        fit, constant, X, y, np.zeros((1, 1)), 0.2, n_train=2, score=given_scores, quantile=lambda scores, alpha: q
+    )
 
-    lower, upper = impl.cqr(fit, predict, X, y, np.zeros((1, 1)), 0.2, n_train=2, quantile=largest)
+    assert_close(lower, np.array([interval[0]]), name="lower")
+    assert_close(upper, np.array([interval[1]]), name="upper")
 
-    assert_close(lower, np.array([3.0]), name="lower")
-    assert_close(upper, np.array([7.0]), name="upper")
+
+@number("5.p3")
+@weight(1)
+@tags("cqr")
+def test_cqr_fits_and_calibrates_by_hand(impl):
+    """At alpha = 0.2 the band runs from the 10% to the 90% quantile; both models see the first two rows only."""
+    X, y, fitted, scored = np.zeros((5, 1)), np.array([0.0, 0.0, 4.0, 5.0, 7.0]), [], []
+
+    def fit(X, y, tau):
+        fitted.append((round(float(tau), 9), len(y)))
+        return 1.0 if tau < 0.5 else 9.0
+
+    def score(y, lower, upper):
+        scored.append(sorted(float(value) for value in y))
+        return np.zeros(len(y))
+
+    lower, _ = impl.cqr(
+        fit, constant, X, y, np.zeros((1, 1)), 0.2, n_train=2, score=score, quantile=lambda scores, alpha: 0.0
+    )
+
+    assert_close(sorted(fitted), [(0.1, 2), (0.9, 2)], name="the levels and numbers of rows given to fit")
+    assert_close(scored, [[4.0, 5.0, 7.0]], name="the y given to score")
+    assert_close(lower, np.array([1.0]), name="lower for a threshold of 0")
 
 
 # Task 6. Sums of these probabilities are exact in floating point.
 
-PROBS = np.array([[0.125, 0.5, 0.25, 0.125], [0.25, 0.25, 0.25, 0.25]])
+
+def probs():
+    return np.array([[0.125, 0.5, 0.25, 0.125], [0.25, 0.25, 0.25, 0.25]])
 
 
 @number("6.p1")
-@weight(2)
+@weight(1)
 @tags("label_sets")
-def test_label_sets_start_from_scores(impl):
-    """LAC scores a label by itself; APS sums up to it, most probable first, ties by the lower label."""
-    assert_close(impl.lac_scores(PROBS), 1 - PROBS, name="lac_scores")
-    assert_close(
-        impl.aps_scores(PROBS), np.array([[0.875, 0.5, 0.75, 1.0], [0.25, 0.5, 0.75, 1.0]]), name="aps_scores"
-    )
-    # u = 0 in the first row: a label's own probability does not count; u = 1/2 in the second
-    scores = impl.aps_scores(PROBS, u=np.array([0.0, 0.5]))
-    assert_close(scores, np.array([[0.75, 0.0, 0.5, 0.875], [0.125, 0.375, 0.625, 0.875]]), name="aps_scores")
-    # ranks 3 and 4 are 1 and 2 beyond k_reg = 2
-    scores = impl.aps_scores(PROBS[:1], penalty=0.5, k_reg=2)
-    assert_close(scores, np.array([[1.375, 0.5, 0.75, 2.0]]), name="aps_scores")
+def test_lac_sets_by_hand(impl):
+    """Scores are 1 - p: with q = 0.5 the first row keeps its label of 0.5, and the second keeps none."""
+    sets = impl.lac_sets(probs(), 0.5)
+    assert_close(sets, np.array([[False, True, False, False], [False] * 4]), name="lac_sets")
 
 
 @number("6.p2")
-@weight(2)
+@weight(1)
 @tags("label_sets")
-def test_label_sets_by_hand(impl):
-    """LAC keeps scores up to q and may keep none; APS without u adds the label that reaches q."""
-    lac = impl.lac_sets(PROBS, 0.5)
-    assert_close(lac, np.array([[False, True, False, False], [False] * 4]), name="lac_sets")
+def test_aps_scores_by_hand(impl):
+    """APS sums up to a label, most probable first, ties by the lower label."""
+    want = np.array([[0.875, 0.5, 0.75, 1.0], [0.25, 0.5, 0.75, 1.0]])
+    assert_close(impl.aps_scores(probs()), want, name="aps_scores")
+
+
+@number("6.p3")
+@weight(1)
+@tags("label_sets")
+def test_aps_scores_with_u_and_penalty_by_hand(impl):
+    """u is the share of a label's own probability that counts; the penalty counts in full."""
+    # u = 0 in the first row: a label's own probability does not count; u = 1/2 in the second
+    u = np.array([0.0, 0.5])
+    want = np.array([[0.75, 0.0, 0.5, 0.875], [0.125, 0.375, 0.625, 0.875]])
+    assert_close(impl.aps_scores(probs(), u=u), want, name="aps_scores with u")
+    # ranks 3 and 4 are 1 and 2 beyond k_reg = 2
+    want = np.array([[1.375, 0.5, 0.75, 2.0], [0.25, 0.5, 1.25, 2.0]])
+    assert_close(impl.aps_scores(probs(), penalty=0.5, k_reg=2), want, name="aps_scores with a penalty")
+    want = np.array([[1.25, 0.0, 0.5, 1.875], [0.125, 0.375, 1.125, 1.875]])
+    assert_close(impl.aps_scores(probs(), u=u, penalty=0.5, k_reg=2), want, name="aps_scores with both")
+
+
+@number("6.p4")
+@weight(1)
+@tags("label_sets")
+def test_aps_sets_by_hand(impl):
+    """Without u, a set holds the labels that score q or less and the first that reaches q; with u, the former only."""
+
+    def scores(probs, u=None, **penalty):
+        if len(probs) == 1:  # p = (1, 0)
+            return np.array([[1.0, 1.0]])
+        if u is None:
+            return np.array([[0.875, 0.5, 0.75, 1.0], [0.25, 0.5, 0.75, 1.0]])
+        return np.array([[0.75, 0.0, 0.5, 0.875], [0.125, 0.375, 0.625, 0.875]])
+
     # 0.5 is not yet 0.6, and 0.5 + 0.25 is: two labels, and three of the equal ones
-    aps = impl.aps_sets(PROBS, 0.6)
-    assert_close(aps, np.array([[False, True, True, False], [True, True, True, False]]), name="aps_sets")
+    want = np.array([[False, True, True, False], [True, True, True, False]])
+    assert_close(impl.aps_sets(probs(), 0.6, score=scores), want, name="aps_sets at 0.6")
+    assert_close(impl.aps_sets(probs(), 0.75, score=scores), want, name="aps_sets at 0.75")
     # 1 is reached by the first label; the other has no probability, scores 1 as well, and is covered
-    aps = impl.aps_sets(np.array([[1.0, 0.0]]), 1.0)
-    assert_close(aps, np.array([[True, True]]), name="aps_sets")
+    sets = impl.aps_sets(np.array([[1.0, 0.0]]), 1.0, score=scores)
+    assert_close(sets, np.array([[True, True]]), name="aps_sets of a label without probability")
     # with u: exactly the labels whose score above is at most 0.6
-    aps = impl.aps_sets(PROBS, 0.6, u=np.array([0.0, 0.5]))
-    assert_close(aps, np.array([[False, True, True, False], [True, True, False, False]]), name="aps_sets")
+    sets = impl.aps_sets(probs(), 0.6, u=np.array([0.0, 0.5]), score=scores)
+    want = np.array([[False, True, True, False], [True, True, False, False]])
+    assert_close(sets, want, name="aps_sets with u")
 
 
 # Task 7
 
 
 @number("7.p1")
-@weight(2)
+@weight(1)
 @tags("groups")
-def test_groups_by_hand(impl):
-    """Group 0 has scores 1 and 3, group 2 has 7, group 1 none; each row gets the threshold of its group."""
-    scores, groups = np.array([1.0, 7.0, 3.0]), np.array([0, 2, 0])
+@pytest.mark.parametrize(("last", "thresholds"), [(2, (3.0, 5.0, 7.0)), (3, (3.0, 5.0, math.inf, 7.0))])
+def test_group_quantiles_by_hand(impl, last, thresholds):
+    """Group 0 has scores 1 and 3, group 1 has 5, the last one 7; a group between them may have none."""
+    scores, groups = np.array([1.0, 7.0, 3.0, 5.0]), np.array([0, last, 0, 1])
 
-    thresholds = impl.group_quantiles(scores, groups, 0.5, n_groups=3, quantile=largest)
-    assert_close(thresholds, np.array([3.0, math.inf, 7.0]), name="group_quantiles")
+    def largest(scores, alpha):
+        return float(max(scores, default=math.inf)) if alpha == 0.5 else math.nan
 
-    y_hat, groups = np.array([10.0, 20.0]), np.array([2, 0])
-    lower, upper = impl.group_intervals(y_hat, groups, np.array([3.0, math.inf, 7.0]))
-    assert_close(lower, np.array([3.0, 17.0]), name="lower")
-    assert_close(upper, np.array([17.0, 23.0]), name="upper")
+    got = impl.group_quantiles(scores, groups, 0.5, n_groups=last + 1, quantile=largest)
+    assert_close(got, np.array(thresholds), name="group_quantiles")
 
 
 # Task 8
@@ -211,29 +336,46 @@ def test_groups_by_hand(impl):
 @number("8.p1")
 @weight(1)
 @tags("coverage")
-def test_coverage_and_size_by_hand(impl):
-    """Ends belong to an interval; a crossed interval covers nothing and has no width; empty sets count."""
+def test_interval_coverage_by_hand(impl):
+    """Ends belong to an interval; a crossed interval covers nothing: 2 of 4 rows are covered."""
     y = np.array([0.0, 5.0, 2.0, 2.0])
     lower, upper = np.array([0.0, 1.0, 3.0, 1.0]), np.array([1.0, 4.0, 1.0, 3.0])
-    assert_close(impl.interval_coverage(y, lower, upper), 0.5, name="interval_coverage")
-    assert_close(impl.mean_width(lower, upper), (1 + 3 + 0 + 2) / 4, name="mean_width")
 
-    sets = np.array([[True, True, False], [False, False, False], [False, True, False], [True, True, True]])
-    assert_close(impl.set_coverage(sets, np.array([2, 0, 1, 0])), 0.5, name="set_coverage")
-    assert_close(impl.mean_set_size(sets), (2 + 0 + 1 + 3) / 4, name="mean_set_size")
+    assert_close(impl.interval_coverage(y, lower, upper), 0.5, name="interval_coverage")
 
 
 @number("8.p2")
 @weight(1)
 @tags("coverage")
-def test_coverage_law_by_hand(impl):
-    """With the largest of nine scores as threshold, coverage is at most c if all nine are: c to the 9th."""
-    mean, std = impl.coverage_moments(9, 9)
-    assert_close(mean, 0.9, name="mean")
-    assert_close(std, math.sqrt(0.9 * 0.1 / 11), name="std")  # var Beta(a, b) = ab / ((a + b)^2 (a + b + 1))
+def test_set_coverage_by_hand(impl):
+    """One of four rows holds its own label; an empty set holds none."""
+    sets = np.array([[True, True, False], [False, False, False], [False, True, False], [True, True, True]])
 
+    assert_close(impl.set_coverage(sets, np.array([2, 0, 0, 0])), 0.25, name="set_coverage")
+
+
+@number("8.p3")
+@weight(1)
+@tags("coverage")
+def test_coverage_moments_by_hand(impl):
+    """One score as the threshold: C is uniform. The larger of two: its mean is 2/3 and its variance 1/18."""
+    assert_close(impl.coverage_moments(1, 1), (0.5, math.sqrt(1 / 12)), name="moments for n = 1")
+    assert_close(impl.coverage_moments(2, 2), (2 / 3, math.sqrt(1 / 18)), name="moments for n = 2")
+    # a threshold of +inf covers everything
+    assert_close(impl.coverage_moments(8, 9), (1.0, 0.0), name="moments for an infinite threshold")
+
+
+@number("8.p4")
+@weight(1)
+@tags("coverage")
+def test_coverage_cdf_by_hand(impl):
+    """With the largest of nine scores as the threshold, coverage is at most c if all nine are: c to the 9th."""
     c = np.array([0.0, 0.5, 0.9, 1.0])
-    assert_close(impl.coverage_cdf(c, 9, 9), c**9, name="coverage_cdf")
+    assert_close(impl.coverage_cdf(c, 9, 9), c**9, name="coverage_cdf for the largest of nine")
+    # the middle one of 2001 is as often below one half as above
+    assert_close(impl.coverage_cdf(np.array([0.5]), 2001, 1001), np.array([0.5]), rtol=1e-8, name="coverage_cdf")
+    # a threshold of +inf covers everything
+    assert_close(impl.coverage_cdf(c, 8, 9), np.array([0.0, 0.0, 0.0, 1.0]), name="coverage_cdf at +inf")
 
 
 # Task 9
@@ -242,14 +384,31 @@ def test_coverage_law_by_hand(impl):
 @number("9.p1")
 @weight(1)
 @tags("online")
+def test_adapt_level_by_hand(impl):
+    """With alpha = 1/4 and gamma = 1/2, a miss lowers the level by 3/8 and a hit raises it by 1/8."""
+    assert_close(impl.adapt_level(0.25, True, alpha=0.25, gamma=0.5), -0.125, name="adapt_level after a miss")
+    assert_close(impl.adapt_level(0.25, False, alpha=0.25, gamma=0.5), 0.375, name="adapt_level after a hit")
+    assert_close(impl.adapt_level(-0.125, False, alpha=0.25, gamma=0.5), 0.0, name="adapt_level below 0")
+
+
+@number("9.p2")
+@weight(1)
+@tags("online")
 def test_online_rounds_by_hand(impl):
-    """Rounds see 2 | 5 | 1 after the scores 3, 4: hit, miss, hit; the level goes up, down, up."""
-    assert_close(impl.adapt_level(0.25, True, alpha=0.25, gamma=0.5), -0.125, name="adapt_level")
+    """Rounds see 2 | 5 | 1 | 4 after the scores 3, 4: hit, miss, hit, hit. The last score equals its threshold."""
+    scores = np.array([3.0, 4.0, 2.0, 5.0, 1.0, 4.0])
 
-    scores = np.array([3.0, 4.0, 2.0, 5.0, 1.0])
-    thresholds, missed, levels = impl.adaptive_conformal(scores, 0.25, 0.5, n_start=2, quantile=largest)
+    def quantile(past, level):  # at a level above 0.3 the second largest will do
+        return float(sorted(past)[-2 if level > 0.3 else -1])
 
-    assert_close(levels, np.array([0.25, 0.375, 0.0, 0.125]), name="levels")
-    # the level 0 of the last round allows no miss at all
-    assert_close(thresholds, np.array([4.0, 4.0, math.inf]), name="thresholds")
-    assert_close(missed, np.array([False, True, False]), name="missed")
+    def adapt(level, missed, *, alpha, gamma):
+        return {0.25: 0.375, 0.375: -0.125, -0.125: 0.5, 0.5: 1.0}.get(level, alpha)
+
+    thresholds, missed, levels = impl.adaptive_conformal(
+        scores, 0.25, 0.5, n_start=2, quantile=quantile, adapt=adapt
+    )
+
+    assert_close(levels, np.array([0.25, 0.375, -0.125, 0.5, 1.0]), name="levels")
+    # a level of 0 or less allows no miss at all
+    assert_close(thresholds, np.array([4.0, 3.0, math.inf, 4.0]), name="thresholds")
+    assert_close(missed, np.array([False, True, False, False]), name="missed")

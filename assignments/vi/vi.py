@@ -1,6 +1,6 @@
 """Variational inference: a Gaussian over the weights, as close to the posterior as a Gaussian gets.
 
-Holds Gaussian densities and divergences; the reparameterised sample; Bayesian linear regression, whose
+Holds Gaussian densities and divergences; the reparameterized sample; Bayesian linear regression, whose
 posterior and evidence are known exactly; the ELBO in closed form and by sampling, with mini-batches; its
 ascent; a network with random weights; what a sample of networks says about a new point; and dropout as a
 sampler. Leaves out: full-covariance and other families for q, priors that are learned, and MCMC.
@@ -10,8 +10,9 @@ approximation is q = N(mu, diag(sigma^2)) with sigma = softplus(rho), the prior 
 logarithms are natural. Nothing here draws random numbers: the noise comes in as an argument. Results have
 the dtype and device of the inputs, and gradients flow from results to inputs.
 
-Given, not yours to write: `kl_from_prior`, `linear_model`, `noisy_network`, `network_model`, and the input
-checks at the end.
+Given, not yours to write: `kl_from_prior`, `linear_model`, `n_parameters`, `noisy_network`, `network_model`,
+`predictive_samples`, and at the end the simple parts, which the checks hand to your functions in place of your
+other functions, and the input checks.
 """
 
 import math
@@ -46,8 +47,6 @@ def gaussian_logpdf(x, mean, std):
 def kl_gaussians(mean_q, std_q, mean_p, std_p):
     """KL(q || p) = E_q[log q - log p] of two Gaussians with independent coordinates, in nats.
 
-    KL = sum_j [ log(std_p / std_q) + (std_q^2 + (mean_q - mean_p)^2) / (2 std_p^2) - 1/2 ].
-
     Args:
         mean_q, std_q: Tensors; with the others they broadcast to a shape (..., P).
         mean_p, std_p: Tensors or numbers: the prior is often the same for all coordinates.
@@ -57,8 +56,12 @@ def kl_gaussians(mean_q, std_q, mean_p, std_p):
 
     Raises:
         ValueError: If a std is not positive, or all four are single numbers.
+
+    Example:
+        One coordinate, q = N(0, 1) and p = N(0, 2^2): log 2 - 3/8.
     """
     mean_q, std_q, mean_p, std_p = _tensors(mean_q=mean_q, std_q=std_q, mean_p=mean_p, std_p=std_p)
+    # Steps: the mean of log q - log p under q, for each coordinate; the sum of the last axis.
     # YOUR CODE HERE
     raise NotImplementedError("task gaussians is not written yet")
 
@@ -79,7 +82,7 @@ def softplus(rho):
         The shape of `rho`, not negative.
     """
     # YOUR CODE HERE
-    raise NotImplementedError("task reparameterise is not written yet")
+    raise NotImplementedError("task reparameterize is not written yet")
 
 
 def inverse_softplus(sigma):
@@ -97,19 +100,20 @@ def inverse_softplus(sigma):
         ValueError: If a sigma is not positive.
     """
     _positive("sigma", sigma)
-    # Solve sigma = log(1 + e^rho); then see to it that nothing overflows, and that nothing small is lost.
+    # Solve for rho; then write it so that nothing overflows, and nothing small is lost.
     # YOUR CODE HERE
-    raise NotImplementedError("task reparameterise is not written yet")
+    raise NotImplementedError("task reparameterize is not written yet")
 
 
-def sample_weights(mu, rho, eps):
+def sample_weights(mu, rho, eps, *, scale=None):
     """Samples of q, as a differentiable function of its parameters.
 
-    theta = mu + softplus(rho) * eps, elementwise. If eps is standard normal, theta is a draw from q.
+    If eps is standard normal, theta is a draw from q. If eps is 0, it is the mean of q.
 
     Args:
         mu, rho: Parameters of q, shape (P,).
         eps: Noise, shape (..., P): one row for each sample.
+        scale: Called as scale(rho) for the standard deviations of q. None: your `softplus`.
 
     Returns:
         Shape (..., P). Gradients flow to mu and to rho.
@@ -118,8 +122,9 @@ def sample_weights(mu, rho, eps):
         ValueError: If mu and rho are not both (P,), or the last axis of eps is not P.
     """
     _check_parameters(mu, rho, eps)
+    scale = scale or softplus
     # YOUR CODE HERE
-    raise NotImplementedError("task reparameterise is not written yet")
+    raise NotImplementedError("task reparameterize is not written yet")
 
 
 def kl_from_prior(mu, rho, prior_std):
@@ -133,8 +138,8 @@ def kl_from_prior(mu, rho, prior_std):
 def linear_posterior(X, y, *, noise_std, prior_std):
     """The posterior of Bayesian linear regression: Gaussian, with a mean and a precision.
 
-    The model: theta ~ N(0, prior_std^2 I), and y_i ~ N(x_i . theta, noise_std^2), independent. Then
-    precision = X^T X / noise_std^2 + I / prior_std^2, and precision mean = X^T y / noise_std^2.
+    The model: theta ~ N(0, prior_std^2 I), and y_i ~ N(x_i . theta, noise_std^2), independent. The log of
+    prior times likelihood is quadratic in theta, and so the posterior is Gaussian.
 
     Args:
         X: Inputs, shape (N, P). No intercept is added: a column of ones makes one. N may be 0.
@@ -147,6 +152,9 @@ def linear_posterior(X, y, *, noise_std, prior_std):
 
     Raises:
         ValueError: If X is not (N, P) or y not (N,), or a std is not positive.
+
+    Example:
+        X = (1, 1)^T, y = (1, 3), noise_std = 2 and prior_std = 1: precision 1.5 and mean 2/3.
 
     Source:
         Bishop 2006, equations 3.53 and 3.54.
@@ -185,8 +193,7 @@ def log_evidence(X, y, *, noise_std, prior_std):
 def kl_to_posterior(mu, sigma, mean, precision):
     """KL(q || posterior) for q = N(mu, diag(sigma^2)) and the posterior N(mean, precision^-1).
 
-    KL = 1/2 [ sum_j precision_jj sigma_j^2 + (mu - mean)^T precision (mu - mean) - P - log |precision| ]
-    - sum_j log sigma_j.
+    Without correlations in the posterior it is the divergence of Task 1.
 
     Args:
         mu, sigma: Shape (P,); sigma positive.
@@ -197,6 +204,9 @@ def kl_to_posterior(mu, sigma, mean, precision):
 
     Raises:
         ValueError: If a sigma is not positive, or the shapes don't fit.
+
+    Example:
+        precision [[2, 1], [1, 2]], mu = mean and sigma = (1, 1): 1 - log(3) / 2.
     """
     _positive("sigma", sigma)
     _check_posterior(mean, precision)
@@ -204,6 +214,7 @@ def kl_to_posterior(mu, sigma, mean, precision):
         raise ValueError(
             f"mu and sigma must be {tuple(mean.shape)}, got {tuple(mu.shape)} and {tuple(sigma.shape)}"
         )
+    # Steps: the mean of log q under q; the mean of the log posterior under q; their difference.
     # YOUR CODE HERE
     raise NotImplementedError("task posterior is not written yet")
 
@@ -215,8 +226,7 @@ def linear_elbo(mu, sigma, X, y, *, noise_std, prior_std, kl=None):
     """The ELBO of q = N(mu, diag(sigma^2)) in Bayesian linear regression, exactly.
 
     ELBO = E_q[log p(y | theta)] - KL(q || prior). The likelihood is quadratic in theta, so its mean under q
-    needs the mean and the variances of q only:
-    E_q[(y_i - x_i . theta)^2] = (y_i - x_i . mu)^2 + sum_j x_ij^2 sigma_j^2.
+    needs the mean and the variances of q only.
 
     Args:
         mu, sigma: Shape (P,); sigma positive. Here q is given by its sigma, not by rho.
@@ -248,9 +258,12 @@ def mean_field_optimum(mean, precision):
 
     Raises:
         ValueError: If the shapes don't fit.
+
+    Example:
+        precision [[4, 1], [1, 25]]: sigma = (1/2, 1/5).
     """
     _check_posterior(mean, precision)
-    # Set the derivatives of kl_to_posterior in mu and in sigma to zero.
+    # Where are the derivatives of kl_to_posterior zero?
     # YOUR CODE HERE
     raise NotImplementedError("task linear_elbo is not written yet")
 
@@ -275,8 +288,8 @@ def linear_model(noise_std):
 def elbo(mu, rho, eps, X, y, *, log_likelihood, prior_std, n_total=None, sample=None, kl=None):
     """An unbiased estimate of the ELBO of any model, from S samples of q and a batch of the data.
 
-    With theta_s = sample(mu, rho, eps_s):
-    (n_total / B) (1/S) sum_s sum_i log p(y_i | x_i, theta_s) - KL(q || prior).
+    The samples are theta_s = sample(mu, rho, eps_s). The mean over all batches of an epoch is the estimate from
+    all n_total rows.
 
     Args:
         mu, rho: Parameters of q, shape (P,).
@@ -298,8 +311,7 @@ def elbo(mu, rho, eps, X, y, *, log_likelihood, prior_std, n_total=None, sample=
     _check_batch(eps, X, y, n_total)
     _positive("prior_std", prior_std)
     sample, kl = sample or sample_weights, kl or kl_from_prior
-    # Steps: the samples; log likelihoods (S, B); their sum over rows, scaled to all the data; the mean over
-    # samples; the divergence.
+    # Steps: the samples; log likelihoods (S, B); what they say about all the data; the divergence.
     # YOUR CODE HERE
     raise NotImplementedError("task elbo is not written yet")
 
@@ -363,7 +375,7 @@ def fit_mean_field(mu, rho, eps, X, y, *, lr, batches=None, gradient=None, **set
 
 
 def n_parameters(sizes):
-    """How many numbers a fully connected network of these sizes has, biases included.
+    """How many numbers a fully connected network of these sizes has, biases included. Given.
 
     Args:
         sizes: Widths from the inputs to the outputs, at least two: (2, 5, 1) has one hidden layer of 5.
@@ -375,8 +387,7 @@ def n_parameters(sizes):
         ValueError: If there are fewer than two sizes, or one is below 1.
     """
     _check_sizes(sizes)
-    # YOUR CODE HERE
-    raise NotImplementedError("task network is not written yet")
+    return sum((n_in + 1) * n_out for n_in, n_out in zip(sizes, sizes[1:]))
 
 
 def mlp(theta, X, sizes):
@@ -428,18 +439,18 @@ def network_model(sizes):
 
 
 def decompose_variance(means, stds):
-    """The variance of y at each point, in two parts, by the law of total variance.
+    """The variance of y at each point, in two parts: what the models call noise, and where they disagree.
 
-    Var[y] = E[Var[y | theta]] + Var[E[y | theta]]: the mean noise variance, which more data can't reduce
-    (aleatoric), and the disagreement of the sampled models, which they can (epistemic).
+    The two add up to the variance of the mixture of S Gaussians with equal weights. The first (aleatoric) is 0
+    if no model has noise, the second (epistemic) is 0 if all models have the same mean.
 
     Args:
         means: E[y | theta_s] of S sampled models, shape (S, ...).
         stds: Standard deviations of y given theta_s, the same shape, not negative.
 
     Returns:
-        (aleatoric, epistemic): variances, each of shape (...). Both are means over the S samples (divided by
-        S, not by S - 1).
+        (aleatoric, epistemic): variances, each of shape (...). The S models are the whole mixture, so every
+        mean over them divides by S, not by S - 1.
 
     Raises:
         ValueError: If the shapes differ, or there is no sample.
@@ -449,11 +460,12 @@ def decompose_variance(means, stds):
     raise NotImplementedError("task uncertainty is not written yet")
 
 
-def predictive_moments(means, stds):
+def predictive_moments(means, stds, *, decompose=None):
     """Mean and standard deviation of y, all uncertainty included: those of a mixture of S Gaussians.
 
     Args:
         means, stds: As in `decompose_variance`.
+        decompose: Called as decompose(means, stds). None: your `decompose_variance`.
 
     Returns:
         (mean, std), each of shape (...).
@@ -462,6 +474,7 @@ def predictive_moments(means, stds):
         ValueError: As `decompose_variance`.
     """
     _check_samples(means, stds)
+    decompose = decompose or decompose_variance
     # YOUR CODE HERE
     raise NotImplementedError("task uncertainty is not written yet")
 
@@ -488,7 +501,7 @@ def predictive_logpdf(y, means, stds):
 
 
 def predictive_samples(means, stds, noise):
-    """One draw of y from each sampled model.
+    """One draw of y from each sampled model. Given.
 
     Args:
         means, stds: Shape (S, ...).
@@ -502,8 +515,7 @@ def predictive_samples(means, stds, noise):
     """
     _check_samples(means, stds)
     _check_samples(means, noise)
-    # YOUR CODE HERE
-    raise NotImplementedError("task uncertainty is not written yet")
+    return means + stds * noise
 
 
 def credible_interval(samples, mass):
@@ -536,7 +548,7 @@ def credible_interval(samples, mass):
 def dropout(x, u, *, p):
     """x with entries dropped at random and the others enlarged, so that the mean over u is x.
 
-    An entry with u >= p is kept and divided by 1 - p; one with u < p becomes 0.
+    An entry with u >= p is kept and enlarged; one with u < p becomes 0.
 
     Args:
         x: Tensor.
@@ -548,6 +560,9 @@ def dropout(x, u, *, p):
 
     Raises:
         ValueError: If p is not in [0, 1).
+
+    Example:
+        p = 0.2, x = (8, 4, 4) and u = (0.1, 0.2, 0.9): (0, 5, 5).
     """
     _check_dropped(p)
     # YOUR CODE HERE
@@ -581,6 +596,40 @@ def mc_dropout(layers, X, u, *, p, drop=None):
     drop = drop or dropout
     # YOUR CODE HERE
     raise NotImplementedError("task dropout is not written yet")
+
+
+# --- Simple parts, given: a check hands them to one of your functions in place of your others -----------
+
+
+def exponential(rho):
+    """e^rho, for the `scale` of `sample_weights`: what many papers take for it."""
+    return rho.exp()
+
+
+def squared_distance(mean_q, std_q, mean_p, std_p):
+    """The squared distance of the parameters, for the `kl` of `linear_elbo`."""
+    return ((mean_q - mean_p) ** 2 + (std_q - std_p) ** 2).sum()
+
+
+def shifted(mu, rho, eps):
+    """mu + 2 rho + eps, for the `sample` of `elbo`."""
+    return mu + 2 * rho + eps
+
+
+def parabola(theta, X, y):
+    """Minus the squared errors, (S, B), for the `log_likelihood` of `elbo`."""
+    return -((theta @ X.T - y) ** 2)
+
+
+def squared_length(mu, rho, prior_std):
+    """The squared length of mu / prior_std and rho, for the `kl` of `elbo`."""
+    return ((mu / prior_std) ** 2 + rho**2).sum()
+
+
+def hill(mu, rho, eps, X, y, *, n_total=10, prior_std=1.0):
+    """A hill that every argument shapes, for the `objective` of `elbo_gradient`."""
+    top = eps.mean(0) + y @ X / n_total
+    return -((mu - top) ** 2).sum() - 3 * ((rho + top) ** 2).sum() / prior_std
 
 
 # --- Input checks, given -----------------------------------------------------------------------

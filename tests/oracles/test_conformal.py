@@ -1,4 +1,4 @@
-"""The conformal reference against NumPy's quantiles, SciPy's beta law and linear programmes, and p-values.
+"""The conformal reference against NumPy's quantiles, SciPy's beta law and linear programs, and p-values.
 
 MAPIE is not needed: interval and set membership is derived a second time from the definition of a conformal
 p-value, (1 + number of calibration scores >= s) / (n + 1) > alpha, in which no quantile occurs.
@@ -56,10 +56,10 @@ def test_pinball_subgradient_is_a_finite_difference(conformal, rng):
     np.testing.assert_allclose(conformal.pinball_subgradient(y, y_hat, tau)[away], slope[away], atol=1e-7)
 
 
-def quantile_regression_by_linear_programme(X, y, tau):
+def quantile_regression_by_linear_program(X, y, tau):
     """The smallest mean pinball loss of a linear model with an intercept, and its parameters."""
     n, d = X.shape
-    # y = X w + b + over - under with over, under >= 0; minimise mean(tau over + (1 - tau) under)
+    # y = X w + b + over - under with over, under >= 0; minimize mean(tau over + (1 - tau) under)
     cost = np.concatenate([np.zeros(d + 1), np.full(n, tau / n), np.full(n, (1 - tau) / n)])
     equal = np.hstack([X, np.ones((n, 1)), np.eye(n), -np.eye(n)])
     bounds = [(None, None)] * (d + 1) + [(0, None)] * (2 * n)
@@ -68,10 +68,10 @@ def quantile_regression_by_linear_programme(X, y, tau):
 
 
 @pytest.mark.parametrize("tau", [0.1, 0.5, 0.8])
-def test_quantile_regression_approaches_the_linear_programmes_optimum(conformal, rng, tau):
+def test_quantile_regression_approaches_the_linear_programs_optimum(conformal, rng, tau):
     X = rng.normal(size=(40, 2))
     y = X @ [1.0, -1.0] + 0.5 + rng.standard_t(4, size=40)
-    optimum, best = quantile_regression_by_linear_programme(X, y, tau)
+    optimum, best = quantile_regression_by_linear_program(X, y, tau)
 
     w, b = conformal.fit_quantile_regression(X, y, tau, lr=1.0, n_steps=3000)
     loss = conformal.pinball_loss(y, X @ w + b, tau).mean()
@@ -164,7 +164,20 @@ def test_cqr_interval_holds_the_plausible_values(conformal, rng, spread):
             assert (low <= candidate <= high) == plausible(scores, score(x, candidate), Fraction(1, 5))
 
 
-def test_lac_and_randomised_aps_sets_hold_the_plausible_labels(conformal, rng):
+def test_cqr_takes_back_a_constant_added_to_the_band(conformal, rng):
+    """Widening the fitted band by one amount everywhere changes no interval."""
+    X, y, X_test = rng.normal(size=(60, 1)), rng.normal(size=60), rng.normal(size=(5, 1))
+
+    def intervals(extra):
+        def predict(model, X):
+            return X[:, 0] + model + math.copysign(extra, model)
+
+        return conformal.cqr(lambda X, y, tau: tau - 0.5, predict, X, y, X_test, 0.2, n_train=20)
+
+    np.testing.assert_allclose(intervals(2.5), intervals(0.0), rtol=1e-12)
+
+
+def test_lac_and_randomized_aps_sets_hold_the_plausible_labels(conformal, rng):
     n, K, alpha = 40, 5, 0.15
     probs, u = rng.dirichlet(np.ones(K), size=n), rng.uniform(size=n)
     labels = rng.integers(0, K, size=n)
@@ -212,14 +225,14 @@ def row_with_labels_of_no_probability(rng):
     return rng.permuted([[1, 0, 0, 0, 0], [0.75, 0.25, 0, 0, 0], [0.5, 0.25, 0.25, 0, 0]][rng.integers(3)])
 
 
-@pytest.mark.parametrize("randomised", [False, True])
+@pytest.mark.parametrize("randomized", [False, True])
 @pytest.mark.parametrize("alpha", [0.1, 0.25, 0.5])
-def test_aps_covers_as_promised_also_labels_of_probability_zero(conformal, rng, alpha, randomised):
+def test_aps_covers_as_promised_also_labels_of_probability_zero(conformal, rng, alpha, randomized):
     """Each of n + 1 examples is the new one once, so coverage is a count: at least ceil((n + 1)(1 - alpha))."""
     n = 40
     probs = np.array([row_with_labels_of_no_probability(rng) for _ in range(n)])
     labels = np.where(rng.uniform(size=n) < 0.6, probs.argmax(axis=1), rng.integers(0, 5, size=n))
-    u = rng.uniform(size=n) if randomised else None
+    u = rng.uniform(size=n) if randomized else None
     scores = conformal.aps_scores(probs, u=u)
 
     covered = 0
@@ -230,7 +243,7 @@ def test_aps_covers_as_promised_also_labels_of_probability_zero(conformal, rng, 
         mine = [float(score) for score in scores[others, labels[others]]]
         allowed = [plausible(mine, score, Fraction(alpha).limit_denominator(100)) for score in scores[new]]
         assert new_set[allowed].all()
-        assert not randomised or not new_set[~np.array(allowed)].any()
+        assert not randomized or not new_set[~np.array(allowed)].any()
         covered += new_set[labels[new]]
     assert covered >= math.ceil(n * (1 - Fraction(alpha).limit_denominator(100)))
 

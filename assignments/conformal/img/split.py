@@ -39,8 +39,8 @@ def draw():
     ax.plot(at[K - 1], 14, "o", color=COLORS["red"], markersize=8)
     ax.text(at[K - 1], 16.6, "q: 8th of 9", ha="center", color=COLORS["red"], weight="bold")
     ax.text(59, 10.3, "score", ha="right", color=COLORS["grey"], size=10)
-    ax.text(44.5, 5, "nine scores cut ten gaps,", ha="center")
-    ax.text(44.5, 2.2, "eight of them up to q", ha="center")
+    ax.text(44.5, 5, "sort nine scores,", ha="center")
+    ax.text(44.5, 2.2, "take one as q", ha="center")
 
     ax.plot([64, 78], [14, 14], color=COLORS["green"], linewidth=4, linestyle="-")
     for end in (64, 78):
@@ -48,8 +48,8 @@ def draw():
     ax.plot(71, 14, "o", color=COLORS["black"], markersize=7)
     for place, text in ((67, "− q"), (71, "ŷ"), (75, "+ q")):
         ax.text(place, 16.6, text, ha="center")
-    ax.text(71, 5, "covers y with", ha="center")
-    ax.text(71, 2.2, "probability at least 8/10", ha="center")
+    ax.text(71, 5, "covers y", ha="center")
+    ax.text(71, 2.2, "how often?", ha="center")
     return fig
 
 

@@ -29,25 +29,27 @@ def pinball_subgradient(y, y_hat, tau):
     return _each(lambda y, p, t: 1 - t if y < p else -t, y, y_hat, tau)
 
 
-def quantile_gradient(X, y, w, b, tau):
+def quantile_gradient(X, y, w, b, tau, *, subgradient=pinball_subgradient):
     X = np.asarray(X, dtype=float)
     grad_w, grad_b = [0.0] * X.shape[1], 0.0
     for row, truth in zip(X, y):
         # the reference's product, so that an exactly predicted row is one here too
-        slope = 1 - tau if truth < row @ w + b else -tau
+        slope = float(subgradient(truth, row @ w + b, tau))
         for column, value in enumerate(row):
             grad_w[column] += slope * value / len(X)
         grad_b += slope / len(X)
     return np.array(grad_w), grad_b
 
 
-def fit_quantile_regression(X, y, tau, *, lr=1.0, n_steps=300):
+def fit_quantile_regression(
+    X, y, tau, *, lr=1.0, n_steps=300, loss=pinball_loss, gradient=quantile_gradient
+):
     path = [(np.zeros(np.shape(X)[1]), 0.0)]
     for t in range(1, n_steps + 1):
         w, b = path[-1]
-        grad_w, grad_b = quantile_gradient(X, y, w, b, tau)
+        grad_w, grad_b = gradient(X, y, w, b, tau)
         path.append((w - lr * t**-0.5 * grad_w, b - lr * t**-0.5 * grad_b))
-    return min(path, key=lambda model: pinball_loss(y, X @ model[0] + model[1], tau).mean())
+    return min(path, key=lambda model: loss(y, X @ model[0] + model[1], tau).mean())
 
 
 def conformal_rank(n, alpha):
@@ -56,11 +58,11 @@ def conformal_rank(n, alpha):
     return max(1, math.ceil((n + 1) * (1 - exact)))
 
 
-def conformal_quantile(scores, alpha):
+def conformal_quantile(scores, alpha, *, rank=conformal_rank):
     scores = np.asarray(scores, dtype=float)
     if np.isnan(scores).any():
         raise ValueError("scores must not hold NaN")
-    k = conformal_rank(scores.shape[-1], alpha)
+    k = rank(scores.shape[-1], alpha)
     out = np.empty(scores.shape[:-1])
     for index in np.ndindex(out.shape):
         ordered = [*sorted(scores[index].tolist()), math.inf]
@@ -80,23 +82,19 @@ def cqr_scores(y, lower, upper):
     return np.array([max(a - v, v - b) for v, a, b in zip(y, lower, upper)])
 
 
-def cqr(fit, predict, X, y, X_test, alpha, *, n_train, quantile=conformal_quantile):
+def cqr(fit, predict, X, y, X_test, alpha, *, n_train, score=cqr_scores, quantile=conformal_quantile):
     edges, test_edges = [], []
     for tau in (1 - alpha / 2, alpha / 2):
         model = fit(X[:n_train], y[:n_train], tau=tau)
         edges.append(predict(model, X[n_train:]))
         test_edges.append(predict(model, X_test))
-    q = quantile(cqr_scores(y[n_train:], edges[1], edges[0]), alpha)
+    q = quantile(score(y[n_train:], edges[1], edges[0]), alpha)
     return np.asarray(test_edges[1]) - q, np.asarray(test_edges[0]) + q
 
 
 def _ranking(row):
     """Labels from the most probable, the lower label first among equals."""
     return sorted(range(len(row)), key=lambda label: (-row[label], label))
-
-
-def lac_scores(probs):
-    return _each(lambda p: 1 - p, probs)
 
 
 def lac_sets(probs, q):
@@ -114,8 +112,8 @@ def aps_scores(probs, *, u=None, penalty=0.0, k_reg=1):
     return scores
 
 
-def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1):
-    scores = aps_scores(probs, u=u, penalty=penalty, k_reg=k_reg)
+def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1, score=aps_scores):
+    scores = score(probs, u=u, penalty=penalty, k_reg=k_reg)
     if u is not None:
         return scores <= q
     sets = np.zeros(np.shape(probs), dtype=bool)
@@ -135,26 +133,12 @@ def group_quantiles(scores, groups, alpha, *, n_groups, quantile=conformal_quant
     return np.array(thresholds)
 
 
-def group_intervals(y_hat, groups, thresholds):
-    lower = [p - thresholds[g] for p, g in zip(y_hat, groups)]
-    upper = [p + thresholds[g] for p, g in zip(y_hat, groups)]
-    return np.array(lower, dtype=float), np.array(upper, dtype=float)
-
-
 def interval_coverage(y, lower, upper):
     return sum(a <= v <= b for v, a, b in zip(y, lower, upper)) / len(y)
 
 
-def mean_width(lower, upper):
-    return math.fsum(max(float(b) - float(a), 0.0) for a, b in zip(lower, upper)) / len(lower)
-
-
 def set_coverage(sets, labels):
     return sum(bool(row[label]) for row, label in zip(sets, labels)) / len(labels)
-
-
-def mean_set_size(sets):
-    return int(np.count_nonzero(sets)) / len(sets)
 
 
 def coverage_moments(n, k):
@@ -182,7 +166,7 @@ def adapt_level(level, missed, *, alpha, gamma):
     return level - gamma * (1 - alpha) if missed else level + gamma * alpha
 
 
-def adaptive_conformal(scores, alpha, gamma, *, n_start, quantile=conformal_quantile):
+def adaptive_conformal(scores, alpha, gamma, *, n_start, quantile=conformal_quantile, adapt=adapt_level):
     T = len(scores) - n_start
     thresholds, missed, levels = np.empty(T), np.empty(T, dtype=bool), np.empty(T + 1)
     levels[0] = alpha
@@ -192,5 +176,5 @@ def adaptive_conformal(scores, alpha, gamma, *, n_start, quantile=conformal_quan
         else:
             thresholds[t] = math.inf if levels[t] <= 0 else -math.inf
         missed[t] = not scores[n_start + t] <= thresholds[t]
-        levels[t + 1] = adapt_level(levels[t], missed[t], alpha=alpha, gamma=gamma)
+        levels[t + 1] = adapt(levels[t], missed[t], alpha=alpha, gamma=gamma)
     return thresholds, missed, levels

@@ -18,19 +18,21 @@ def pinball_subgradient(y, y_hat, tau):
     return np.less(y, y_hat) - np.asarray(tau)
 
 
-def quantile_gradient(X, y, w, b, tau):
-    slope = (y < X @ w + b) - tau
+def quantile_gradient(X, y, w, b, tau, *, subgradient=pinball_subgradient):
+    slope = subgradient(y, X @ w + b, tau)
     return np.einsum("nd,n->d", X, slope) / len(X), slope.sum() / len(X)
 
 
-def fit_quantile_regression(X, y, tau, *, lr=1.0, n_steps=300):
+def fit_quantile_regression(
+    X, y, tau, *, lr=1.0, n_steps=300, loss=pinball_loss, gradient=quantile_gradient
+):
     weights, intercepts = np.zeros((n_steps + 1, X.shape[1])), np.zeros(n_steps + 1)
     for t in range(n_steps):
-        grad_w, grad_b = quantile_gradient(X, y, weights[t], intercepts[t], tau)
+        grad_w, grad_b = gradient(X, y, weights[t], intercepts[t], tau)
         weights[t + 1] = weights[t] - lr / np.sqrt(t + 1) * grad_w
         intercepts[t + 1] = intercepts[t] - lr / np.sqrt(t + 1) * grad_b
     predictions = weights @ X.T + intercepts[:, None]  # (n_steps + 1, n)
-    best = pinball_loss(y, predictions, tau).mean(axis=1).argmin()
+    best = np.argmin([np.mean(loss(y, row, tau)) for row in predictions])
     return weights[best], intercepts[best]
 
 
@@ -39,11 +41,11 @@ def conformal_rank(n, alpha):
     return int(min(n + 1, max(1, n + 1 - np.floor((n + 1) * _level("alpha", alpha) + 1e-9))))
 
 
-def conformal_quantile(scores, alpha):
+def conformal_quantile(scores, alpha, *, rank=conformal_rank):
     scores = np.asarray(scores, dtype=float)
     if np.isnan(scores).any():
         raise ValueError("scores must not hold NaN")
-    k = conformal_rank(scores.shape[-1], alpha)
+    k = rank(scores.shape[-1], alpha)
     padded = np.concatenate([scores, np.full((*scores.shape[:-1], 1), np.inf)], axis=-1)
     return np.partition(padded, k - 1, axis=-1).take(k - 1, axis=-1)
 
@@ -61,18 +63,14 @@ def cqr_scores(y, lower, upper):
     return np.abs(y - (lower + upper) / 2) - (upper - lower) / 2
 
 
-def cqr(fit, predict, X, y, X_test, alpha, *, n_train, quantile=conformal_quantile):
+def cqr(fit, predict, X, y, X_test, alpha, *, n_train, score=cqr_scores, quantile=conformal_quantile):
     rows = np.concatenate([X[n_train:], X_test])
     lower, upper = (
         np.asarray(predict(fit(X[:n_train], y[:n_train], tau), rows)) for tau in (alpha / 2, 1 - alpha / 2)
     )
     n_cal = len(y) - n_train
-    q = quantile(cqr_scores(y[n_train:], lower[:n_cal], upper[:n_cal]), alpha)
+    q = quantile(score(y[n_train:], lower[:n_cal], upper[:n_cal]), alpha)
     return lower[n_cal:] - q, upper[n_cal:] + q
-
-
-def lac_scores(probs):
-    return np.subtract(1, probs)
 
 
 def lac_sets(probs, q):
@@ -93,9 +91,9 @@ def aps_scores(probs, *, u=None, penalty=0.0, k_reg=1):
     return before + share[:, None] * probs + penalty * (ranks - k_reg).clip(min=0)
 
 
-def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1):
+def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1, score=aps_scores):
     probs = np.asarray(probs, dtype=float)
-    scores = aps_scores(probs, u=u, penalty=penalty, k_reg=k_reg)
+    scores = score(probs, u=u, penalty=penalty, k_reg=k_reg)
     if u is not None:
         return scores <= q
     # as many labels as there are scores below q, the one that reaches it, and those level with q
@@ -109,26 +107,12 @@ def group_quantiles(scores, groups, alpha, *, n_groups, quantile=conformal_quant
     return np.array([quantile(part, alpha) for part in parts], dtype=float)
 
 
-def group_intervals(y_hat, groups, thresholds):
-    one_hot = np.equal.outer(groups, np.arange(len(thresholds)))
-    q = np.where(one_hot, thresholds, 0.0).sum(axis=1)
-    return np.add(y_hat, -q), np.add(y_hat, q)
-
-
 def interval_coverage(y, lower, upper):
     return 1 - np.count_nonzero((y < lower) | (y > upper)) / len(y)
 
 
-def mean_width(lower, upper):
-    return (upper - lower).clip(min=0).mean()
-
-
 def set_coverage(sets, labels):
     return np.take_along_axis(sets, labels[:, None], axis=1).mean()
-
-
-def mean_set_size(sets):
-    return sets.mean() * sets.shape[1]
 
 
 def coverage_moments(n, k):
@@ -152,11 +136,11 @@ def adapt_level(level, missed, *, alpha, gamma):
     return level + gamma * alpha - gamma * missed
 
 
-def adaptive_conformal(scores, alpha, gamma, *, n_start, quantile=conformal_quantile):
+def adaptive_conformal(scores, alpha, gamma, *, n_start, quantile=conformal_quantile, adapt=adapt_level):
     level, rounds = alpha, []
     for t, score in enumerate(scores[n_start:], start=n_start):
         q = quantile(scores[:t], level) if 0 < level < 1 else np.inf if level <= 0 else -np.inf
         rounds.append((q, score > q, level))
-        level = adapt_level(level, score > q, alpha=alpha, gamma=gamma)
+        level = adapt(level, score > q, alpha=alpha, gamma=gamma)
     columns = list(zip(*rounds)) or [(), (), ()]
     return np.array(columns[0], float), np.array(columns[1], bool), np.array([*columns[2], level])

@@ -48,8 +48,8 @@ def inverse_softplus(sigma):
     return torch.where(sigma > 30.0, sigma + torch.log1p(-torch.exp(-sigma)), small)
 
 
-def sample_weights(mu, rho, eps):
-    sigma = softplus(rho)
+def sample_weights(mu, rho, eps, *, scale=softplus):
+    sigma = scale(rho)
     rows = [torch.addcmul(mu, sigma, noise) for noise in eps.reshape(-1, eps.shape[-1])]
     return torch.stack(rows).reshape(eps.shape)
 
@@ -142,14 +142,6 @@ def fit_mean_field(mu, rho, eps, X, y, *, lr, batches=None, gradient=elbo_gradie
     return mu, rho, values
 
 
-def n_parameters(sizes):
-    total = 0
-    for layer in range(1, len(sizes)):
-        total += sizes[layer] * sizes[layer - 1]
-        total += sizes[layer]
-    return total
-
-
 def mlp(theta, X, sizes):
     flat = theta.reshape(-1, theta.shape[-1])
     outputs = []
@@ -167,14 +159,15 @@ def mlp(theta, X, sizes):
 
 def decompose_variance(means, stds):
     S = len(means)
-    centre = sum(means) / S
-    return sum(std * std for std in stds) / S, sum((mean - centre) ** 2 for mean in means) / S
+    center = sum(means) / S
+    return sum(std * std for std in stds) / S, sum((mean - center) ** 2 for mean in means) / S
 
 
-def predictive_moments(means, stds):
+def predictive_moments(means, stds, *, decompose=None):
+    # from the second moment, which needs no parts
     second = torch.stack([mean**2 + std**2 for mean, std in zip(means, stds)]).mean(0)
-    centre = means.mean(0)
-    return centre, torch.sqrt(second - centre**2)
+    center = means.mean(0)
+    return center, torch.sqrt(second - center**2)
 
 
 def predictive_logpdf(y, means, stds):
@@ -183,10 +176,6 @@ def predictive_logpdf(y, means, stds):
     logs = torch.stack([gaussian_logpdf(y[axis], m[axis], s[axis]) for m, s in zip(means, stds)])
     largest = logs.amax(0)
     return largest + torch.log(torch.exp(logs - largest).mean(0))
-
-
-def predictive_samples(means, stds, noise):
-    return torch.stack([mean.addcmul(std, each) for mean, std, each in zip(means, stds, noise)])
 
 
 def credible_interval(samples, mass):
@@ -215,3 +204,37 @@ def mc_dropout(layers, X, u, *, p, drop=dropout):
                 a = drop(torch.tanh(a), u[layer][s], p=p)
         passes.append(a)
     return torch.stack(passes)
+
+
+# The simple parts, as given
+
+
+def exponential(rho):
+    """e^rho, for the `scale` of `sample_weights`: what many papers take for it."""
+    return rho.exp()
+
+
+def squared_distance(mean_q, std_q, mean_p, std_p):
+    """The squared distance of the parameters, for the `kl` of `linear_elbo`."""
+    return ((mean_q - mean_p) ** 2 + (std_q - std_p) ** 2).sum()
+
+
+def shifted(mu, rho, eps):
+    """mu + 2 rho + eps, for the `sample` of `elbo`."""
+    return mu + 2 * rho + eps
+
+
+def parabola(theta, X, y):
+    """Minus the squared errors, (S, B), for the `log_likelihood` of `elbo`."""
+    return -((theta @ X.T - y) ** 2)
+
+
+def squared_length(mu, rho, prior_std):
+    """The squared length of mu / prior_std and rho, for the `kl` of `elbo`."""
+    return ((mu / prior_std) ** 2 + rho**2).sum()
+
+
+def hill(mu, rho, eps, X, y, *, n_total=10, prior_std=1.0):
+    """A hill that every argument shapes, for the `objective` of `elbo_gradient`."""
+    top = eps.mean(0) + y @ X / n_total
+    return -((mu - top) ** 2).sum() - 3 * ((rho + top) ** 2).sum() / prior_std

@@ -1,0 +1,308 @@
+"""What the handout of conformal states, computed with the reference."""
+
+import importlib.util
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from coursekit.data import regression
+
+SOURCE = Path(__file__).parents[2] / "solutions" / "conformal" / "conformal.py"
+
+
+@pytest.fixture(scope="module")
+def conformal():
+    spec = importlib.util.spec_from_file_location("conformal_reference", SOURCE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def covered(y, lower, upper):
+    return np.mean((lower <= y) & (y <= upper))
+
+
+# Task 1
+
+
+def test_the_best_constant_for_nine_numbers_and_an_outlier(conformal):
+    """At 0.85 the answer is 9. At 0.9, any number from 9 to 1,000. The mean is 104.5."""
+    values, constants = np.append(np.arange(1.0, 10.0), 1000.0), np.arange(1.0, 1001.0)
+
+    ends = []
+    for tau in (0.85, 0.9):
+        cost = conformal.pinball_loss(values[:, None], constants, tau).sum(axis=0)
+        ends.append(constants[np.isclose(cost, cost.min())][[0, -1]].tolist())
+
+    assert ends == [[9, 9], [9, 1000]]
+    assert np.mean(values <= 9) == 0.9
+    assert values.mean() == 104.5
+
+
+# Task 2
+
+
+def test_the_path_that_jumps_over_the_minimum_twice(conformal):
+    """The path is b = 0, 2, 0.586, 1.740. After one step, start and end are equally good."""
+    path = []
+
+    def loss(y, y_hat, tau):
+        path.append(float(y_hat[0]))
+        return conformal.pinball_loss(y, y_hat, tau)
+
+    conformal.fit_quantile_regression([[0.0]], [1.0], 0.5, lr=4.0, n_steps=3, loss=loss)
+
+    np.testing.assert_allclose(path, [0, 2, 0.586, 1.740], atol=5e-4)
+    assert conformal.pinball_loss(1.0, 0.0, 0.5) == conformal.pinball_loss(1.0, 2.0, 0.5)
+
+
+# Task 3
+
+
+def test_ranks_and_thresholds_of_nine_scores(conformal):
+    """For alpha = 0.2, 0.15, 0.1 and 0.05, k is 8, 9, 9 and 10, and the threshold 80, 90, 90 and +inf."""
+    alphas = (0.2, 0.15, 0.1, 0.05)
+
+    assert [conformal.conformal_rank(9, alpha) for alpha in alphas] == [8, 9, 9, 10]
+    scores = np.arange(10.0, 100.0, 10.0)
+    assert [conformal.conformal_quantile(scores, alpha) for alpha in alphas] == [80, 90, 90, math.inf]
+
+
+def test_floating_point_would_push_a_rank_up(conformal):
+    """Rank 4 instead of 3 at n = 9 and alpha = 0.7. 3 * 1.1 is 3.3000000000000003."""
+    assert math.ceil(10 * (1 - 0.7)) == 4
+    assert conformal.conformal_rank(9, 0.7) == 3
+    assert conformal.conformal_rank(99, 0.45) == 55
+    assert repr(3 * 1.1) == "3.3000000000000003"
+
+
+def test_no_alpha_is_promised_too_little(conformal):
+    """Each of ten numbers is the new one once: covered 0.8, 0.9, 0.9 and 1."""
+    ten = np.arange(10.0)
+    shares = [
+        np.mean([new <= conformal.conformal_quantile(np.delete(ten, i), alpha) for i, new in enumerate(ten)])
+        for alpha in (0.2, 0.15, 0.1, 0.05)
+    ]
+
+    assert shares == [0.8, 0.9, 0.9, 1.0]
+
+
+def test_numpys_quantile_covers_82_percent(conformal):
+    """With n = 9 scores and alpha = 0.1, `np.quantile(scores, 0.9)` covers a new score 82% of the time."""
+    # position 7.2 among the sorted scores: the mean of a uniform threshold there is (8 + 0.2) / 10
+    draws = np.random.default_rng(0).uniform(size=(20_000, 10))
+    share = np.mean(draws[:, 9] <= np.quantile(draws[:, :9], 0.9, axis=1))
+
+    assert abs(share - 0.82) < 3 * math.sqrt(0.82 * 0.18 / 20_000)
+    np.testing.assert_allclose(np.quantile(np.arange(1, 10) / 10, 0.9), 0.82)
+
+
+def test_how_few_scores_give_a_finite_threshold(conformal):
+    """9 scores for alpha = 0.1, 19 for 0.05, 99 for 0.01; with 8 it is infinite at 0.1."""
+    fewest = [next(n for n in range(200) if conformal.conformal_rank(n, a) <= n) for a in (0.1, 0.05, 0.01)]
+
+    assert fewest == [9, 19, 99]
+    assert conformal.conformal_quantile(np.arange(8.0), 0.1) == math.inf
+
+
+# Task 4
+
+
+def test_memory_and_noise_calibrated(conformal):
+    """The nearest row covers 0% if calibrated on its training rows, 94% on fresh ones; noise covers 92% with width 12."""
+    rng = np.random.default_rng(1)
+    (x, y), (x_new, y_new) = regression(rng, 800), regression(rng, 4000)
+
+    def nearest(model, X):
+        return model[1][np.abs(X - model[0].T).argmin(axis=1)]
+
+    def noise(model, X):
+        return 5 * np.sin(1e4 * X[:, 0])
+
+    answers = []
+    for predict, rows in ((nearest, [*range(400)] * 2), (nearest, range(800)), (noise, range(800))):
+        data = x[rows, None], y[rows], x_new[:, None]
+        lower, upper = conformal.split_conformal(lambda X, y: (X, y), predict, *data, 0.1, n_train=400)
+        answers.append((round(covered(y_new, lower, upper), 3), round(conformal.mean_width(lower, upper), 1)))
+
+    assert answers == [(0, 0), (0.936, 3.2), (0.916, 12.1)]
+
+
+# Task 5
+
+
+def test_cqr_scores_of_a_band(conformal):
+    """For the band [0, 4], y = 5 scores 1 and y = 1 scores -1."""
+    assert conformal.cqr_scores([5.0, 1.0], [0.0, 0.0], [4.0, 4.0]).tolist() == [1, -1]
+
+
+def test_where_the_two_bands_miss(conformal):
+    """Figure `bands`: the constant width misses 0% for x in [0, 1) and 19% in [3, 4); CQR misses 11% and 7%."""
+    rng = np.random.default_rng(1)
+    x, y = regression(rng, 800)
+    x_new, y_new = regression(rng, 4000)
+
+    def features(x):
+        return np.column_stack([np.sin(2 * x), np.cos(2 * x), x / 2 - 1])
+
+    def fit(X, y):
+        return np.linalg.lstsq(np.column_stack([X, np.ones(len(X))]), y, rcond=None)[0]
+
+    def fit_quantile(X, y, tau):
+        return np.append(*conformal.fit_quantile_regression(X, y, tau, lr=2.0, n_steps=600))
+
+    def predict(model, X):
+        return X @ model[:-1] + model[-1]
+
+    misses = []
+    for way, fit_one in ((conformal.split_conformal, fit), (conformal.cqr, fit_quantile)):
+        lower, upper = way(fit_one, predict, features(x), y, features(x_new), 0.1, n_train=400)
+        missed = (y_new < lower) | (y_new > upper)
+        misses.append([round(missed[(x_new >= a) & (x_new < a + 1)].mean(), 2) for a in (0, 3)])
+
+    assert misses == [[0, 0.19], [0.11, 0.07]]
+
+
+# Task 6
+
+
+def test_the_table_of_aps_scores(conformal):
+    """For p = (1/8, 1/2, 1/4, 1/8): the three rows of scores."""
+    p = [[0.125, 0.5, 0.25, 0.125]]
+
+    assert conformal.aps_scores(p).tolist() == [[0.875, 0.5, 0.75, 1]]
+    assert conformal.aps_scores(p, u=[0.0]).tolist() == [[0.75, 0, 0.5, 0.875]]
+    assert conformal.aps_scores(p, penalty=0.5, k_reg=2).tolist() == [[1.375, 0.5, 0.75, 2]]
+
+
+def test_aps_sets_of_the_worked_case(conformal):
+    """q = 0.6 and 0.75 give {1, 2}, and 0.76 gives {0, 1, 2}; for p = (1, 0), q = 1 gives {0, 1}."""
+    p = [[0.125, 0.5, 0.25, 0.125]]
+
+    sets = [np.flatnonzero(conformal.aps_sets(p, q)).tolist() for q in (0.6, 0.75, 0.76)]
+    assert sets == [[1, 2], [1, 2], [0, 1, 2]]
+    assert conformal.aps_sets([[1.0, 0.0]], 1.0).tolist() == [[True, True]]
+
+
+def test_a_sure_row(conformal):
+    """At q = 0.02 LAC keeps no label of (0.97, 0.01, 0.01, 0.01); APS without u keeps the first."""
+    sure = [[0.97, 0.01, 0.01, 0.01]]
+
+    assert not conformal.lac_sets(sure, 0.02).any()
+    assert conformal.aps_sets(sure, 0.02).tolist() == [[True, False, False, False]]
+
+
+# Task 7
+
+
+def test_a_minority_with_three_times_the_noise(conformal):
+    """One threshold covers 49% of the minority and 95% of the others; own ones 92% and 90%; widths 3.97 and 4.06."""
+    rng = np.random.default_rng(0)
+
+    def draw(n):
+        groups = (rng.uniform(size=n) < 0.1).astype(int)
+        return groups, np.abs(rng.normal(size=n)) * (1 + 2 * groups)
+
+    (groups, scores), (new_groups, new_scores) = draw(2000), draw(20_000)
+    common = conformal.conformal_quantile(scores, 0.1)
+    own = conformal.group_quantiles(scores, groups, 0.1, n_groups=2)
+
+    shares = [
+        (round(np.mean(new_scores[new_groups == g] <= common), 2), round(np.mean(new_scores[new_groups == g] <= own[g]), 2))
+        for g in (1, 0)
+    ]
+    assert shares == [(0.49, 0.92), (0.95, 0.90)]
+    assert round(np.mean(new_scores <= common), 2) == 0.90
+    assert (round(2 * common, 2), round(2 * own[new_groups].mean(), 2)) == (3.97, 4.06)
+
+
+# Task 8
+
+
+def test_how_many_scores_make_coverage_reliable(conformal):
+    """C lies in 0.89 to 0.91 with 95% probability for 3,500 scores; 54% for 500 and 26% for 100."""
+    shares = {}
+    for n in (100, 500, 3500):
+        low, high = conformal.coverage_cdf([0.89, 0.91], n, conformal.conformal_rank(n, 0.1))
+        shares[n] = round(high - low, 2)
+
+    assert shares == {100: 0.26, 500: 0.54, 3500: 0.95}
+
+
+def test_one_calibration_in_nine_falls_below_85_percent(conformal):
+    """At n = 50, one calibration in nine covers less than 85%."""
+    below = conformal.coverage_cdf(0.85, 50, conformal.conformal_rank(50, 0.1))
+
+    assert abs(below - 1 / 9) < 0.002
+
+
+def test_the_worked_cases_of_the_law(conformal):
+    """n = 1: uniform. n = k = 2: P(C <= 1/2) = 1/4."""
+    np.testing.assert_allclose(conformal.coverage_moments(1, 1), (0.5, math.sqrt(1 / 12)))
+    np.testing.assert_allclose(conformal.coverage_cdf(0.5, 2, 2), 0.25)
+
+
+def test_which_quantile_keeps_the_promise_on_average(conformal):
+    """Figure `coverage`, 50 scores: the conformal quantile has mean 0.902, NumPy's 0.884."""
+    scores = np.random.default_rng(2).uniform(size=(20_000, 50))
+
+    assert round(conformal.conformal_quantile(scores, 0.1).mean(), 3) == 0.902
+    assert round(np.quantile(scores, 0.9, axis=1).mean(), 3) == 0.884
+
+
+# Task 9
+
+
+def test_the_worked_steps_of_the_level(conformal):
+    """With alpha = 1/4 and gamma = 1/2 the level 1/4 becomes -1/8 after a miss and 3/8 after a hit."""
+    assert conformal.adapt_level(0.25, True, alpha=0.25, gamma=0.5) == -0.125
+    assert conformal.adapt_level(0.25, False, alpha=0.25, gamma=0.5) == 0.375
+
+
+def test_an_ever_growing_stream(conformal):
+    """10.4% are missed, by answering 90% of all rounds with the whole line; a fixed level misses 100%."""
+    thresholds, missed, levels = conformal.adaptive_conformal(np.arange(1500.0), 0.1, 0.02, n_start=100)
+
+    assert round(missed.mean(), 3) == 0.104
+    assert round(np.isinf(thresholds).mean(), 2) == 0.90
+    assert abs(0.1 + (levels[0] - levels[-1]) / (0.02 * 1400) - missed.mean()) < 1e-12
+    _, missed, _ = conformal.adaptive_conformal(np.arange(1500.0), 0.1, 1e-12, n_start=100)
+    assert missed.all()
+
+
+def test_the_adaptive_level_of_the_figure_answers_some_rounds_with_the_whole_line(conformal):
+    """Figure `online`: some thresholds are infinite, all of them after the noise triples."""
+    rng = np.random.default_rng(3)
+    scores = np.abs(rng.normal(size=1500)) * np.where(np.arange(1500) < 600, 1.0, 3.0)
+    thresholds, _, _ = conformal.adaptive_conformal(scores, 0.1, 0.02, n_start=100)
+
+    infinite = np.flatnonzero(np.isposinf(thresholds))
+    assert len(infinite) == 50
+    assert infinite.min() >= 500
+
+
+# Stretch
+
+
+def test_aps_on_easy_and_hard_rows(conformal):
+    """Without u, APS covers 95% and hard rows get all ten labels; with u it covers 91%, and hard rows lose labels."""
+    rng = np.random.default_rng(0)
+
+    def draw(n):
+        hard = rng.uniform(size=n) < 0.5
+        probs = np.where(hard[:, None], 0.1, np.where(np.arange(10) == 0, 0.91, 0.01))
+        probs = rng.permuted(probs, axis=1)
+        labels = (np.cumsum(probs, axis=1) < rng.uniform(size=(n, 1))).sum(axis=1).clip(max=9)
+        return probs, labels, hard
+
+    (probs, labels, _), (new_probs, new_labels, hard) = draw(1000), draw(4000)
+    shares, sizes = [], []
+    for u, new_u in ((None, None), (rng.uniform(size=1000), rng.uniform(size=4000))):
+        q = conformal.conformal_quantile(conformal.aps_scores(probs, u=u)[range(1000), labels], 0.1)
+        sets = conformal.aps_sets(new_probs, q, u=new_u)
+        shares.append(round(conformal.set_coverage(sets, new_labels), 2))
+        sizes.append(conformal.mean_set_size(sets[hard]))
+
+    assert shares == [0.95, 0.91]
+    assert sizes[0] == 10 > sizes[1]
