@@ -489,7 +489,7 @@ def test_ties_are_broken_as_best_pair_breaks_them(agree, rng, reference):
 
 
 @number("6.1")
-@weight(4)
+@weight(3)
 @tags("encode")
 @pytest.mark.parametrize("merges", ["two_letters", "four_letters", "by_hand"])
 def test_words_are_encoded_by_merge_rank(agree, rng, reference, merges):
@@ -515,7 +515,7 @@ DISJOINT = [(b"t", b"h"), (b"e", b" "), (b"i", b"n"), (b".", b"\n"), (b"\xd0", b
 
 
 @number("6.2")
-@weight(3)
+@weight(4)
 @tags("encode")
 @pytest.mark.parametrize("text", ["languages", "odd"])
 def test_text_is_encoded_pretoken_by_pretoken(agree, rng, text):

@@ -323,12 +323,12 @@ def test_min_p_limits(agree, rng):
 @number("3.6")
 @weight(2)
 @tags("top_p")
-@pytest.mark.parametrize("name", ["keep_top_p", "keep_min_p"])
-def test_filters_share_the_mass_out_among_the_kept(impl, rng, name):
+@pytest.mark.parametrize(("name", "setting"), [("keep_top_p", 0.6), ("keep_min_p", 0.1)], ids=["top_p", "min_p"])
+def test_filters_share_the_mass_out_among_the_kept(impl, rng, name, setting):
     """The probabilities of the kept tokens add up to 1, their odds are those of before, and the logits are untouched."""
     logits = random_logits(rng, 6, 8)
 
-    answer = assert_leaves_arguments(getattr(impl, name), logits, 0.6, name=name)
+    answer = assert_leaves_arguments(getattr(impl, name), logits, setting, name=name)
 
     assert_shares_all_mass(answer, logits)
 
