@@ -250,13 +250,16 @@ def test_the_index_counts_pairs_and_finds_their_words(impl):
     expected_counts, expected_where = sennrich_index()
     assert_close(counts, expected_counts, name="counts")
     assert_close(where, expected_where, name="where")
+    counts, where = impl.index_pairs([(word("aaa"), 4), (word("ab"), 1)])
+    assert_close(counts, {(b"a", b"a"): 8, (b"a", b"b"): 1}, name="counts of aaa and ab")
+    assert_close(where, {(b"a", b"a"): {0}, (b"a", b"b"): {1}}, name="where of aaa and ab")
 
 
 @number("5.p2")
 @weight(2)
 @tags("incremental")
 def test_training_from_the_index_reads_only_what_it_merges(impl):
-    """The merges are right on a corpus without ties, and a word is read once, when a pair that it holds is merged."""
+    """The merges are right on a corpus without ties, to the last pair, and each word is read once, when it is needed."""
     words = list(without_ties().items())
     counts = {(b"z", b"o"): 8, (b"o", b"n"): 13, (b"n", b"o"): 5, (b"d", b"e"): 1}
     where = {(b"z", b"o"): {0, 1}, (b"o", b"n"): {0, 1}, (b"n", b"o"): {0}, (b"d", b"e"): {2}}
@@ -266,7 +269,7 @@ def test_training_from_the_index_reads_only_what_it_merges(impl):
         reads.append(number)
         return words[number]
 
-    merges = impl.train_incremental(counts, where, read, 4, merge=lent_merge)
+    merges = impl.train_incremental(counts, where, read, 9, merge=lent_merge)
 
     assert_close(merges, list(WITHOUT_TIES_MERGES))
     assert_close(sorted(reads)[:2], [0, 1], name="words read for (o, n)")
@@ -304,6 +307,7 @@ def test_merges_are_replayed_in_the_order_of_their_ranks(impl):
     english = {pair: rank for rank, pair in enumerate(learned)}
 
     assert_close(impl.encode_word(b"", ranks), [], name="tokens of the empty word")
+    assert_close(impl.encode_word(b"aaa", {(b"a", b"a"): 0}), [b"aa", b"a"], name="tokens of aaa")
     assert_close(impl.encode_word(b"lowest", ranks), [b"low", b"est"], name="tokens of lowest")
     assert_close(impl.encode_word(b"newer", ranks), [b"n", b"ew", b"e", b"r"], name="tokens of newer")
     here, where = impl.encode_word(b"here", english), impl.encode_word(b"where", english)
@@ -338,10 +342,11 @@ def test_no_token_crosses_from_one_pretoken_to_the_next(impl):
 @weight(1)
 @tags("decode")
 def test_ids_become_text_again(impl):
-    """A character whose bytes lie in two tokens comes back whole."""
-    tokenizer = impl.Tokenizer([(b"a", b"\xc3")])
+    """A character whose bytes lie in two tokens comes back whole, and a special token as its own text."""
+    tokenizer = impl.Tokenizer([(b"a", b"\xc3")], ["<|end|>"])
 
     assert_close(tokenizer.decode([256, 0xA9]), "aé")
+    assert_close(tokenizer.decode([97, 257]), "a<|end|>")
 
 
 @number("7.p2")

@@ -61,10 +61,12 @@ def test_temperature_one_half_squares_the_probabilities(impl):
 @weight(1)
 @tags("temperature")
 def test_temperature_zero_is_certain(impl):
-    """At T = 0 the most probable token is certain and all others are impossible."""
+    """At T = 0 the most probable token is certain and all others are impossible; of equals, it is the lowest id."""
     certain = torch.tensor([NEVER, 0.0, NEVER, NEVER, NEVER], dtype=torch.float64)
 
     assert_close(impl.apply_temperature(log_of(*FIVE), 0), certain, name="log-probabilities at T = 0")
+    tied = impl.apply_temperature(torch.tensor([0.0, 2.0, 2.0]), 0.0)
+    assert_close(tied, torch.tensor([NEVER, 0.0, NEVER]), name="log-probabilities of two equal logits at T = 0")
 
 
 # ---- Task 2: top-k ----------------------------------------------------------------------------------
@@ -106,6 +108,8 @@ def test_top_p_keeps_the_shortest_list_that_holds_p(impl):
 
     assert_close(impl.keep_top_p(logits, 0.8), log_of(1 / 7, 4 / 7, 0, 2 / 7, 0), name="log p with p = 0.8")
     assert_close(impl.keep_top_p(logits, 0.01), log_of(0, 1, 0, 0, 0), name="log p with p = 0.01")
+    four = log_of(2 / 15, 8 / 15, 1 / 15, 4 / 15, 0)  # of two equal tokens, the lower id
+    assert_close(impl.keep_top_p(logits, 0.9), four, name="log p with p = 0.9")
 
 
 @number("3.p2")
@@ -130,6 +134,8 @@ def test_min_p_compares_with_the_best_token(impl):
     assert_close(impl.keep_min_p(log_of(*FIVE), 0.2), three, name="log p with min_p = 0.2")
     assert_close(impl.keep_min_p(log_of(*FIVE) + 5.0, 0.2), three, name="log p with 5 added to all logits")
     assert_close(impl.keep_min_p(log_of(*FIVE), 0.0), log_of(*FIVE), name="log p with min_p = 0")
+    best = impl.keep_min_p(torch.tensor([3.0, 1.0, 3.0], dtype=torch.float64), 1.0)
+    assert_close(best, log_of(1 / 2, 0, 1 / 2), name="log p of two equal tokens with min_p = 1")
 
 
 # ---- Task 4: a draw with a given uniform number -----------------------------------------------------
@@ -214,6 +220,8 @@ def test_generation_stops_at_eos_and_passes_settings_on(impl):
     )  # fmt: skip
 
     assert_close(text[-2:], [1, 4], name="new tokens")
+    first = impl.generate(lambda tokens: log_of(*FIVE), [0], [0.4, 0.1], max_new_tokens=2, eos=4, **LENT)
+    assert_close(first[-2:], [0, 4], name="text whose first new token is eos")
     assert_close(heard, [([4], settings), ([4, 1], settings)], name="what `distribution` was given")
 
 
@@ -227,7 +235,8 @@ ASTRAY = ((0, 0.6, 0.4, 0), (0.3, 0.4, 0.3, 0), (0, 0.05, 0.05, 0.9), (0, 0, 0, 
 @weight(1)
 @tags("beam")
 def test_beam_of_two_finds_what_greedy_misses(impl):
-    """The best first token leads nowhere good: 0.6 * 0.4 at best, where the other one leads to 0.4 * 0.9."""
+    """The best first token leads nowhere good: 0.6 * 0.4 at best, where the other one leads to 0.4 * 0.9. A constant
+    that the model adds to all logits after a text changes nothing."""
     model = from_table(ASTRAY)
 
     narrow = impl.beam_search(model, [0], beam_width=1, max_new_tokens=2)
@@ -235,6 +244,8 @@ def test_beam_of_two_finds_what_greedy_misses(impl):
     wide = impl.beam_search(model, [0], beam_width=2, max_new_tokens=2)
     want = [([0, 2, 3], math.log(0.36)), ([0, 1, 1], math.log(0.24))]
     assert_close(wide, want, name="texts and scores with beam_width = 2")
+    shifted = impl.beam_search(lambda tokens: model(tokens) + tokens[-1], [0], beam_width=2, max_new_tokens=2)
+    assert_close(shifted, want, name="texts and scores where the model adds a constant")
 
 
 @number("6.p2")
@@ -263,6 +274,9 @@ def test_beam_ends_when_every_hypothesis_has_ended(impl):
 
     found = impl.beam_search(only_eos, [3], beam_width=2, max_new_tokens=5, eos=2)
     assert_close(found, [([3, 1, 2], math.log(0.75)), ([3, 0, 2], math.log(0.25))], name="texts and scores")
+    mean = impl.beam_search(only_eos, [3], beam_width=2, max_new_tokens=5, eos=2, length_penalty=1.0)
+    want = [([3, 1, 2], math.log(0.75) / 2), ([3, 0, 2], math.log(0.25) / 2)]
+    assert_close(mean, want, name="texts and scores with length_penalty = 1")
     # After (3, 1, 2) has ended, the next step takes two extensions of (3, 0) again.
     found = impl.beam_search(model, [3], beam_width=2, max_new_tokens=3, eos=2)
     want = [([3, 1, 2], math.log(0.75)), ([3, 0, 0, 0], math.log(0.0625))]

@@ -109,7 +109,7 @@ def test_a_run_takes_one_merge_more_than_halving_predicts():
 
 
 def test_chosen_counts_behave_as_the_derivation_says(won):
-    """The answer to Task 4's derivation, on all 768 merges of the figure; pairs occur twice at most at the end."""
+    """The answer to Task 4's derivation on 768 merges; the first pair 491 times, the second about 140; at the end 2 at most."""
     assert won[:6] == [491, 136, 135, 130, 94, 89]
     assert won[99] == 14
     assert max(later - earlier for earlier, later in pairwise(won)) == 0
