@@ -73,7 +73,8 @@ def fit_bradley_terry(wins):
             not be whole numbers. The diagonal is 0.
 
     Returns:
-        Shape (K,), adding up to 0, in the dtype of `wins`. Right to 1e-6, or to 1e-5 if `wins` is float32.
+        Shape (K,), adding up to 0, in the dtype of `wins` and computed in float64. Right to 1e-6, or to 1e-5 if
+        `wins` is float32.
 
     Raises:
         ValueError: If wins is not such a table, or no maximum exists: some group never loses (or never wins)
@@ -622,8 +623,8 @@ def train_dpo(config, weights, adapters, chosen, rejected, *, alpha, beta, lr, n
         ValueError: If beta is not positive.
     """
     _check_beta(beta)
-    # Steps: the reference's log-probabilities, once; then in each step the policy's under the adapted weights,
-    # the loss, its gradient in every A and B, the history, the update.
+    # Steps: the reference; then in each step the policy under the adapted weights, the loss, its gradient in every
+    # A and B, the history, the update. What never changes needs no place in the loop.
     # YOUR CODE HERE
     raise NotImplementedError("task train is not written yet")
 

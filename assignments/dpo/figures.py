@@ -1,7 +1,7 @@
 """Draws what preferences do to a policy, from your own code. Run: python figures.py
 
 Each part of a figure is drawn as soon as its task is written; a line says what is missing. `training` trains a small
-model, which takes a few seconds.
+model, which takes half a minute.
 """
 
 import sys
@@ -58,7 +58,7 @@ def draw_curve(student, ax, reference_logp, reward, color):
     ax.plot(*place(best, reference_logp, reward), color=COLORS[color], label="π* for every β")
 
 
-@figure("frontier", caption="No policy lies above the curve of π*; best-of-n stays close below it, without training.")
+@figure("frontier", caption="Mean reward against distance, for the best policy at every β and for best of n; the distance against its bound.")
 def frontier(student):
     reference_logp, reward = table()
     likely = -float(reference_logp[reward.argmax()])
@@ -101,7 +101,7 @@ def frontier(student):
     return fig
 
 
-@figure("descent", caption="DPO is told who wins and never a reward; it ends on the curve, at its own β.")
+@figure("descent", caption="DPO is told who wins, and never a reward. Each panel starts at the reference; the ring is π* for its β.")
 def descent(student):
     reference_logp, reward = table()
     strength = reward.exp()
@@ -133,7 +133,7 @@ def descent(student):
     return fig
 
 
-@figure("both_fall", caption="The loss falls and the margin grows, while both answers become impossible: a third one takes all.")
+@figure("both_fall", caption="One pair, one parameter, three answers: the loss, and the log-probability of each answer.")
 def both_fall(student):
     # one parameter theta; the logits of the chosen, the rejected and a third answer are theta times this
     feature = torch.tensor([1.0, 0.0, 5.0], dtype=F64)
@@ -155,7 +155,7 @@ def both_fall(student):
     return fig
 
 
-@figure("losses", caption="DPO never stops asking for more; with doubt, or with IPO, there is an end.")
+@figure("losses", caption="Three losses of one pair, all at β = 1. A dot marks where a loss is least.")
 def losses(student):
     margins = torch.linspace(-4, 8, 200, dtype=F64)
     zero = torch.zeros(1, dtype=F64)
@@ -170,10 +170,10 @@ def losses(student):
     drawn(
         lambda: draw("DPO", lambda m: student.dpo_loss(m, zero, zero, zero, beta=1.0)),
         lambda: draw("ε = 0.1", lambda m: student.smoothed_dpo_loss(m, zero, zero, zero, beta=1.0, label_smoothing=0.1)),
-        lambda: draw("IPO, β = 0.2", lambda m: student.ipo_loss(m, zero, zero, zero, beta=0.2) / 10),
+        lambda: draw("IPO", lambda m: student.ipo_loss(m, zero, zero, zero, beta=1.0)),
     )
-    ax.set(title="Three losses of one pair", ylim=(-0.1, 4.2), ylabel="loss (IPO: a tenth)")
-    ax.set_xlabel("difference of log-ratios h (β = 1 but for IPO)")
+    ax.set(title="Three losses of one pair", ylim=(-0.1, 4.2), ylabel="loss")
+    ax.set_xlabel("difference of log-ratios h")
     name_lines(ax)
     return fig
 
@@ -190,7 +190,7 @@ def pairs(student, rng, n):
     ]
 
 
-@figure("training", caption="The margin grows on unseen pairs, too. Their chosen answers become less likely first, then likelier.")
+@figure("training", caption="Margin and log-ratios, on pairs that the model was trained on and on others.")
 def training(student):
     rng = np.random.default_rng(1)
     weights = random_weights(SIZE, rng)

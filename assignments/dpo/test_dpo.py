@@ -136,7 +136,7 @@ def test_collate_by_hand(impl):
     tokens, mask = impl.collate([[5, 6], [7]], [[8, 2], [9, 3, 4, 2]], pad=2)
 
     assert tokens.tolist() == [[5, 6, 8, 2, 2], [7, 9, 3, 4, 2]]
-    assert mask.int().tolist() == [[0, 0, 1, 1, 0], [0, 1, 1, 1, 1]]
+    assert_close(mask.int().tolist(), [[0, 0, 1, 1, 0], [0, 1, 1, 1, 1]], name="mask")
 
 
 def judged():
@@ -458,7 +458,11 @@ def test_training_raises_the_margin(impl, rng, device):
 @weight(1)
 @tags("train")
 def test_history_begins_before_the_first_step(impl, rng, device):
-    """A new adapter changes nothing: before the first step the loss is log 2 and the margin 0."""
-    _, history = impl.train_dpo(*small_model(rng, device), **OPTIONS, n_steps=1)
+    """A new adapter changes nothing: before the first step the loss is log 2 and the margin 0. A trained one goes on from there."""
+    config, weights, start, *batches = small_model(rng, device)
+    _, whole = impl.train_dpo(config, weights, start, *batches, **OPTIONS, n_steps=3)
+    trained, _ = impl.train_dpo(config, weights, start, *batches, **OPTIONS, n_steps=2)
+    _, then = impl.train_dpo(config, weights, trained, *batches, **OPTIONS, n_steps=1)
 
-    assert_close(history, [{"loss": math.log(2), "margin": 0.0}])
+    assert_close(whole[0], {"loss": math.log(2), "margin": 0.0}, name="the first entry of the history")
+    assert_close(then, whole[2:], name="the history after two steps in a run before")

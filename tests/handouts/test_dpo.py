@@ -50,7 +50,7 @@ def near(value, digits):
 
 
 def test_a_against_c():
-    """ "A beats C with 98.8%. After the draws, A's chances against B fall from 90% to 64%." """
+    """ "98.8%. After the draws, A's chances against B fall from 90% to 64%." """
     wins = numbers([0, 9, 0], [1, 0, 9], [0, 1, 0])
     r = dpo.fit_bradley_terry(wins)
     assert dpo.preference_probability(r[0], r[2]).item() == near(0.988, 3)
@@ -76,7 +76,7 @@ def test_examples_of_the_rewards():
 
 
 def test_the_price_of_a_rare_answer():
-    """ "2.2% at β = 1, 99.8% at β = ½, and one half at β = 10/13.8 = 0.72"; a rare answer "is 13.8 nats away". """
+    """ "2.2% at β = 1, 99.8% at β = ½, and one half at β = 10/13.8 = 0.72"; "A rare answer is 13.8 nats away". """
     reference, reward = logs(1e-6, 1 - 1e-6), numbers(10, 0)
     share = {beta: dpo.optimal_policy(reference, reward, beta=beta).exp()[0].item() for beta in (1, 0.5, 0.7238)}
 
