@@ -250,11 +250,13 @@ def torch_multi_head(x, context, weights, n_heads, hidden):
     """torch's multi-head attention; its mask is True where a key is hidden."""
     d_model = x.shape[-1]
     theirs = torch.nn.MultiheadAttention(d_model, n_heads, bias=False, batch_first=True, dtype=torch.float64)
+    # not as key_padding_mask: checking that, torch imports half a second of other libraries
+    mask = None if hidden is None else hidden[:, None].repeat_interleave(n_heads, 0).expand(-1, x.shape[-2], -1)
     with torch.no_grad():
         # torch multiplies by transposed weights
         theirs.in_proj_weight.copy_(torch.cat([w.T for w in weights[:3]]))
         theirs.out_proj.weight.copy_(weights[3].T)
-        return theirs(x, context, context, key_padding_mask=hidden)[0]
+        return theirs(x, context, context, attn_mask=mask)[0]
 
 
 # --- Task 5: layer norm ------------------------------------------------------------------------
