@@ -159,7 +159,7 @@ def device(request: pytest.FixtureRequest) -> str:
         import torch
 
         if not torch.cuda.is_available():
-            pytest.skip("no CUDA device is to be had here")
+            pytest.skip("no CUDA device is available")
     return wanted
 
 
