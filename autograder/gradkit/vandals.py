@@ -2,9 +2,9 @@
 
 `verify` runs each check on the reference so damaged. Only the outermost call is changed: two negations would cancel.
 
-Some of the damage is a trivial answer, which takes no work: zeros, NaN, None, an argument handed back. Such a function never
-raises, and for the last two it does nothing else either. No case may give points to one, not even a case in which it happens
-to be right.
+Some of the damage is a trivial answer, which takes no work: zeros, NaN, None, or an argument handed back. Such a function
+never raises, and for None and an argument it is not even run. No case may give points for one, not even a case in which it
+happens to be right.
 """
 
 from __future__ import annotations

@@ -703,8 +703,8 @@ def _same_values(match: _Match) -> Finding | None:
             return Finding("order", f"holds the right values in another order along axis {axis}")
     if w.ndim > 1 and w.shape[-1] > 1 and match.explains(np.sort(w, axis=-1), np.sort(g, axis=-1)):
         rows = (~match.right).any(-1)
-        text = f"holds the right values in each row (last axis), in the wrong order in {int(rows.sum())} of {rows.size} rows"
-        return Finding("order", text)
+        where = f"in {int(rows.sum())} of {rows.size} rows"
+        return Finding("order", f"holds the right values in each row (last axis), in the wrong order {where}")
     if g.ndim == 1 and w.size > 2:
         for ordered, text in ((np.sort(w), "ascending"), (np.sort(w)[::-1], "descending")):
             if match.explains(ordered):
@@ -865,13 +865,14 @@ def _by_rows(match: _Match) -> Finding | None:
         if not match.differs(w, w.mean(axis, keepdims=True)).any(axis).all():
             continue
         constant = np.median(g - w, axis, keepdims=True)
-        if match.explains(w + constant) and _is_seen(match, w + constant, axis):
+        one_for_all = match.explains(w + np.median(constant))
+        if match.explains(w + constant) and not one_for_all and _is_seen(match, w + constant, axis):
             return Finding("offset", f"is off by a constant along axis {axis}, which differs from row to row")
         norm = (w * w).sum(axis, keepdims=True)
         if not (norm > 0).all():
             continue
         factor = (g * w).sum(axis, keepdims=True) / norm
-        if match.explains(w * factor):
+        if match.explains(w * factor) and not match.explains(w * np.median(factor)):
             text = f"is a multiple of the right answer along axis {axis}, by a factor that differs from row to row"
             return Finding("scaled", text)
     return None
@@ -983,7 +984,7 @@ def _which_axis(axes: list[int], shape: tuple[int, ...], what: str) -> str:
     length = shape[axes[0]]
     if len(axes) == 1:
         return f"axis {axes[0]} {'is missing' if what == 'missing' else 'should not be there'}"
-    return f"an axis of length {length} is missing" if what == "missing" else f"there is an extra axis of length {length}"
+    return _missing_or_extra(f"axis of length {length}", what)
 
 
 def _unit_axes(got: tuple[int, ...], want: tuple[int, ...]) -> str:
@@ -1002,7 +1003,11 @@ def _count_unit_axes(shape: tuple[int, ...], n: int, what: str) -> str:
         return f"{n} axes of length 1 are missing" if what == "missing" else f"there are {n} extra axes of length 1"
     axes = [axis for axis, length in enumerate(shape) if length == 1]
     place = f" (axis {axes[0]})" if len(axes) == 1 else ""
-    return f"an axis of length 1 is missing{place}" if what == "missing" else f"there is an extra axis of length 1{place}"
+    return _missing_or_extra("axis of length 1", what) + place
+
+
+def _missing_or_extra(axis: str, what: str) -> str:
+    return f"an {axis} is missing" if what == "missing" else f"there is an extra {axis}"
 
 
 def _axes_in_another_order(got: np.ndarray, want: np.ndarray, right: Callable[[np.ndarray], str]) -> str:

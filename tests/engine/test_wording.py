@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import types
 
 import pytest
 
 from gradkit.errors import WorkerTimeout
-from gradkit.judge.wording import timed_out
+from gradkit.judge.subjects import Handed
+from gradkit.judge.wording import called_wrongly, timed_out
 
 CHECKS = '''"""The graded checks."""
 
@@ -202,6 +204,20 @@ def test_one_that_claims_its_own_fault_is_told_so(grade):
     case = grade(source)["1.3"]
 
     assert case.summary == "shift changes its first argument and its argument by in place: work on a copy"
+
+
+def test_a_signature_is_told_without_its_defaults():
+    """A check's function may keep its inputs there."""
+    secret = 0.3717
+
+    def table(x, *rest, weights=secret, **more: "annotated"):
+        return x
+
+    handed = Handed("f", 0, table, (), {})
+
+    assert called_wrongly(TypeError(), handed, types.ModuleType("reference")) == (
+        "your code called argument 1, which it was handed, with no arguments; it takes (x, *rest, weights=..., **more)"
+    )
 
 
 def test_a_time_limit_names_what_it_was_waited_for():

@@ -154,7 +154,7 @@ def course(sandboxed, gradkit, nbgrader, kit, scaling, reference_source, tmp_pat
     )
     leak = (
         reference_source
-        + "\n\ndef standardise(x, *, eps=1e-5):\n    print('LEAK', x)\n    raise ValueError('LEAK ' + repr(x.tolist()))\n"
+        + "\n\ndef standardise(x, *, eps=1e-5):\n    text = 'LE' + 'AK' + repr(x.tolist())\n    print(text)\n    raise ValueError(text)\n"
     )
     hand_in(folder, "leak", "scaling", {"scaling.ipynb": as_notebook(scaling, leak)})
     hand_in(folder, "notjson", "scaling", {"scaling.ipynb": b'{"cells": ['})

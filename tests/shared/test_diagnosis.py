@@ -565,7 +565,7 @@ def changed(want: np.ndarray, data) -> np.ndarray:
 
 
 @given(odd_arrays, tolerances, st.data())
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_every_claim_holds_when_it_is_worked_out_again(want, tolerance, data):
     """Whatever is changed, in all of an answer or in a part: the text that comes of it is literally true."""
     got = changed(want, data)
@@ -594,7 +594,7 @@ def test_claims_hold_where_what_is_due_is_not_finite(want, value, tolerance, dat
 
 
 @given(odd, odd, tolerances, st.data())
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_claims_about_one_number_hold(got, want, tolerance, data):
     """Of two numbers, related or not: sign, size, direction and digits are what they are said to be."""
     if data.draw(st.booleans()):
@@ -608,7 +608,7 @@ def test_claims_about_one_number_hold(got, want, tolerance, data):
 
 
 @given(st.integers(-30, 30), st.integers(-10**20, 10**20), st.booleans())
-@settings(max_examples=500)
+@settings(max_examples=300)
 def test_claims_about_one_whole_number_hold(got, want, near):
     """The same for counts, small and huge."""
     got, want = (got, want % 30 - 15) if near else (got + want // 3, want)
@@ -625,7 +625,7 @@ def test_claims_about_one_whole_number_hold(got, want, near):
 
 
 @given(hnp.arrays(bool, hnp.array_shapes(min_dims=1, max_dims=3, max_side=4)), st.data())
-@settings(max_examples=500)
+@settings(max_examples=300)
 def test_claims_about_masks_hold(want, data):
     """Whatever mask comes in place of another."""
     axis = data.draw(st.integers(0, want.ndim - 1))
@@ -644,7 +644,7 @@ def test_claims_about_masks_hold(want, data):
 @given(
     hnp.arrays(np.float64, hnp.array_shapes(min_dims=0, max_dims=4, max_side=3), elements=few), st.data()
 )
-@settings(max_examples=1000)
+@settings(max_examples=400)
 def test_claims_about_shapes_hold(want, data):
     """Axes said to be missing, extra, exchanged, short or long are; and so are values said to be right."""
     axis = data.draw(st.integers(0, max(want.ndim - 1, 0)))
@@ -696,6 +696,8 @@ def test_claims_about_shapes_hold(want, data):
     [
         # a small constant beside a large entry, and an entry that is all wrong beside it
         ([math.log(2), 1000.0, 0.0], [math.log(2), 1000.0, 1.9e-22], "wrong only in the last entry", "constant"),
+        # a constant that its neighbor hides is not another one for each row
+        (np.array([[0.0, -1.0], [1000.0, 0.0], [1.0, 1.0]]) + 1e-8, np.array([[0.0, -1.0], [1000.0, 0.0], [1.0, 1.0]]), "is close, but not to the tolerance", "row to row"),
         # an epsilon in the wrong place is no matter of precision
         (np.log(normal(0, (4, 4)) ** 2 + 1e-8), np.log(normal(0, (4, 4)) ** 2), "every wrong entry is above the right value", "float32"),
         (1 / (0.7123 + 1e-8), 1 / 0.7123, "right to about 7 digits", "float32"),

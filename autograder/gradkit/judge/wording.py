@@ -1,7 +1,7 @@
-"""Says in a sentence how a case ended, of what may be told for a hidden check.
+"""Says in a sentence how a case ended, in words that are safe for a hidden check.
 
-What a submission raises has a text of its own, which may hold an input. Of it only forms are told whose every word is one of a
-few: the names of built-in types, or what stands in the line that raised.
+What a submission raises has a text of its own, which may hold an input. Only texts whose every word is one of a few are
+shown: the names of built-in types, or a name in the line that raised.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TYPE = (
 _OF_TYPES = (  # texts of TypeError and AttributeError, as Python and torch write them
     re.compile(rf"argument '\w+' \(position \d+\) (must be Tensor, not {_TYPE})$"),
     re.compile(rf"^.*?(must be (?:real number|Tensor|str|int|float), not {_TYPE})$"),
-    re.compile(rf"^(unsupported operand type\(s\) for [^\w\s]{{1,3}}: '{_TYPE}' and '{_TYPE}')$"),
+    re.compile(rf"^(unsupported operand type\(s\) for [-+*/%@&|^<>=]{{1,3}}: '{_TYPE}' and '{_TYPE}')$"),
     re.compile(rf"^('{_TYPE}' object is not (?:subscriptable|iterable|callable))$"),
     re.compile(rf"^('{_TYPE}' object has no attribute '(\w+)')$"),
 )
@@ -38,8 +38,9 @@ _SIGNATURE = re.compile(
 )
 _UNCONNECTED = re.compile(r"output does not depend on .* through autograd")
 _OPERATIONS = {
-    "len": "len()", "iter": "a loop over it", "next": "next()", "getitem": "indexing", "setitem": "assigning to an index",
-    "delitem": "deleting an index", "contains": "`in`", "bool": "bool()", "float": "float()", "int": "int()", "str": "str()",
+    "len": "len()", "iter": "a loop over it", "next": "next()", "getitem": "indexing", "contains": "`in`",
+    "setitem": "assigning to an index", "delitem": "deleting an index", "bool": "bool()", "float": "float()", "int": "int()",
+    "str": "str()",
 }  # fmt: skip
 
 
@@ -126,15 +127,24 @@ def called_wrongly(error: BaseException, handed: Handed, reference: types.Module
     try:
         inspect.signature(handed.callback).bind(*handed.args, **handed.kwargs)
     except TypeError:
-        takes = str(inspect.signature(handed.callback).replace(return_annotation=inspect.Signature.empty))
-        return f"your code called {name}, with {_arguments(handed)}; it takes {takes}"
+        return f"your code called {name}, with {_arguments(handed)}; it takes {_takes(handed.callback)}"
     except ValueError:  # one that Python can't look into
         pass
     return f"your code called {name}, with {_arguments(handed)}, and that raised {type(error).__name__}"
 
 
+def _takes(callback: Callable) -> str:
+    """A signature without annotations and defaults, which may hold an input."""
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    names = [
+        f"{stars.get(each.kind, '')}{each.name}{'' if each.default is each.empty else '=...'}"
+        for each in inspect.signature(callback).parameters.values()
+    ]
+    return f"({', '.join(names)})"
+
+
 def _arguments(handed: Handed) -> str:
-    """What the first arguments are, and the size of the very first: never their values, nor names that a submission chose."""
+    """The types of the first arguments, and the size of the very first: no values, no names that a submission chose."""
     shown = []
     for place, value in enumerate(handed.args[:MOST_ARGUMENTS]):
         kind = describe(value)

@@ -447,8 +447,7 @@ class SubmissionSubject:
         """A line of the submission's own file, as its student wrote it, or empty where there is none."""
         if not 0 < number <= self._files.get(file, 0):
             return ""
-        lines = (self._module.parent / file).read_text(encoding="utf-8", errors="replace").splitlines()
-        return lines[number - 1].strip() if number <= len(lines) else ""
+        return (self._module.parent / file).read_text(encoding="utf-8", errors="replace").split("\n")[number - 1].strip()
 
     def _take_worker(self) -> None:
         with _undisturbed():
