@@ -59,6 +59,24 @@ def costs_of(path: Path, text: str, manifest: Mapping) -> list[str]:
     return found if len(found) <= MOST else [*found[: MOST - 1], f"... and {len(found) - MOST + 1} more"]
 
 
+def costs_of_cell(cell: str, text: str, imported: Mapping[str, str], manifest: Mapping) -> list[str]:
+    """The banned calls of a notebook's cell, a line each.
+
+    Args:
+        cell: What it is called, such as `cell In[7]`.
+        text: Its code.
+        imported: The modules that the notebook's names stand for.
+        manifest: The assignment's, as read.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    banned = banned_names(manifest)
+    found = {(line, name) for line, name, bare in names_used(tree, imported) if is_banned(name, bare, banned)}
+    return [uses_banned(f"{cell}, line {line}", name) for line, name in sorted(found)][:MOST]
+
+
 def banned_names(manifest: Mapping) -> frozenset[str]:
     """All that an `assignment.toml` bans, for one task or for all: dotted names, and methods such as `.softmax`."""
     return frozenset([*manifest.get("banned", ()), *(name for task in manifest["tasks"] for name in task.get("banned", ()))])
@@ -69,12 +87,16 @@ def is_banned(name: str, bare: bool, banned: Collection[str]) -> bool:
     return name in banned or (not bare and f".{name.rpartition('.')[2]}" in banned)
 
 
-def names_used(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
+def names_used(tree: ast.Module, imported: Mapping[str, str] | None = None) -> Iterator[tuple[int, str, bool]]:
     """The dotted names that a module uses, under whatever alias, with their lines; and whether each is one by itself.
 
     `F.softmax` is `torch.nn.functional.softmax`, and `f(x).softmax` is `?.softmax`. Names that the module defines are its own.
+
+    Args:
+        tree: The module, or a notebook's cell.
+        imported: What names stand for that were imported elsewhere.
     """
-    aliases = dict(_aliases(tree))
+    aliases = {**(imported or {}), **dict(_aliases(tree))}
     defined = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):

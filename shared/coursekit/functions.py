@@ -303,11 +303,15 @@ def written_in_namespace(namespace: Mapping[str, object]) -> Written:
         names.add(name)
         if isinstance(value, type):
             names |= {f"{name}.{part}" for part in vars(value)}
-            codes += [code for part in vars(value).values() if (code := _code_of(part))]
-        elif code := _code_of(value):
-            codes.append(code)
+        codes += codes_of(value)
     stubs, uses = _looked_through(codes)
     return Written(frozenset(names), stubs, uses)
+
+
+def codes_of(value: object) -> list[types.CodeType]:
+    """The code of a function, or of a class's methods; nothing for any other object."""
+    parts = vars(value).values() if isinstance(value, type) else [value]
+    return [code for part in parts if (code := _code_of(part))]
 
 
 def _code_of(value: object) -> types.CodeType | None:

@@ -24,7 +24,7 @@ import re
 import sys
 import tomllib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -33,7 +33,8 @@ from typing import Any
 import pytest
 
 from coursekit import plots
-from coursekit.functions import written_in_namespace
+from coursekit.costs import costs_of_cell
+from coursekit.functions import codes_of, written_in_namespace
 from coursekit.plugin import STUDENT, Student, progress_of
 from coursekit.progress import NOT_WRITTEN, Ran
 from coursekit.terminal import OWN_LINES
@@ -129,9 +130,9 @@ class Notebook:
             raise NotebookError(f"no task is called {task}; tasks here: {', '.join(known)}")
         number = list(known).index(task) + 1
         title = f"Task {number}: {known[task]['title']}"
-        functions = dict.fromkeys(name.partition(".")[0] for name in known[task]["functions"])
-        missing = [name for name in functions if not hasattr(self._module, name)]
-        for name in functions:
+        functions_asked = dict.fromkeys(name.partition(".")[0] for name in known[task]["functions"])
+        missing = [name for name in functions_asked if not hasattr(self._module, name)]
+        for name in functions_asked:
             if name in self._broken:
                 older = "" if name in missing else f" What is checked is the {name} of before."
                 _show_line(f"{title}: the cell of {name} is not valid Python: {self._broken[name]}.{older}")
@@ -149,6 +150,8 @@ class Notebook:
             _show_line(f"{title}: not written yet.")
         else:
             _show(_as_html(title, functions, rows), _as_text(title, functions, rows))
+        for cost in self._costs(functions_asked):
+            _show_line(cost)
         if any(row.state not in ("passed", "not run") for row in rows):
             self._tell_nbgrader(_as_text(title, functions, rows))
 
@@ -193,6 +196,17 @@ class Notebook:
             if function.task == task:
                 found.setdefault(state.word, []).append(function.name + (f" ({state.detail})" if state.detail else ""))
         return found
+
+    def _costs(self, names: Iterable[str]) -> list[str]:
+        """The banned calls in the cells that define these names, in the words of the grader."""
+        imported = {name: value.__name__ for name, value in self._namespace.items() if isinstance(value, ModuleType)}
+        files = dict.fromkeys(
+            code.co_filename for name in names for code in codes_of(self._namespace.get(name)) if _cell_name(code.co_filename)
+        )
+        return [
+            cost for file in files
+            for cost in costs_of_cell(_cell_name(file), "".join(linecache.getlines(file)), imported, self._manifest)
+        ]  # fmt: skip
 
     def _run(self, task: str) -> _Collector:
         collector = _Collector(Student(self._module, self._place))

@@ -14,6 +14,7 @@ import functools
 import hashlib
 import importlib.util
 import linecache
+import re
 import signal
 import sys
 import textwrap
@@ -38,6 +39,7 @@ PATIENCE = (
     4  # a check is stopped after so many times the limit that it has when graded: this machine may be slower
 )
 STATEMENT = 200  # characters of a check's line that are shown
+_SIGNATURE = re.compile(r"[\w.]+\(\) (takes|got|missing) ")  # Python's words for a call that a function does not take
 FRAMES = 50  # of a student's functions under way that are kept, the innermost
 
 
@@ -372,8 +374,10 @@ def _trace(ran: Ran, item: pytest.Item, excinfo: pytest.ExceptionInfo) -> None:
     error = excinfo.value
     if isinstance(error, Stopped):
         ran.raised = STOPPED
-    elif not isinstance(error, (Mismatch, pytest.fail.Exception)) and (ran.frames or not isinstance(error, AssertionError)):
+    elif not isinstance(error, (Mismatch, pytest.fail.Exception)) and (ran.frames or _SIGNATURE.match(str(error))):
         ran.raised = type(error).__name__
+    elif isinstance(error, TypeError) and "NoneType" in str(error):  # the check could not use what it was given
+        ran.observed += " (is a `return` missing?)"
 
 
 def _in_one_line(statement: str) -> str:

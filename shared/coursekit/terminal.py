@@ -110,8 +110,9 @@ class Summary:
                 self._others(failing[1:])
             return
         following = progress.next()
-        if following:
+        if following or left.figures or left.questions:
             self._line()
+        if following:
             verb = "define" if progress.states[following].word == MISSING else "write"
             what = f"Next: {verb} {following.name} in {module}, then run: {command(following, list(progress.states))}"
             self._entry_below(what, bold=True)

@@ -29,7 +29,7 @@ def test_no_file_contradicts_another(id):
 
 @pytest.mark.parametrize("id", IDS)
 def test_a_solved_assignment_works_where_students_work(id):
-    """In the students' bundle, the reference passes the public checks and every figure is drawn."""
+    """In the students' bundle, the reference passes the public checks, every figure is drawn and every snippet runs."""
     assert rehearse(load_assignment(ROOT, id)) == []
 
 

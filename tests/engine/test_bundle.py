@@ -192,6 +192,47 @@ def test_a_name_error_is_no_unwritten_function(bundle, solved):
     assert "Run again  pytest -k centre" in said
 
 
+@pytest.mark.parametrize(
+    ("line", "state", "observed"),
+    [
+        ("y = x", "wrong       centre", "Observed   "),
+        ("return 3", "wrong       centre", "Observed   "),
+        ("return np.mean(axis=1)", "raises      centre (TypeError at scaling.py:21)", "Observed   TypeError: "),
+    ],
+)
+def test_no_answer_is_wrong_and_not_raised(bundle, solved, line, state, observed):
+    """What a check can't use is the answer's fault; what the student's line raises is told with it."""
+    swap(solved, line)
+
+    said = student(bundle, "pytest", "-k", "centre").stdout
+
+    assert f"    {state}\n" in said and observed in said
+
+
+def test_a_return_that_is_missing_is_asked_for(bundle, solved):
+    """Where the check can't take apart what it got: wrong, without a line of the student's to look at."""
+    checks = solved.with_name("test_scaling.py")
+    text = checks.read_text(encoding="utf-8")
+    checks.write_text(text.replace("centered = impl.centre(x)", "centered, _ = impl.centre(x)"), encoding="utf-8")
+    swap(solved, "y = x")
+
+    said = student(bundle, "pytest", "-k", "centre").stdout
+
+    checks.write_text(text, encoding="utf-8")
+    assert "    wrong       centre\n" in said
+    assert "cannot unpack non-iterable NoneType object (is a `return` missing?)" in " ".join(said.split())
+
+
+def test_another_signature_is_told_as_what_it_raises(bundle, solved):
+    """Before any line of the student's runs."""
+    text = solved.read_text(encoding="utf-8")
+    solved.write_text(text.replace("def centre(x: np.ndarray)", "def centre(x: np.ndarray, n: int)"), encoding="utf-8")
+
+    said = student(bundle, "pytest", "-k", "centre").stdout
+
+    assert "    raises      centre (TypeError)\n" in said and "missing 1 required positional argument: 'n'" in said
+
+
 def test_what_remains_to_see_is_one_line(bundle, solved):
     """A figure until it is drawn, and the written question when all functions pass."""
     before = student(bundle, "pytest").stdout

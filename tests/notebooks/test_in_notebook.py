@@ -82,6 +82,22 @@ def test_a_syntax_error_is_told_at_the_check_too(folder, scaling, reference_sour
     assert older.endswith("What is checked is the centre of before.") and "1 of 1 public checks pass" in result
 
 
+def test_a_banned_call_is_told_with_its_cell(folder, scaling, reference_source):
+    """In the grader's words, under any name that another cell imported it by."""
+    manifest = folder / "assignment.toml"
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(text.replace('functions = ["centre"]', 'functions = ["centre"]\nbanned = ["numpy.mean"]'), encoding="utf-8")
+    notebook = filled(scaling, reference_source.replace("return x - x.mean(axis=0)", "return x - np.mean(x, axis=0)"))
+
+    shown = run(notebook, folder)
+
+    manifest.write_text(text, encoding="utf-8")
+    result, cost = texts(shown["centre"])
+    assert "1 of 1 public checks pass" in result
+    assert cost.startswith("cell In[") and cost.endswith(" uses numpy.mean, which this assignment asks you to write yourself")
+    assert len(texts(shown["standardise"])) == 1
+
+
 def test_solved_and_wrong_tasks_are_told_with_the_diagnosis(folder, scaling, reference_source):
     """Passed checks by their claims; a wrong one with what was observed, its line in the notebook, and its prints."""
     wrong = reference_source.replace(
