@@ -1,6 +1,7 @@
 """Averages the loss over the batch but not its gradient."""
 
 TASK = "losses"
+COSTLY = "Neither loss has a gradient that is its derivative: this is what the task asks for."
 HINT = """The loss is right for every batch; the gradient only for a batch of one. A gradient is the rate of
 change of the loss you return: if one logit of ten moves by a little, by how much does the MEAN move?"""
 
