@@ -1,7 +1,7 @@
 """Adds the new pairs' counts but never takes the old neighbors' away."""
 
-# More than a third of the task: after a few merges nothing is right.
 TASK = "incremental"
+COSTLY = "After a few merges nothing is right."
 HINT = """Your first merge is right, later ones drift: some pairs are chosen for occurrences they no longer
 have. Say (b, c) is merged in `abcd`. Two pairs appear. Which ones disappear with it?"""
 
