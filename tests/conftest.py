@@ -121,6 +121,12 @@ def grading(root: Path) -> Iterator[Callable[[str], Graded]]:
 
 
 @pytest.fixture(scope="session")
+def grading_in(sandboxed: None) -> Callable[[Path], contextlib.AbstractContextManager]:
+    """`with grading_in(kit) as grade`: the same for a kit of a test's own."""
+    return grading
+
+
+@pytest.fixture(scope="session")
 def grade_source(sandboxed: None, small_kit: Path) -> Iterator[Callable[[str], Graded]]:
     """Grade the text of a submission to `scaling`; one judge serves the whole session."""
     with grading(small_kit) as grade:

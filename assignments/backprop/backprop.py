@@ -68,7 +68,7 @@ def check_shapes(x: np.ndarray, params: Params) -> None:
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
-    """The probability whose log-odds are z: 1 / (1 + exp(-z)), for z of any size.
+    """The probability whose log-odds are z: 1 / (1 + exp(-z)), which is exp(z) / (1 + exp(z)), for z of any size.
 
     Args:
         z: Any shape, floating point. May be as large as 1e4 in either direction: no NaN may come out.
@@ -76,7 +76,7 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
     Returns:
         Values in [0, 1], with the shape and dtype of `z`.
     """
-    # Choose, by the sign of z, the form of the formula whose exponential cannot overflow.
+    # For each z, a form whose exponential can't overflow.
     # YOUR CODE HERE
     raise NotImplementedError("task activations is not written yet")
 
@@ -92,9 +92,8 @@ def sigmoid_derivative(z: np.ndarray) -> np.ndarray:
 
 
 def relu(z: np.ndarray) -> np.ndarray:
-    """z where it is positive, 0 elsewhere; shape and dtype of `z`."""
-    # YOUR CODE HERE
-    raise NotImplementedError("task activations is not written yet")
+    """z where it is positive, 0 elsewhere; shape and dtype of `z`. (Given.)"""
+    return np.maximum(z, 0)
 
 
 def relu_derivative(z: np.ndarray) -> np.ndarray:
@@ -108,12 +107,8 @@ def relu_derivative(z: np.ndarray) -> np.ndarray:
 
 
 def tanh(z: np.ndarray) -> np.ndarray:
-    """The hyperbolic tangent, (exp(z) - exp(-z)) / (exp(z) + exp(-z)), for z of any size; dtype of `z`.
-
-    NumPy's own function for it is allowed.
-    """
-    # YOUR CODE HERE
-    raise NotImplementedError("task activations is not written yet")
+    """The hyperbolic tangent, (exp(z) - exp(-z)) / (exp(z) + exp(-z)), for z of any size; dtype of `z`. (Given.)"""
+    return np.tanh(z)
 
 
 def tanh_derivative(z: np.ndarray) -> np.ndarray:
@@ -147,7 +142,7 @@ def mlp_forward(
         ValueError: If x is not (b, f), or a W or B does not fit the layer before it.
     """
     check_shapes(x, params)
-    # Start the cache with A_0; then, layer by layer, store Z_i and (except for the last) A_i.
+    # Steps: A_0; then, layer by layer, Z_i and, but for the last, A_i.
     # YOUR CODE HERE
     raise NotImplementedError("task forward is not written yet")
 
@@ -180,7 +175,7 @@ def binary_cross_entropy(logits: np.ndarray, y: np.ndarray) -> tuple[float, np.n
         raise ValueError(f"y must have shape ({logits.shape[1]}, 1) to fit the logits, got {y.shape}")
     if not np.all((y >= 0) & (y <= 1)):
         raise ValueError(f"y must lie in [0, 1], got values from {y.min()} to {y.max()}")
-    # Bring y to the shape of the logits; the loss in a form without log(0); then the gradient.
+    # Steps: y in the shape of the logits; the loss, by your form; its gradient, by your formula.
     # YOUR CODE HERE
     raise NotImplementedError("task losses is not written yet")
 
@@ -208,7 +203,7 @@ def softmax_cross_entropy(logits: np.ndarray, y: np.ndarray) -> tuple[float, np.
         raise ValueError(f"y must be integers of shape ({b},), got {y.dtype} of shape {y.shape}")
     if y.min() < 0 or y.max() >= n_classes:
         raise ValueError(f"y must lie in 0 .. {n_classes - 1}, got values from {y.min()} to {y.max()}")
-    # log p by the log-sum-exp of each column, shifted so that it cannot overflow; the mean; the gradient.
+    # Steps: log p of each column, by a form that can't overflow; the mean; the gradient, by your formula.
     # YOUR CODE HERE
     raise NotImplementedError("task losses is not written yet")
 
@@ -221,7 +216,7 @@ def softmax_cross_entropy(logits: np.ndarray, y: np.ndarray) -> tuple[float, np.
 def numerical_gradient(f: Callable[[np.ndarray], float], x: np.ndarray, *, h: float = 1e-5) -> np.ndarray:
     """The gradient of a scalar function by central differences, one coordinate at a time.
 
-    g_j = (f(x + h e_j) - f(x - h e_j)) / 2h, where e_j is 1 at coordinate j and 0 elsewhere.
+    Entry j is the slope of the secant of f from a step h behind x to a step h ahead of it, along coordinate j alone.
 
     Args:
         f: Takes an array of the shape of `x` (float64), returns a float. Called exactly 2 * x.size times.
@@ -236,7 +231,7 @@ def numerical_gradient(f: Callable[[np.ndarray], float], x: np.ndarray, *, h: fl
     """
     if not h > 0:
         raise ValueError(f"h must be positive, got {h}")
-    # For each coordinate: a copy of x moved forward, a copy moved back, the difference over 2h.
+    # Each coordinate in turn; x itself stays as it is.
     # YOUR CODE HERE
     raise NotImplementedError("task gradcheck is not written yet")
 
@@ -249,6 +244,7 @@ def wrong_coordinates(
     h: float = 1e-5,
     rtol: float = 1e-5,
     atol: float = 1e-8,
+    numerical: Callable[..., np.ndarray] = numerical_gradient,
 ) -> list[tuple[int, ...]]:
     """The coordinates where a claimed gradient is not the gradient of f; an empty list accepts it.
 
@@ -260,6 +256,7 @@ def wrong_coordinates(
         x: Where the gradient was taken; any shape.
         grad: The claim, the shape of `x`.
         h, rtol, atol: Step of the central difference, and the tolerances above.
+        numerical: (f, x, h=h) -> central differences, as `numerical_gradient`: your own unless the caller says otherwise.
 
     Returns:
         Indices as tuples of ints, such as (0, 2), in row-major order (last index fastest).
@@ -272,7 +269,7 @@ def wrong_coordinates(
     """
     if np.shape(grad) != np.shape(x):
         raise ValueError(f"grad must have the shape of x, {np.shape(x)}, got {np.shape(grad)}")
-    # Compare coordinate by coordinate: a norm over all of them would let one wrong coordinate pass.
+    # Steps: the central differences; the verdict on each coordinate; the indices of the wrong ones.
     # YOUR CODE HERE
     raise NotImplementedError("task gradcheck is not written yet")
 
@@ -287,8 +284,7 @@ def mlp_backward(
 ) -> Params:
     """The gradient of the loss in every W and B, given its gradient in the logits.
 
-    With delta_i = dC/dZ_i: delta_L = d_logits; dC/dW_i = delta_i A_{i-1}^T; dC/dB_i is delta_i summed over
-    the batch; delta_{i-1} = (W_i^T delta_i) * derivative(Z_{i-1}), elementwise.
+    It goes from the last layer, whose dC/dZ_L is `d_logits`, to the first, by your formulas.
 
     Args:
         params: W_i (n_i, n_{i-1}) and B_i (n_i, 1).
@@ -306,7 +302,7 @@ def mlp_backward(
     due = cache[f"Z{last}"].shape
     if d_logits.shape != due:
         raise ValueError(f"d_logits must have the shape of Z{last}, {due}, got {d_logits.shape}")
-    # From the last layer to the first: dW_i, dB_i, then delta for the layer before.
+    # From the last layer to the first: the gradients of W_i and B_i, then that of the Z before.
     # YOUR CODE HERE
     raise NotImplementedError("task backward is not written yet")
 
@@ -320,10 +316,12 @@ def gradient_step(
     loss: Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]],
     activation: Callable[[np.ndarray], np.ndarray],
     derivative: Callable[[np.ndarray], np.ndarray],
+    forward: Callable[..., tuple[np.ndarray, Params]] = mlp_forward,
+    backward: Callable[..., Params] = mlp_backward,
 ) -> tuple[Params, float]:
-    """One step of plain gradient descent on a batch: forward, loss, backward, update.
+    """One step of plain gradient descent on a batch: every parameter moves by -lr times its gradient.
 
-    W_i <- W_i - lr dC/dW_i and B_i <- B_i - lr dC/dB_i, with all gradients taken at the old parameters.
+    All gradients are taken at the old parameters.
 
     Args:
         params: W_i (n_i, n_{i-1}) and B_i (n_i, 1).
@@ -332,6 +330,7 @@ def gradient_step(
         lr: Learning rate, > 0.
         loss: (logits, y) -> (loss, d_logits), such as `binary_cross_entropy`. Called once.
         activation, derivative: The hidden layers' function and its slope.
+        forward, backward: Work as `mlp_forward` and `mlp_backward`: your own unless the caller says otherwise. Called once.
 
     Returns:
         new_params: The names and shapes of `params`.
@@ -342,17 +341,17 @@ def gradient_step(
     """
     if not lr > 0:
         raise ValueError(f"lr must be positive, got {lr}")
-    # Logits and cache; the loss and its gradient; all gradients; only then new parameters.
+    # Steps: forward; loss; backward; new parameters.
     # YOUR CODE HERE
     raise NotImplementedError("task backward is not written yet")
 
 
 # ---------------------------------------------------------------------------------------------------
-# Task 6: optimisers
+# Task 6: optimizers
 # ---------------------------------------------------------------------------------------------------
 #
 # Each takes the parameters, their gradients and its own memory (None before the first step), and returns
-# new parameters and new memory. Weight decay is decoupled, the same in all three: besides the optimiser's
+# new parameters and new memory. Weight decay is decoupled, the same in all three: besides the optimizer's
 # own step, computed from the gradients alone, every W (and no B) moves by -lr * weight_decay * W, with W as
 # it came in.
 
@@ -368,7 +367,7 @@ def check_rates(lr: float, weight_decay: float) -> None:
 def sgd_step(
     params: Params, grads: Params, state: None = None, *, lr: float, weight_decay: float = 0.0
 ) -> tuple[Params, None]:
-    """One step against the gradient: p <- p - lr g.
+    """One step against the gradient: p <- p - lr g. (Given.)
 
     Args:
         params, grads: The same names and shapes. Names that start with "W" are decayed, others are not.
@@ -383,9 +382,12 @@ def sgd_step(
         ValueError: If lr is not positive or weight_decay is negative.
     """
     check_rates(lr, weight_decay)
-    # For each name a new array: the step, and the decay if it is a weight.
-    # YOUR CODE HERE
-    raise NotImplementedError("task optimizers is not written yet")
+    after = {}
+    for name, p in params.items():
+        after[name] = p - lr * grads[name]
+        if name.startswith("W"):
+            after[name] = after[name] - lr * weight_decay * p
+    return after, None
 
 
 def momentum_step(
@@ -415,7 +417,7 @@ def momentum_step(
         ValueError: As for `sgd_step`.
     """
     check_rates(lr, weight_decay)
-    # The new velocity of each name; the step along it, and the decay.
+    # Steps: the new velocity of each name; the move, as in `sgd_step`.
     # YOUR CODE HERE
     raise NotImplementedError("task optimizers is not written yet")
 
@@ -433,8 +435,9 @@ def adam_step(
 ) -> tuple[Params, dict]:
     """One step whose size in each coordinate is set by that coordinate's own gradients.
 
-    m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2; m^ = m / (1 - beta1^t) and
-    v^ = v / (1 - beta2^t) at step t = 1, 2, ...; p <- p - lr m^ / (sqrt(v^) + eps).
+    m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2, from zeros; p <- p - lr m^ / (sqrt(v^) + eps),
+    where m^ and v^ are m and v without their bias to zero: each divided by the total weight that the gradients so far
+    have in it. So for a gradient that never changes, m^ = g and v^ = g^2 at every step.
 
     Args:
         params, grads: The same names and shapes.
@@ -455,7 +458,7 @@ def adam_step(
         Kingma and Ba 2015, algorithm 1; decoupled decay: Loshchilov and Hutter 2019.
     """
     check_rates(lr, weight_decay)
-    # The averages; their bias-corrected values; the step, and the decay.
+    # Steps: the averages; their corrected values; the move, as in `sgd_step`.
     # YOUR CODE HERE
     raise NotImplementedError("task optimizers is not written yet")
 
@@ -511,7 +514,7 @@ def fit(
     for name, count in (("batch_size", batch_size), ("max_epochs", max_epochs), ("patience", patience)):
         if count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
-    # Per epoch: a new order; for each batch gradients and a step; both losses; the best so far, or patience.
+    # Per epoch: an order; for each batch a step; both losses; the best so far, or patience.
     # YOUR CODE HERE
     raise NotImplementedError("task training is not written yet")
 
@@ -554,7 +557,7 @@ class Value:
     def __add__(self, other: Value | float) -> Value:
         """self + other; `other` may be a number."""
         other = other if isinstance(other, Value) else Value(other)
-        # A new node: its number, its two parents, its derivative in each.
+        # A new node: its number, its two parents, its slope in each.
         # YOUR CODE HERE
         raise NotImplementedError("task value is not written yet")
 
@@ -579,8 +582,8 @@ class Value:
         Gradients left by an earlier call are discarded first, so calling it twice changes nothing. A graph
         may be thousands of nodes deep, deeper than Python's recursion limit.
         """
-        # Put the nodes, each once, in an order in which every node comes after all of its parents; set their
-        # grads to 0 and self's to 1; go through the order from its end, adding to the parents' grads.
+        # Steps: an order in which every node's gradient is complete when its turn comes; gradients from 0, self's from 1; each
+        # node in turn hands on its share to its parents.
         # YOUR CODE HERE
         raise NotImplementedError("task value is not written yet")
 

@@ -1,6 +1,7 @@
 """Draws what preferences do to a policy, from your own code. Run: python figures.py
 
-A figure whose task isn't written yet is skipped. `training` trains a small model, which takes a few seconds.
+Each part of a figure is drawn as soon as its task is written; a line says what is missing. `training` trains a small
+model, which takes a few seconds.
 """
 
 import sys
@@ -27,72 +28,130 @@ def table():
     return reference_logp, torch.randn(N_RESPONSES, generator=rng, dtype=F64)
 
 
-def place(student, logp, reference_logp, reward):
+def place(logp, reference_logp, reward):
     """Where a policy lies: its divergence from the reference, and its mean reward."""
-    kl = student.kl_divergence(logp, reference_logp)
-    return kl.tolist(), (logp.exp() * reward).sum(-1).tolist()
+    p, q = (torch.distributions.Categorical(logits=x) for x in (logp, reference_logp))
+    return torch.distributions.kl_divergence(p, q).tolist(), (p.probs * reward).sum(-1).tolist()
+
+
+def drawn(*parts):
+    """Draw the parts that are ready, and say in a line which are not.
+
+    Raises:
+        NotImplementedError: If none is.
+    """
+    missing = []
+    for draw in parts:
+        try:
+            draw()
+        except NotImplementedError as error:
+            missing.append(error)
+    if len(missing) == len(parts):
+        raise missing[0]
+    for error in dict.fromkeys(map(str, missing)):
+        print(f"not drawn yet: a part of the figure, {error}")
 
 
 def draw_curve(student, ax, reference_logp, reward, color):
     betas = torch.logspace(-1.4, 2.5, 80, dtype=F64)
     best = torch.stack([student.optimal_policy(reference_logp, reward, beta=float(b)) for b in betas])
-    ax.plot(*place(student, best, reference_logp, reward), color=COLORS[color], label="π* for every β")
-    ax.set(xlabel="KL from the reference (nats)", ylabel="mean reward")
+    ax.plot(*place(best, reference_logp, reward), color=COLORS[color], label="π* for every β")
 
 
-@figure("frontier", caption="No policy lies above the curve; best-of-n stays close below it, at no training.")
+@figure("frontier", caption="No policy lies above the curve of π*; best-of-n stays close below it, without training.")
 def frontier(student):
     reference_logp, reward = table()
+    likely = -float(reference_logp[reward.argmax()])
     fig, (left, right) = subplots(1, 2, size=(11.5, 4.3))
-    draw_curve(student, left, reference_logp, reward, "blue")
-    for beta in (0.1, 0.2, 0.5):
-        best = student.optimal_policy(reference_logp, reward, beta=beta)
-        kl, mean = place(student, best, reference_logp, reward)
-        left.plot(kl, mean, "o", color=COLORS["blue"])
-        left.annotate(f"β = {beta:g}", (kl, mean), (-6, 6), textcoords="offset points", ha="right", size=9)
-    counts = [1, 2, 4, 8, 16, 64]
-    q = torch.stack([student.best_of_n(reference_logp.exp(), reward, n) for n in counts])
-    places = place(student, q.log(), reference_logp, reward)
-    left.plot(*places, "s", color=COLORS["red"], label="best of n", clip_on=False)
-    for n, kl, mean in zip(counts, *places, strict=True):
-        left.annotate(f"n = {n}", (kl, mean), (6, -11), textcoords="offset points", size=9)
-    left.set(title="Reward against distance")
+
+    def curve():
+        draw_curve(student, left, reference_logp, reward, "blue")
+        for beta in (0.1, 0.2, 0.5):
+            best = student.optimal_policy(reference_logp, reward, beta=beta)
+            kl, mean = place(best, reference_logp, reward)
+            left.plot(kl, mean, "o", color=COLORS["blue"])
+            left.annotate(f"β = {beta:g}", (kl, mean), (-6, 6), textcoords="offset points", ha="right", size=9)
+
+    def best_of_n():
+        counts = [1, 2, 4, 8, 16, 64]
+        q = torch.stack([student.best_of_n(reference_logp.exp(), reward, n) for n in counts])
+        places = place(q.log(), reference_logp, reward)
+        left.plot(*places, "s", color=COLORS["red"], label="best of n", clip_on=False)
+        for n, kl, mean in zip(counts, *places, strict=True):
+            left.annotate(f"n = {n}", (kl, mean), (6, -11), textcoords="offset points", size=9)
+        counts = np.unique(np.geomspace(1, 300, 40).astype(int))
+        q = torch.stack([student.best_of_n(reference_logp.exp(), reward, int(n)) for n in counts])
+        right.semilogx(counts, place(q.log(), reference_logp, reward)[0], color=COLORS["red"], label="best of n")
+
+    def bound():
+        counts = np.unique(np.geomspace(1, 300, 40).astype(int))
+        right.semilogx(counts, [student.best_of_n_kl_bound(int(n)) for n in counts], label="bound", ls="--")
+
+    drawn(curve, best_of_n, bound)
+    left.set(title="Reward against distance", xlabel="KL from the reference (nats)", ylabel="mean reward")
     left.margins(y=0.1)
     left.set_xlim(0, 3.3)
-    left.legend(loc="lower right")
-
-    counts = np.unique(np.geomspace(1, 300, 40).astype(int))
-    q = torch.stack([student.best_of_n(reference_logp.exp(), reward, int(n)) for n in counts])
-    right.semilogx(counts, [student.best_of_n_kl_bound(int(n)) for n in counts], label="bound")
-    right.semilogx(counts, student.kl_divergence(q.log(), reference_logp), label="best of n")
-    likely = -float(reference_logp[reward.argmax()])
     right.axhline(likely, color=COLORS["grey"], linestyle=":", linewidth=1.5)
     name = r"$-\log\,\pi_\mathrm{ref}$ of the best answer"
     right.text(1, likely - 0.25, name, color=COLORS["grey"], size=9)
     right.set(title="Best of n and its bound", xlabel="n", ylabel="KL from the reference (nats)")
-    right.legend(loc="lower right")
+    for ax in (left, right):
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(loc="lower right")
     return fig
 
 
 @figure("descent", caption="DPO is told who wins and never a reward; it ends on the curve, at its own β.")
 def descent(student):
     reference_logp, reward = table()
-    preferences = student.preference_probability(reward[:, None], reward)[None]
+    strength = reward.exp()
+    preferences = (strength[:, None] / (strength[:, None] + strength))[None]
     fig, axes = subplots(1, 3, size=(12, 4.0))
     for ax, beta, color in zip(axes, (2.0, 0.5, 0.2), ("orange", "green", "red"), strict=True):
-        draw_curve(student, ax, reference_logp, reward, "grey")
-        lr = 0.4 * (N_RESPONSES - 1) / beta**2
-        steps = [0, 1, 2, 4, 8, 16, 32, 64, 400]
-        path = [
-            student.fit_table(reference_logp[None], preferences, beta=beta, lr=lr, n_steps=n)[0] for n in steps
-        ]
-        places = place(student, torch.stack(path), reference_logp, reward)
-        ax.plot(*places, ".-", color=COLORS[color], linewidth=1.2, clip_on=False, label="DPO, step by step")
-        end = place(student, student.optimal_policy(reference_logp, reward, beta=beta), reference_logp, reward)
-        ring = {"markerfacecolor": "none", "markersize": 12, "linestyle": "none"}
-        ax.plot(*end, "o", color=COLORS["black"], label="π* for this β", **ring)
-        ax.set(title=f"β = {beta:g}", xlim=(0, 1.5 * end[0]), ylim=(-0.08, 1.25 * end[1] + 0.05))
+
+        def path(ax=ax, beta=beta, color=color):
+            lr = 0.4 * (N_RESPONSES - 1) / beta**2
+            steps = [0, 1, 2, 4, 8, 16, 32, 64, 400]
+            policies = [
+                student.fit_table(reference_logp[None], preferences, beta=beta, lr=lr, n_steps=n)[0] for n in steps
+            ]
+            places = place(torch.stack(policies), reference_logp, reward)
+            ax.plot(*places, ".-", color=COLORS[color], linewidth=1.2, clip_on=False, label="DPO, step by step")
+            ax.set(xlim=(0, 1.5 * places[0][-1]), ylim=(-0.08, 1.25 * places[1][-1] + 0.05))
+
+        def curve(ax=ax, beta=beta):
+            draw_curve(student, ax, reference_logp, reward, "grey")
+            best = student.optimal_policy(reference_logp, reward, beta=beta)
+            end = place(best, reference_logp, reward)
+            ring = {"markerfacecolor": "none", "markersize": 12, "linestyle": "none"}
+            ax.plot(*end, "o", color=COLORS["black"], label="π* for this β", **ring)
+            ax.set(xlim=(0, 1.5 * end[0]), ylim=(-0.08, 1.25 * end[1] + 0.05))
+
+        drawn(curve, path)
+        ax.set(title=f"β = {beta:g}", xlabel="KL from the reference (nats)", ylabel="mean reward")
         ax.legend(loc="lower right")
+    return fig
+
+
+@figure("both_fall", caption="The loss falls and the margin grows, while both answers become impossible: a third one takes all.")
+def both_fall(student):
+    # one parameter theta; the logits of the chosen, the rejected and a third answer are theta times this
+    feature = torch.tensor([1.0, 0.0, 5.0], dtype=F64)
+    theta, base, log = torch.zeros((), dtype=F64), torch.full((3,), 1 / 3, dtype=F64).log(), []
+    for _ in range(21):
+        theta.requires_grad_()
+        logp = (theta * feature).log_softmax(-1)
+        loss = student.dpo_loss(logp[:1], logp[1:2], base[:1], base[1:2], beta=1.0)
+        log.append([loss.item(), *logp.tolist()])
+        theta = (theta - torch.autograd.grad(loss, theta)[0]).detach()
+    log = np.array(log)
+    fig, (left, right) = subplots(1, 2, size=(11, 3.8))
+    left.plot(log[:, 0])
+    left.set(title="Loss of the only pair", xlabel="step", ylabel="loss", ylim=(0, None), xticks=range(0, 21, 5))
+    for column, (label, color) in enumerate((("chosen", "blue"), ("rejected", "red"), ("third", "grey")), start=1):
+        right.plot(log[:, column], color=COLORS[color], label=label)
+    right.set(title="Log-probabilities", xlabel="step", ylabel="nats", xticks=range(0, 21, 5))
+    name_lines(right)
     return fig
 
 
@@ -101,15 +160,18 @@ def losses(student):
     margins = torch.linspace(-4, 8, 200, dtype=F64)
     zero = torch.zeros(1, dtype=F64)
     fig, ax = subplots(size=(7.2, 4.2))
-    for label, loss in {
-        "DPO": lambda m: student.dpo_loss(m, zero, zero, zero, beta=1.0),
-        "ε = 0.1": lambda m: student.smoothed_dpo_loss(m, zero, zero, zero, beta=1.0, label_smoothing=0.1),
-        "IPO, β = 0.2": lambda m: student.ipo_loss(m, zero, zero, zero, beta=0.2) / 10,
-    }.items():
+
+    def draw(label, loss):
         values = torch.stack([loss(m[None]) for m in margins])
         (line,) = ax.plot(margins, values, label=label)
         if label != "DPO":
             ax.plot(margins[values.argmin()], values.min(), "o", color=line.get_color())
+
+    drawn(
+        lambda: draw("DPO", lambda m: student.dpo_loss(m, zero, zero, zero, beta=1.0)),
+        lambda: draw("ε = 0.1", lambda m: student.smoothed_dpo_loss(m, zero, zero, zero, beta=1.0, label_smoothing=0.1)),
+        lambda: draw("IPO, β = 0.2", lambda m: student.ipo_loss(m, zero, zero, zero, beta=0.2) / 10),
+    )
     ax.set(title="Three losses of one pair", ylim=(-0.1, 4.2), ylabel="loss (IPO: a tenth)")
     ax.set_xlabel("difference of log-ratios h (β = 1 but for IPO)")
     name_lines(ax)
@@ -128,7 +190,7 @@ def pairs(student, rng, n):
     ]
 
 
-@figure("training", caption="The margin grows on pairs never seen, too. Watch what the chosen answers do.")
+@figure("training", caption="The margin grows on unseen pairs, too. Their chosen answers become less likely first, then likelier.")
 def training(student):
     rng = np.random.default_rng(1)
     weights = random_weights(SIZE, rng)

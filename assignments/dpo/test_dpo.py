@@ -26,44 +26,100 @@ def logs(*values):
 
 
 @number("1.p1")
-@weight(2)
+@weight(1)
 @tags("bradley_terry")
-def test_bradley_terry_by_hand(impl):
-    """A reward higher by log 3 wins three times in four; and from three wins in four comes log 3 back."""
-    r = logs(3, 1)
+def test_preferences_by_hand(impl):
+    """A strength three times as large wins three times in four, however large the rewards are."""
+    reward_a, reward_b = logs(3, 1, 1), logs(1, 3, 1)
 
-    assert_close(impl.preference_probability(r[0], r[1]), numbers(0.75)[0])
-    assert_close(impl.bradley_terry_loss(r[:1], r[1:]), numbers(math.log(4 / 3))[0])
-    fitted = impl.fit_bradley_terry(torch.tensor([[0, 3], [1, 0]], dtype=F64))
-    assert_close(fitted, numbers(0.5, -0.5) * math.log(3), rtol=1e-6, atol=1e-6)
+    assert_close(impl.preference_probability(reward_a, reward_b), numbers(0.75, 0.25, 0.5))
+    huge = impl.preference_probability(10_000 + reward_a, 10_000 + reward_b)
+    assert_close(huge, numbers(0.75, 0.25, 0.5), name="preferences of huge rewards")
+
+
+@number("1.p2")
+@weight(1)
+@tags("bradley_terry")
+def test_reward_loss_by_hand(impl, vjp):
+    """Odds of 3 : 1 cost log(4/3), even odds log 2; a pair that is 800 the wrong way round costs 800, and pulls
+    with slope 1."""
+    assert_close(impl.bradley_terry_loss(logs(3), logs(1)), numbers(math.log(4 / 3))[0])
+    two = impl.bradley_terry_loss(logs(3, 1), logs(1, 1))
+    assert_close(two, numbers(math.log(4 / 3) + math.log(2))[0] / 2, name="loss of two pairs")
+
+    wrong = numbers(-800), numbers(0)
+    assert_close(impl.bradley_terry_loss(*wrong), numbers(800)[0], name="loss at -800")
+    gradients = vjp(impl.bradley_terry_loss, *wrong, wrt=(0, 1), cotangent=numbers(1)[0])
+    assert_close(gradients, (numbers(-1), numbers(1)), name="gradients at -800")
+
+
+@number("1.p3")
+@weight(1)
+@tags("bradley_terry")
+def test_fit_by_hand(impl):
+    """Three wins to one fit a difference of log 3. A beats B 9 : 1 and B beats C 9 : 1: then A is log 81 above C,
+    whom A has never met."""
+    two = impl.fit_bradley_terry(numbers([0, 3], [1, 0]))
+    three = impl.fit_bradley_terry(numbers([0, 9, 0], [1, 0, 9], [0, 1, 0]))
+
+    assert_close(two, numbers(0.5, -0.5) * math.log(3), rtol=1e-6, atol=1e-6)
+    assert_close(three, numbers(1, 0, -1) * math.log(9), rtol=1e-6, atol=1e-6)
 
 
 # --- Task 2 ------------------------------------------------------------------------------------
 
 
 @number("2.p1")
-@weight(2)
+@weight(1)
 @tags("optimum")
-def test_optimum_by_hand(impl):
-    """Half and half, and one of the two has exp(r / beta) = 3: the best policy is three quarters."""
+def test_log_partition_by_hand(impl):
+    """Half and half with rewards (2 log 3, 0) at a price of 2: Z = 2. Without rewards Z = 1. A huge reward is no reason
+    for infinity."""
     reference, reward = logs(0.5, 0.5), numbers(2 * math.log(3), 0)
 
     assert_close(impl.log_partition(reference, reward, beta=2.0), numbers(math.log(2))[0])
-    best = impl.optimal_policy(reference, reward, beta=2.0)
-    assert_close(best, logs(0.75, 0.25))
-    kl = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
-    assert_close(impl.kl_divergence(best, reference), numbers(kl)[0])
-    given = {"beta": 2.0, "kl": lambda p, q: numbers(kl)[0]}
-    objective = impl.kl_regularised_objective(best, reference, reward, **given)
-    assert_close(objective, numbers(2 * math.log(2))[0])  # beta log Z
+    assert_close(impl.log_partition(reference, 0 * reward, beta=2.0), numbers(0)[0], name="log Z without rewards")
+    huge = impl.log_partition(reference, numbers(-4000, -4000), beta=2.0)
+    assert_close(huge, numbers(-2000)[0], name="log Z of huge rewards")
 
 
 @number("2.p2")
 @weight(1)
 @tags("optimum")
+def test_no_policy_beats_the_optimum(impl, torch_rng):
+    """Half and half with rewards (2 log 3, 0) at a price of 2 becomes (3/4, 1/4). In a table of five, none of 1,000
+    random policies has a higher objective, nor has any policy close by."""
+    best = impl.optimal_policy(logs(0.5, 0.5), numbers(2 * math.log(3), 0), beta=2.0)
+    assert_close(best, logs(0.75, 0.25), name="best policy")
+
+    reference = torch.randn(5, generator=torch_rng, dtype=F64).log_softmax(-1)
+    reward = torch.randn(5, generator=torch_rng, dtype=F64)
+    best = impl.optimal_policy(reference, reward, beta=0.5)
+    noise = torch.randn(1000, 5, generator=torch_rng, dtype=F64)
+    others = torch.cat([noise.log_softmax(-1), (best + 0.01 * noise).log_softmax(-1)])
+    assert_close(best.exp().sum(), numbers(1)[0], name="sum of probabilities")
+    value = impl.kl_regularized_objective(best, reference, reward, beta=0.5)
+    assert (impl.kl_regularized_objective(others, reference, reward, beta=0.5) <= value).all()
+
+
+@number("2.p3")
+@weight(1)
+@tags("optimum")
+def test_divergence_by_hand(impl):
+    """(3/4, 1/4) against half and half, and the other way round."""
+    p, q = logs(0.75, 0.25), logs(0.5, 0.5)
+
+    assert_close(impl.kl_divergence(p, q), numbers(0.75 * math.log(1.5) + 0.25 * math.log(0.5))[0])
+    assert_close(impl.kl_divergence(q, p), numbers(0.5 * math.log(2 / 3) + 0.5 * math.log(2))[0])
+
+
+@number("2.p4")
+@weight(1)
+@tags("optimum")
 def test_divergence_with_impossible_answers(impl):
-    """Certain of one answer against half and half: log 2. The other way round: infinite."""
-    certain, even = logs(1, 0), logs(0.5, 0.5)
+    """Certain of one answer against half and half: log 2. The other way round: infinite. What both rule out adds
+    nothing."""
+    certain, even = logs(1, 0, 0), logs(0.5, 0.5, 0)
 
     assert_close(impl.kl_divergence(certain, even), numbers(math.log(2))[0])
     assert_close(impl.kl_divergence(even, certain), numbers(math.inf)[0])
@@ -83,149 +139,326 @@ def test_collate_by_hand(impl):
     assert mask.int().tolist() == [[0, 0, 1, 1, 0], [0, 1, 1, 1, 1]]
 
 
+def judged():
+    """Logits of two rows after a prompt of one token, and the tokens; what follows a response is no token."""
+    p = torch.full((2, 4, 3), 0.1, dtype=F64)
+    p[0, 0], p[0, 1] = numbers(0.25, 0.5, 0.25), numbers(0.5, 0.25, 0.25)
+    p[1, 0] = numbers(0.7, 0.2, 0.1)
+    return p.log() + 7.0, torch.tensor([[0, 1, 2, -100], [0, 2, -100, -100]])
+
+
 @number("3.p2")
-@weight(2)
+@weight(1)
 @tags("logps")
 def test_logps_by_hand(impl):
-    """A prompt of one token, two tokens to judge, one of padding: log 1/2 + log 1/4."""
-    p = torch.full((4, 3), 0.1, dtype=F64)
-    p[0], p[1] = numbers(0.25, 0.5, 0.25), numbers(0.5, 0.25, 0.25)
-    tokens = torch.tensor([0, 1, 2, -100])
-    mask = torch.tensor([False, True, True, False])
+    """Two tokens of probability 1/2 and 1/4: log 1/8. One token of probability 1/10: log 1/10."""
+    logits, tokens = judged()
+    mask = torch.tensor([[False, True, True, False], [False, True, False, False]])
 
-    assert_close(impl.response_logps(p.log(), tokens, mask), numbers(math.log(1 / 8))[0])
-    shifted = p.log() + 7.0  # logits are free up to a constant
-    assert_close(impl.response_logps(shifted, tokens, mask), numbers(math.log(1 / 8))[0])
+    assert_close(impl.response_logps(logits, tokens, mask), logs(1 / 8, 0.1))
+
+
+@number("3.p3")
+@weight(1)
+@tags("logps")
+def test_the_first_token_never_counts(impl):
+    """Nothing comes before the first token: marking it changes nothing. Where nothing counts, the answer is 0. A
+    token at -1,000 has a finite log-probability."""
+    logits, tokens = judged()
+    first = torch.tensor([True, False, False, False])
+    assert_close(impl.response_logps(logits[0], tokens[0], first), numbers(0)[0], name="nothing counts")
+
+    second = torch.tensor([True, True, False, False])
+    assert_close(impl.response_logps(logits[1], tokens[1], second), logs(0.1)[0], name="first and second marked")
+    far = numbers([0, -1000], [0, 0])
+    logp = impl.response_logps(far, torch.tensor([0, 1]), torch.tensor([False, True]))
+    assert_close(logp, numbers(-1000)[0], name="an unlikely token")
 
 
 # --- Task 4 ------------------------------------------------------------------------------------
 
 
-@number("4.p1")
-@weight(2)
-@tags("dpo")
-def test_dpo_by_hand(impl, device):
-    """The policy says the chosen answer 9 times as often as the reference, the other as often: with
-    beta = 1/2 the margin is log 3, the loss log 4/3, and the push 1/4 of beta."""
-    pairs = [x.to(device) for x in (logs(0.9), logs(0.2), logs(0.1), logs(0.2))]
+def one_pair():
+    """The policy says the chosen answer 9 times as often as the reference, and the rejected one as often."""
+    return logs(0.9), logs(0.2), logs(0.1), logs(0.2)
 
-    reward = impl.implicit_reward(pairs[0], pairs[2], beta=0.5)
-    assert_close(reward.cpu(), logs(3))
-    assert_close(impl.dpo_loss(*pairs, beta=0.5).cpu(), numbers(math.log(4 / 3))[0])
-    in_chosen, in_rejected = impl.dpo_gradient(*pairs, beta=0.5)
-    assert_close(in_chosen.cpu(), numbers(-0.125))
-    assert_close(in_rejected.cpu(), numbers(0.125))
-    metrics = impl.preference_metrics(*pairs, beta=0.5)
-    want = {"chosen": math.log(3), "rejected": 0.0, "margin": math.log(3), "accuracy": 1.0}
-    assert_close(metrics, want)
+
+@number("4.p1")
+@weight(1)
+@tags("dpo")
+def test_implicit_reward_by_hand(impl):
+    """9 times as likely as under the reference, at a price of 1/2: a reward of log 3. As likely: 0."""
+    chosen, rejected, reference_chosen, reference_rejected = one_pair()
+
+    assert_close(impl.implicit_reward(chosen, reference_chosen, beta=0.5), logs(3))
+    assert_close(impl.implicit_reward(rejected, reference_rejected, beta=0.5), numbers(0))
 
 
 @number("4.p2")
 @weight(1)
 @tags("dpo")
-def test_dpo_at_the_reference(impl, torch_rng):
-    """Where policy and reference agree the loss is log 2, and no pair is in order yet."""
-    chosen, rejected = (torch.randn(5, generator=torch_rng, dtype=F64) for _ in range(2))
+def test_dpo_loss_by_hand(impl, device):
+    """Log-ratios log 9 and 0 at beta = 1/2: log 4/3, and two copies of the pair cost the same. At the reference: log 2.
+    A pair that is far on the wrong side costs its margin."""
+    pair = [x.to(device) for x in one_pair()]
+    loss = impl.dpo_loss(*pair, beta=0.5)
+    assert_close(loss.cpu(), numbers(math.log(4 / 3))[0], name="loss of one pair")
+    twice = impl.dpo_loss(*(x.repeat(2) for x in pair), beta=0.5)
+    assert_close(twice.cpu(), numbers(math.log(4 / 3))[0], name="loss of two copies")
 
-    loss = impl.dpo_loss(chosen, rejected, chosen, rejected, beta=0.1)
-    metrics = impl.preference_metrics(chosen, rejected, chosen, rejected, beta=0.1)
+    zero = numbers(0)
+    assert_close(impl.dpo_loss(zero - 3, zero - 4, zero - 3, zero - 4, beta=0.1), logs(2)[0], name="at the reference")
+    both = [torch.cat([x, numbers(-3)]) for x in one_pair()]
+    assert_close(impl.dpo_loss(*both, beta=0.5), numbers(math.log(4 / 3) + math.log(2))[0] / 2, name="the mean of both")
+    assert_close(impl.dpo_loss(zero - 8000, zero, zero, zero, beta=0.1), numbers(800)[0], name="loss at margin -800")
 
-    assert_close(loss, numbers(math.log(2))[0])
-    assert_close(metrics, {"chosen": 0.0, "rejected": 0.0, "margin": 0.0, "accuracy": 0.0})
-    with pytest.raises(ValueError, match="beta"):
-        impl.dpo_loss(chosen, rejected, chosen, rejected, beta=0.0)
+
+@number("4.p3")
+@weight(1)
+@tags("dpo")
+def test_dpo_gradient_by_hand(impl, device):
+    """Log-ratios log 9 and 0 at beta = 1/2: -1/8 and +1/8. Of two copies each gets half of that. At the reference two
+    pairs get beta / 4 each."""
+    pair = [x.to(device) for x in one_pair()]
+    in_chosen, in_rejected = impl.dpo_gradient(*pair, beta=0.5)
+    assert_close((in_chosen.cpu(), in_rejected.cpu()), (numbers(-0.125), numbers(0.125)), name="one pair")
+    in_chosen, _ = impl.dpo_gradient(*(x.repeat(2) for x in pair), beta=0.5)
+    assert_close(in_chosen.cpu(), numbers(-0.0625, -0.0625), name="two copies")
+
+    zero = numbers(0, 0)
+    assert_close(impl.dpo_gradient(zero, zero, zero, zero, beta=2.0)[0], numbers(-0.5, -0.5), name="at the reference")
+
+
+@number("4.p4")
+@weight(1)
+@tags("dpo")
+def test_metrics_by_hand(impl):
+    """Two pairs, one in order and one a tie: half of them are in order. At the reference, none is."""
+    pair = [torch.cat([x, numbers(-1)]) for x in one_pair()]
+
+    metrics = impl.preference_metrics(*pair, beta=0.5)
+    at_reference = impl.preference_metrics(pair[0], pair[1], pair[0], pair[1], beta=0.5)
+
+    half = math.log(3) / 2
+    assert_close(metrics, {"chosen": half, "rejected": 0.0, "margin": half, "accuracy": 0.5})
+    assert_close(at_reference, {"chosen": 0.0, "rejected": 0.0, "margin": 0.0, "accuracy": 0.0})
+
+
+@number("4.p5")
+@weight(1)
+@tags("dpo")
+def test_dpo_loss_trains_no_reference(impl, vjp):
+    """The loss has a gradient in the policy's two log-probabilities, and none in the reference's."""
+    gradients = vjp(impl.dpo_loss, *one_pair(), wrt=(0, 1, 2, 3), cotangent=numbers(1)[0], beta=0.5)
+
+    assert (gradients[0].abs() > 0).all() and (gradients[1].abs() > 0).all()
+    assert_close(gradients[2:], (numbers(0), numbers(0)), name="gradients in the reference")
 
 
 # --- Task 5 ------------------------------------------------------------------------------------
 
 
 @number("5.p1")
-@weight(2)
+@weight(1)
 @tags("variants")
-def test_variants_by_hand(impl):
-    """A margin of log 3 at beta = 1/2: a quarter of doubt makes it cost log 4 - 3/4 log 3; and IPO's target
-    for the difference of log-ratios, 2 log 3, is 1."""
-    pairs = logs(0.9), logs(0.2), logs(0.1), logs(0.2)
-
-    smoothed = impl.smoothed_dpo_loss(*pairs, beta=0.5, label_smoothing=0.25)
+def test_smoothing_by_hand(impl):
+    """Margin log 3, a quarter of doubt: 3/4 of the loss log 4/3, and 1/4 of the loss log 4. Without doubt: log 4/3. At
+    margin -800 and +800 the loss stays finite."""
+    smoothed = impl.smoothed_dpo_loss(*one_pair(), beta=0.5, label_smoothing=0.25)
     assert_close(smoothed, numbers(math.log(4) - 0.75 * math.log(3))[0])
-    assert_close(impl.ipo_loss(*pairs, beta=0.5), numbers((2 * math.log(3) - 1) ** 2)[0])
+    assert_close(impl.smoothed_dpo_loss(*one_pair(), beta=0.5, label_smoothing=0.0), logs(4 / 3)[0], name="no doubt")
+
+    far, zero = numbers(-8000, 8000), numbers(0, 0)
+    loss = impl.smoothed_dpo_loss(far, zero, zero, zero, beta=0.1, label_smoothing=0.25)
+    assert_close(loss, numbers(400)[0], name="loss at margins -800 and +800")  # (600 + 200) / 2
+
+
+@number("5.p2")
+@weight(1)
+@tags("variants")
+def test_ipo_by_hand(impl):
+    """At beta = 1/2 the target of the difference of log-ratios is 1; this pair's difference is log 9. A second pair at
+    the target costs nothing."""
+    loss = impl.ipo_loss(*one_pair(), beta=0.5)
+    assert_close(loss, numbers((math.log(9) - 1) ** 2)[0])
+
+    pairs = [torch.cat([x, y]) for x, y in zip(one_pair(), numbers([1], [0], [0], [0]), strict=True)]
+    assert_close(impl.ipo_loss(*pairs, beta=0.5), loss / 2, name="loss of two pairs")
+
+
+@number("5.p3")
+@weight(1)
+@tags("variants")
+@pytest.mark.parametrize("which", ["smoothed", "ipo"])
+def test_variants_train_no_reference(impl, vjp, which):
+    """Both losses have a gradient in the policy's log-probabilities, and none in the reference's."""
+    if which == "smoothed":
+        loss, options = impl.smoothed_dpo_loss, {"beta": 0.5, "label_smoothing": 0.25}
+    else:
+        loss, options = impl.ipo_loss, {"beta": 0.5}
+
+    gradients = vjp(loss, logs(0.8), logs(0.3), logs(0.1), logs(0.2), wrt=(0, 1, 2, 3), cotangent=numbers(1)[0], **options)
+
+    assert (gradients[0].abs() > 0).all() and (gradients[1].abs() > 0).all()
+    assert_close(gradients[2:], (numbers(0), numbers(0)), name="gradients in the reference")
 
 
 # --- Task 6 ------------------------------------------------------------------------------------
 
 
 @number("6.p1")
+@weight(1)
+@tags("table")
+def test_population_loss_by_hand(impl, vjp):
+    """The reference's odds are 1 : 4, the policy's 9 : 4: at beta = 1/2 a margin of log 3. 3 times in 4 it costs log 4/3,
+    else log 4. At the reference: log 2. No gradient reaches the reference, and the diagonal does not count."""
+    reference, logits = logs(0.2, 0.8)[None], logs(9, 4)[None]
+    preferences = numbers([0.3, 0.75], [0.25, -7])[None]
+    loss = impl.population_dpo_loss(logits, reference, preferences, beta=0.5)
+    assert_close(loss, numbers(math.log(4) - 0.75 * math.log(3))[0])
+    at_reference = impl.population_dpo_loss(reference, reference, preferences, beta=0.5)
+    assert_close(at_reference, logs(2)[0], name="loss at the reference")
+
+    options = {"wrt": (0, 1), "cotangent": numbers(1)[0], "beta": 0.5}
+    gradients = vjp(impl.population_dpo_loss, logits, reference, 1 - preferences, **options)
+    assert (gradients[0].abs() > 0).all()
+    assert_close(gradients[1], 0 * reference, name="gradient in the reference")
+
+
+@number("6.p2")
 @weight(2)
 @tags("table")
-def test_table_by_hand(impl):
-    """Two answers, one preferred three times in four: at the reference the loss is log 2; at the end the
-    policy's odds are the reference's times 3^(1 / beta)."""
-    reference = logs(0.5, 0.5)[None]
-    preferences = torch.tensor([[[0.5, 0.75], [0.25, 0.5]]], dtype=F64)
-
-    loss = impl.population_dpo_loss(reference, reference, preferences, beta=0.5)
-    logp = impl.fit_table(reference, preferences, beta=0.5, lr=6.0, n_steps=200)
-
-    assert_close(loss, numbers(math.log(2))[0])
+def test_fit_table_by_hand(impl):
+    """Half and half, the first preferred three times in four: at beta = 1/2 the fit ends at odds of 9 : 1. Without a step
+    it is the reference."""
+    preferences = numbers([0.5, 0.75], [0.25, 0.5])[None]
+    logp = impl.fit_table(logs(0.5, 0.5)[None], preferences, beta=0.5, lr=6.0, n_steps=200)
     assert_close(logp.exp(), numbers(0.9, 0.1)[None])
+
+    reference = logs(0.2, 0.8)[None]
+    assert_close(impl.fit_table(reference, preferences, beta=0.5, lr=6.0, n_steps=0), reference, name="after no step")
 
 
 # --- Task 7 ------------------------------------------------------------------------------------
 
 
 @number("7.p1")
-@weight(2)
+@weight(1)
 @tags("best_of_n")
 def test_best_of_n_by_hand(impl):
     """Two fair draws: the better answer unless both are the worse; ties share as the reference does."""
     assert_close(impl.best_of_n(numbers(0.5, 0.5), numbers(1, 0), 2), numbers(0.75, 0.25))
     tied = impl.best_of_n(numbers(0.5, 0.3, 0.2), numbers(0, 1, 1), 2)
-    assert_close(tied, numbers(0.25, 0.45, 0.3))
-    assert_close(impl.best_of_n_kl_bound(2), math.log(2) - 0.5)
-    # of {3, 1, 2} the pairs are {3, 1}, {3, 2}, {1, 2}
-    assert_close(impl.best_of_n_estimate(numbers(3, 1, 2), 2), numbers(8 / 3)[0])
+    assert_close(tied, numbers(0.25, 0.45, 0.3), name="with ties")
+    never = impl.best_of_n(numbers(1, 0, 0), numbers(0, 1, 2), 3)
+    assert_close(never, numbers(1, 0, 0), name="with answers that are never drawn")
+
+
+@number("7.p2")
+@weight(1)
+@tags("best_of_n")
+def test_bound_by_hand(impl):
+    """One draw moves nothing, two at most 0.1931 nats, and a thousand at most 5.9088."""
+    bounds = [impl.best_of_n_kl_bound(n) for n in (1, 2, 1000)]
+
+    assert_close(bounds, [0.0, 0.1931471806, 5.908755279], rtol=0, atol=1e-9)  # ten digits are written here
+
+
+@number("7.p3")
+@weight(1)
+@tags("best_of_n")
+def test_estimate_by_hand(impl):
+    """Of {3, 1, 2} the pairs are {3, 1}, {3, 2}, {1, 2}; one is chosen, or all three."""
+    for n, mean in ((1, 2), (2, 8 / 3), (3, 3)):
+        assert_close(impl.best_of_n_estimate(numbers(3, 1, 2), n), numbers(mean)[0], name=f"best of {n}")
 
 
 # --- Task 8 ------------------------------------------------------------------------------------
 
 
-@number("8.p1")
-@weight(2)
-@tags("lora")
-def test_lora_by_hand(impl):
-    """A of ones over 2, B of zeros; and a correction of rank 2 at alpha = 1 that counts half, added or merged."""
-    A, B = impl.new_adapter(torch.eye(4, 3, dtype=F64), torch.ones(4, 2, dtype=F64))
-    assert_close(A, torch.full((4, 2), 0.5, dtype=F64))
-    assert_close(B, torch.zeros(2, 3, dtype=F64))
+def adapter():
+    """A weight, and an adapter of rank 2."""
+    return numbers([1, 2], [0, 1]), numbers([1, 0], [0, 2]), numbers([4, 0], [2, 2])
 
-    weight, A, B = torch.eye(2, dtype=F64), torch.eye(2, dtype=F64), 2 * torch.ones(2, 2, dtype=F64)
-    assert_close(impl.lora_linear(numbers(1, 10), weight, A, B, alpha=1.0), numbers(12, 21))
-    merged = impl.adapted_weights({"W": weight, "b": numbers(5)}, {"W": (A, B)}, alpha=1.0)
-    assert_close(merged, {"W": torch.tensor([[2.0, 1.0], [1.0, 2.0]], dtype=F64), "b": numbers(5)})
+
+@number("8.p1")
+@weight(1)
+@tags("lora")
+def test_lora_linear_by_hand(impl):
+    """A correction of rank 2 at alpha = 6. With B = 0 the layer is the base."""
+    W, A, B = adapter()
+
+    # the base gives (1, 12); x A = (1, 20), and B makes (44, 40) of it, times 6 / 2
+    assert_close(impl.lora_linear(numbers(1, 10), W, A, B, alpha=6.0), numbers(133, 132))
+    assert_close(impl.lora_linear(numbers(1, 10), W, A, 0 * B, alpha=6.0), numbers(1, 12), name="output with B = 0")
+
+
+@number("8.p2")
+@weight(1)
+@tags("lora")
+def test_adapted_weights_by_hand(impl):
+    """The same correction, merged into the weight that has it; the other weight is the base's."""
+    W, A, B = adapter()
+
+    merged = impl.adapted_weights({"W": W, "b": numbers(5)}, {"W": (A, B)}, alpha=6.0)
+
+    # A B = [[4, 0], [4, 4]], times 6 / 2
+    assert_close(merged, {"W": numbers([13, 2], [12, 13]), "b": numbers(5)})
+
+
+@number("8.p3")
+@weight(1)
+@tags("lora")
+@pytest.mark.parametrize("which", ["beside", "merged"])
+def test_the_base_is_frozen(impl, vjp, which):
+    """A and B get gradients; the weight under them gets none, nor does a weight without an adapter."""
+    W, A, B = adapter()
+    if which == "beside":
+        of_W, of_A, of_B = vjp(impl.lora_linear, numbers(1, 10), W, A, B, wrt=(1, 2, 3), cotangent=numbers(1, 1), alpha=6.0)
+    else:
+        base, ones = {"W": W, "b": numbers(5)}, {"W": torch.ones(2, 2, dtype=F64), "b": numbers(1)}
+        in_base, in_adapters = vjp(impl.adapted_weights, base, {"W": (A, B)}, wrt=(0, 1), cotangent=ones, alpha=6.0)
+        of_W, (of_A, of_B) = in_base["W"], in_adapters["W"]
+        assert_close(in_base["b"], numbers(0), name="gradient in a weight without an adapter")
+
+    assert of_A.abs().sum() > 0 and of_B.abs().sum() > 0
+    assert_close(of_W, 0 * W, name="gradient in the weight")
 
 
 # --- Task 9 ------------------------------------------------------------------------------------
 
 
-@number("9.p1")
-@weight(2)
-@tags("train")
-def test_training_raises_the_margin(impl, rng, device):
-    """With all your parts together: from log 2 and no margin the loss falls and the margin grows, step by
-    step."""
+def small_model(rng, device):
+    """A small model, a new adapter of one of its weights, and two pairs of which the chosen end differently."""
     config = ModelConfig(vocab_size=6, n_layers=1, n_heads=2, n_kv_heads=1, d_model=8, d_k=4)
     weights = {name: weight.to(device) for name, weight in random_weights(config, rng).items()}
-    prompts = [[1, 2], [3]]
-    chosen = tuple(x.to(device) for x in impl.collate(prompts, [[4, 0], [5, 5, 0]], pad=0))
-    rejected = tuple(x.to(device) for x in impl.collate(prompts, [[5, 0], [4, 0]], pad=0))
-    weight = weights["blocks.0.W_V"]
-    adapter = torch.from_numpy(rng.standard_normal((8, 2)) / 8**0.5).to(device), weight.new_zeros(2, 4)
+    A = torch.from_numpy(rng.standard_normal((8, 2)) / 8**0.5).to(device)
+    adapters = {"blocks.0.W_V": (A, weights["blocks.0.W_V"].new_zeros(2, 4))}
+    chosen = torch.tensor([[1, 2, 4, 0], [3, 5, 5, 0]]), torch.tensor([[0, 0, 1, 1], [0, 1, 1, 1]]).bool()
+    rejected = torch.tensor([[1, 2, 5, 0], [3, 4, 0, 0]]), torch.tensor([[0, 0, 1, 1], [0, 1, 1, 0]]).bool()
+    return config, weights, adapters, *(tuple(x.to(device) for x in batch) for batch in (chosen, rejected))
 
-    _, history = impl.train_dpo(
-        config, weights, {"blocks.0.W_V": adapter}, chosen, rejected, alpha=2.0, beta=0.5, lr=0.03, n_steps=5
-    )
+
+OPTIONS = {"alpha": 2.0, "beta": 0.5, "lr": 0.03}
+
+
+@number("9.p1")
+@weight(1)
+@tags("train")
+def test_training_raises_the_margin(impl, rng, device):
+    """With all your parts together the loss falls and the margin grows, step by step."""
+    _, history = impl.train_dpo(*small_model(rng, device), **OPTIONS, n_steps=6)
 
     losses, margins = ([step[name] for step in history] for name in ("loss", "margin"))
-    assert_close(losses[0], math.log(2), name="loss before the first step")
-    assert losses == sorted(losses, reverse=True) and margins == sorted(margins) and margins[-1] > 0
+    assert len(losses) == 6 and losses[-1] < losses[0] and margins[-1] > margins[0]
+    assert losses == sorted(losses, reverse=True) and margins == sorted(margins)
+
+
+@number("9.p2")
+@weight(1)
+@tags("train")
+def test_history_begins_before_the_first_step(impl, rng, device):
+    """A new adapter changes nothing: before the first step the loss is log 2 and the margin 0."""
+    _, history = impl.train_dpo(*small_model(rng, device), **OPTIONS, n_steps=1)
+
+    assert_close(history, [{"loss": math.log(2), "margin": 0.0}])

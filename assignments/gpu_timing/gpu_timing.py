@@ -9,8 +9,8 @@ Times are milliseconds, everywhere. A GB is 10^9 bytes, a GB/s 10^9 bytes per se
 operations per second. A multiply-add is two operations. A "call" launches each kernel of a list once, in
 order, and a "sample" is the time of one call.
 
-Given, not yours to write: the checks of bad input, `bench`, which puts tasks 2 to 4 together, and at the end
-of the file the work for a real GPU.
+Given, not yours to write: the checks of bad input, `percentile_interval`, `bench` (tasks 2 to 4 together),
+`layer_norm_cost`, `achieved`, `utilization`, `limiter`, and at the end of the file the work for a real GPU.
 """
 
 import math
@@ -56,20 +56,18 @@ def host_times(device, kernels, n_calls):
 def sample_times(device, kernels, n_samples, *, inputs=(), n_warmup=1, cold=True, stream=None):
     """The device's time for one call, n_samples times, each between two events.
 
-    A sample is the time between two events recorded right before and right after the call, on its stream. In
-    front of the first event, on the same stream, stands a flush of the cache. It does two things: it empties
-    the cache, and it keeps the stream busy while the host launches the call. With an idle stream the first
-    event would pass at once, and the sample would include the launch.
+    A sample is the time between two events recorded right before and right after the call, on its stream. Before
+    the first event, a flush of the cache is queued on the same stream.
 
     Args:
         device: A `Device`.
         kernels: The kernels of one call, launched in this order.
-        n_samples: How many samples, 0 or more.
+        n_samples: How many samples.
         inputs: Arrays on the host. Each is copied to the device once, before anything is launched, and every
             launch gets the copies as arguments: `device.launch(kernel, *copies, stream=stream)`.
         n_warmup: How many calls are made before the first sample, not timed and not flushed.
-        cold: Whether a sample starts with an empty cache. If not, one call that is not timed stands between
-            the flush and the first event: the cache then holds what that call left there.
+        cold: Whether a sample starts with an empty cache. If not, one call that is not timed comes between the
+            flush and the first event: the cache then holds what that call left there.
         stream: A stream of the device: launches, flushes and events are all on it. None: the default stream.
 
     Returns:
@@ -90,7 +88,7 @@ def sample_times(device, kernels, n_samples, *, inputs=(), n_warmup=1, cold=True
 # --- Task 3: one number, and how sure it is ----------------------------------------------------
 
 
-def summarise(samples):
+def summarize(samples):
     """What to report of a set of samples: the median, and where the middle 60% lie.
 
     Quantiles interpolate linearly: quantile q of n sorted samples lies at position (n - 1) q, counted from 0.
@@ -112,18 +110,21 @@ def summarise(samples):
 def median_interval(samples, confidence=0.95):
     """An interval for the true median that assumes nothing about the noise but independence.
 
-    Each sample lies below the true median with probability 1/2, so the number that do is binomial. With r
-    the largest number for which P(Bin(n, 1/2) <= r - 1) <= (1 - confidence) / 2, the interval reaches from
-    the r-th smallest to the r-th largest sample. If there is no such r >= 1, it is (-inf, inf).
+    It reaches from the r-th smallest to the r-th largest sample. r is the largest number, 1 or more, for which
+    the probability that the whole interval lies above the true median is at most (1 - confidence) / 2; for lying
+    below, the probability is the same. If there is no such r, the interval is (-inf, inf).
 
-    The probability is sum_{i < r} C(n, i) / 2^n: whole numbers and one division, no approximation.
+    The probability is exact, not approximated by a bell curve: integers and one division.
 
     Args:
-        samples: Shape (n,), n at least 1, in any order.
-        confidence: Between 0 and 1: the probability with which the interval is to hold the median.
+        samples: Shape (n,), n at least 1, in any order. No two are equal, as with any noise that has a density.
+        confidence: Between 0 and 1: how often, at least, such intervals hold the true median.
 
     Returns:
         (low, high), floats.
+
+    Example:
+        At 95%: of 20 samples the 6th and the 15th; of 6 the smallest and the largest; of 5 (-inf, inf).
 
     Raises:
         ValueError: If samples is empty or has another number of axes than one, or confidence is outside
@@ -131,7 +132,7 @@ def median_interval(samples, confidence=0.95):
     """
     samples = _checked_samples(samples)
     _check_confidence(confidence)
-    # Steps: count r up while the tail fits; the r-th from either end.
+    # Steps: the probability of missing on one side; the largest r; its two samples.
     # YOUR CODE HERE
     raise NotImplementedError("task summary is not written yet")
 
@@ -162,8 +163,8 @@ def bootstrap_medians(samples, u):
 def percentile_interval(values, confidence=0.95):
     """The middle part of a set of numbers, with equal shares left out on both sides.
 
-    From quantile (1 - confidence) / 2 to quantile (1 + confidence) / 2, interpolated as in `summarise`. Of
-    resampled medians, it is the bootstrap's percentile interval.
+    From quantile (1 - confidence) / 2 to quantile (1 + confidence) / 2, interpolated as in `summarize`. Of
+    resampled medians, it is the bootstrap's percentile interval. Given.
 
     Args:
         values: Shape (R,), R at least 1.
@@ -178,8 +179,8 @@ def percentile_interval(values, confidence=0.95):
     """
     values = _checked_samples(values, name="values")
     _check_confidence(confidence)
-    # YOUR CODE HERE
-    raise NotImplementedError("task summary is not written yet")
+    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
 
 
 # --- Task 4: repeat until the error is small ---------------------------------------------------
@@ -253,8 +254,7 @@ def alternate(sample_a, sample_b, n_pairs):
     """Samples of two calls taken in turns, so that a drift of the device hits both alike.
 
     Each is called once before, a first, and these two samples are thrown away. Then come n_pairs pairs, in
-    the order a b, b a, a b, b a, ... If every sample is slower than the one before by the same amount, then on
-    the whole neither a nor b is later than the other.
+    the order a b, b a, a b, b a, ...
 
     Args:
         sample_a, sample_b: Each takes one sample and returns it in ms: `sample_a()`.
@@ -305,37 +305,43 @@ def speedup(times_a, times_b, u, *, confidence=0.95, resample=None, interval=Non
 
 # --- Task 6: operations and bytes --------------------------------------------------------------
 #
-# Each function returns (operations, bytes), both int. Bytes are those that must cross between the GPU's
-# memory and its chip if every input is read once and every output written once: what is in a cache or a
-# register in between is free. The table in the handout says what counts as an operation.
+# Each function returns (operations, bytes), both int. A kernel reads each of its inputs from the GPU's memory
+# once and writes each output once; what stays on the chip in between is free. What counts as an operation is
+# said in each docstring.
 
 
 def matmul_cost(m, k, n, *, bytes_per_number=2):
-    """The cost of C = A B with A (m, k) and B (k, n).
+    """The cost of C = A B with A (m, k) and B (k, n), by one kernel.
 
-    Each of the m n entries of C is a sum of k products: k multiply-adds.
+    A multiply-add is two operations.
 
     Returns:
         (operations, bytes).
+
+    Example:
+        (2, 3) times (3, 4), 2 bytes per number: (48, 52).
     """
     # YOUR CODE HERE
     raise NotImplementedError("task counts is not written yet")
 
 
 def softmax_cost(n_rows, n_columns, *, bytes_per_number=2):
-    """The cost of a softmax over the rows of a matrix, by one kernel that reads it once.
+    """The cost of a softmax over the rows of a matrix, by one kernel.
 
-    Five operations for each entry: maximum, subtraction, exponential, sum, division.
+    An entry takes part in a maximum, a subtraction, an exponential, a sum and a division: one operation each.
 
     Returns:
         (operations, bytes).
+
+    Example:
+        A matrix (2, 3), 2 bytes per number: (30, 24).
     """
     # YOUR CODE HERE
     raise NotImplementedError("task counts is not written yet")
 
 
 def layer_norm_cost(n_rows, n_columns, *, bytes_per_number=2):
-    """The cost of a layer norm over the rows of a matrix, by one kernel that reads it once.
+    """The cost of a layer norm over the rows of a matrix, by one kernel. Given, as a model for the others.
 
     Seven operations for each entry: sum for the mean, subtraction of the mean, square and sum for the
     variance, multiplication by 1/sigma, gain, bias. What is done once for a row is not counted. Gain and
@@ -344,22 +350,25 @@ def layer_norm_cost(n_rows, n_columns, *, bytes_per_number=2):
     Returns:
         (operations, bytes).
     """
-    # YOUR CODE HERE
-    raise NotImplementedError("task counts is not written yet")
+    return 7 * n_rows * n_columns, (2 * n_rows * n_columns + 2 * n_columns) * bytes_per_number
 
 
 def attention_cost(batch, n_heads, n_kv_heads, T_q, T_k, d_k, *, fused=True, bytes_per_number=2):
-    """The cost of attention, softmax(Q K^T) V, without a mask.
+    """The cost of attention, softmax(Q K^T) V, without a scale and without a mask.
 
-    Operations: two matrix products and a softmax (five for each score) for each query head; the scale is
-    not counted. They do not depend on `fused`.
+    The shapes: Q and the output (batch, n_heads, T_q, d_k), K and V (batch, n_kv_heads, T_k, d_k). Several query
+    heads share a key head. A kernel reads a key head's numbers once, for all of its query heads.
 
-    Bytes: queries and output of all query heads, keys and values of all key heads. Several query heads may
-    share a key head, which is read once. If it is not fused, the scores (T_q, T_k) of each query head cross
-    four times too: written by Q K^T, read and written by the softmax, read by the product with V.
+    Args:
+        fused: One kernel for everything. If not, there are three kernels, Q K^T, the softmax and the product with
+            V, and each reads its inputs from memory and writes its output there. Operations are the same.
 
     Returns:
         (operations, bytes).
+
+    Example:
+        Two query heads on one key head, one query, three keys, d_k = 4, 2 bytes per number: (126, 80) fused and
+        (126, 128) unfused.
     """
     # YOUR CODE HERE
     raise NotImplementedError("task counts is not written yet")
@@ -368,10 +377,10 @@ def attention_cost(batch, n_heads, n_kv_heads, T_q, T_k, d_k, *, fused=True, byt
 def decode_cost(n_weights, *, batch, n_context, n_layers, n_heads, n_kv_heads, d_k, bytes_per_number=2):
     """The cost of one decoding step: one new token for each sequence of a batch, with a key/value cache.
 
-    Every weight takes part in one multiply-add for each token, and is read once for the whole batch. In each
-    layer each sequence attends with one query per head to its own n_context cached tokens: operations as in
-    `attention_cost`, bytes those of the keys and values alone. Activations, and what is appended to the cache,
-    are small and not counted.
+    Every weight takes part in one multiply-add for each token. In each layer each sequence attends with one query
+    per head to its own n_context cached tokens, with the operations of `attention_cost`. The bytes are those of
+    the weights and of the cached keys and values. Queries, activations and what is appended to the cache are
+    small and not counted.
 
     Args:
         n_weights: Numbers in the model's matrices.
@@ -382,6 +391,10 @@ def decode_cost(n_weights, *, batch, n_context, n_layers, n_heads, n_kv_heads, d
 
     Returns:
         (operations, bytes).
+
+    Example:
+        100 weights, two sequences of three tokens, one layer, two query heads on one key head, d_k = 4:
+        (652, 296).
     """
     # YOUR CODE HERE
     raise NotImplementedError("task counts is not written yet")
@@ -393,7 +406,7 @@ def decode_cost(n_weights, *, batch, n_context, n_layers, n_heads, n_kv_heads, d
 def attainable_tflops(intensity, *, peak_tflops, bandwidth_gb_s):
     """The roofline: what speed a kernel can reach at most, given what it does with a byte.
 
-    min(peak, intensity x bandwidth).
+    The device computes and moves at the same time.
 
     Args:
         intensity: Operations for each byte moved: a float or an array.
@@ -403,6 +416,9 @@ def attainable_tflops(intensity, *, peak_tflops, bandwidth_gb_s):
     Returns:
         TFLOP/s, with the shape of intensity.
 
+    Example:
+        With 100 TFLOP/s and 2000 GB/s, 1 operation per byte allows 2 TFLOP/s.
+
     Source:
         Williams, Waterman and Patterson 2009, "Roofline".
     """
@@ -411,7 +427,7 @@ def attainable_tflops(intensity, *, peak_tflops, bandwidth_gb_s):
 
 
 def roofline_ms(operations, n_bytes, *, peak_tflops, bandwidth_gb_s):
-    """The least time in which a device can do so much: computing and moving at once, both at full speed.
+    """The least time in which a device can do so much, if it computes and moves at the same time.
 
     Returns:
         Float, in ms.
@@ -430,26 +446,48 @@ def bound(operations, n_bytes, *, peak_tflops, bandwidth_gb_s):
     raise NotImplementedError("task roofline is not written yet")
 
 
-def achieved(operations, n_bytes, elapsed_ms):
-    """The speeds of a kernel that took so long.
+def compute_bound_batch(cost, *, peak_tflops, bandwidth_gb_s):
+    """From which batch size on a step is compute-bound.
+
+    A step's operations are proportional to the batch. Its bytes are those that the batch shares, more than 0, and
+    a fixed amount for each sequence.
+
+    Args:
+        cost: `cost(batch)` returns the (operations, bytes) of a step, for any whole number batch from 1 on.
+        peak_tflops, bandwidth_gb_s: The device.
 
     Returns:
-        (tflops, gb_s), floats: TFLOP/s computed and GB/s moved.
+        The smallest batch, an int of 1 or more, for which computing takes at least as long as moving; `math.inf` if
+        there is none. It may be in the millions.
+
+    Example:
+        100 TFLOP/s and 2000 GB/s, 151 shared bytes, and for each sequence 200 operations and 2 bytes: 76. With 5
+        bytes for each sequence: inf.
     """
+    # Steps: what one more sequence adds; whether more of them ever tip the balance; the batch that does.
     # YOUR CODE HERE
     raise NotImplementedError("task roofline is not written yet")
 
 
-def utilisation(operations, n_bytes, elapsed_ms, *, peak_tflops, bandwidth_gb_s):
-    """The fraction of the roofline that a kernel reaches: 1 means that nothing could be faster.
+def achieved(operations, n_bytes, elapsed_ms):
+    """The speeds of a kernel that took so long. Given.
+
+    Returns:
+        (tflops, gb_s), floats: TFLOP/s computed and GB/s moved.
+    """
+    return operations / (elapsed_ms * 1e9), n_bytes / (elapsed_ms * 1e6)
+
+
+def utilization(operations, n_bytes, elapsed_ms, *, peak_tflops, bandwidth_gb_s):
+    """The fraction of the roofline that a kernel reaches: 1 means that nothing could be faster. Given.
 
     Of the memory's peak if it is memory-bound, of the computing peak if it is compute-bound.
 
     Returns:
         Float: the least time possible over the time it took.
     """
-    # YOUR CODE HERE
-    raise NotImplementedError("task roofline is not written yet")
+    fastest = roofline_ms(operations, n_bytes, peak_tflops=peak_tflops, bandwidth_gb_s=bandwidth_gb_s)
+    return fastest / elapsed_ms
 
 
 # --- Task 8: when the GPU waits for the host ---------------------------------------------------
@@ -459,7 +497,7 @@ def queue_times(launch_ms, kernel_ms):
     """When a queue of kernels is done, and how long the device was idle until then.
 
     The host launches one kernel after another from time 0 on, without waiting; launch i takes it
-    launch_ms[i]. A kernel starts when its launch is done and the kernel before it has ended.
+    launch_ms[i]. The device runs the kernels one at a time, in order, each as soon as it can.
 
     Args:
         launch_ms: Shape (n,), n at least 1: what each launch costs the host.
@@ -471,6 +509,9 @@ def queue_times(launch_ms, kernel_ms):
 
     Raises:
         ValueError: If the two are empty or differ in shape.
+
+    Example:
+        Launches of 1, 1, 1 ms and kernels of 0.5, 0.5, 4 ms run 1 to 1.5, 2 to 2.5 and 3 to 7: (7, 2).
     """
     launch_ms = _checked_samples(launch_ms, name="launch_ms")
     kernel_ms = _checked_samples(kernel_ms, name="kernel_ms")
@@ -483,7 +524,7 @@ def queue_times(launch_ms, kernel_ms):
 
 
 def limiter(issue_ms, busy_ms, roof):
-    """What to work on if a call is to become faster.
+    """What to work on if a call is to become faster. Given.
 
     Args:
         issue_ms: What launching a call costs the host, as `host_times` measures it.
@@ -498,8 +539,7 @@ def limiter(issue_ms, busy_ms, roof):
     """
     if roof not in ("memory", "compute"):
         raise ValueError(f'roof must be "memory" or "compute", got {roof!r}')
-    # YOUR CODE HERE
-    raise NotImplementedError("task launch is not written yet")
+    return "launch" if issue_ms > busy_ms else roof
 
 
 # --- Task 9: a fused operation -----------------------------------------------------------------
@@ -510,14 +550,14 @@ def fused_add_layer_norm(load, store, n_rows, n_columns, *, rows_per_block, eps=
 
         s = x + residual,  y = (s - mean(s)) / sqrt(var(s) + eps) gain + bias
 
-    Mean and variance are over the columns of each row; the variance is biased. A kernel for each step would
-    write s and read it again. Here a block of rows is loaded, worked on while it is on the chip, and stored.
-    Blocks are taken in order; the last one may be shorter. Every number is loaded once at most and every
-    result stored once.
+    Mean and variance are over the columns of each row; the variance is biased. A block of rows is loaded, worked
+    on while it is on the chip, and stored. Blocks are taken in order; the last one may be shorter. Every number
+    is loaded once and every result stored once.
 
     Args:
         load: `load("x", start, stop)` and `load("residual", start, stop)` return rows start .. stop - 1,
-            shape (stop - start, n_columns); `load("gain")` and `load("bias")` return shape (n_columns,).
+            shape (stop - start, n_columns); `load("gain")` and `load("bias")` return shape (n_columns,). What
+            comes back is a copy on the chip, yours to overwrite.
         store: `store(start, stop, values)` writes the rows start .. stop - 1 of y.
         n_rows, n_columns: Shape of x, residual and y.
         rows_per_block: How many rows fit on the chip at once, at least 1. Every block but the last has so
@@ -529,7 +569,7 @@ def fused_add_layer_norm(load, store, n_rows, n_columns, *, rows_per_block, eps=
     """
     if rows_per_block < 1:
         raise ValueError(f"rows_per_block must be at least 1, got {rows_per_block}")
-    # Steps: what all blocks need; then per block: load, add, normalise, store.
+    # Steps: what all blocks need; then per block: load, add, normalize, store.
     # YOUR CODE HERE
     raise NotImplementedError("task fuse is not written yet")
 
@@ -543,7 +583,7 @@ def gated_residual(x, gate, residual):
         x, gate, residual: Tensors of one dtype that broadcast with each other.
 
     Returns:
-        A new tensor of their common shape.
+        A new tensor of their common shape; the three are left as they are.
     """
     # YOUR CODE HERE
     raise NotImplementedError("task fuse is not written yet")

@@ -4,12 +4,13 @@ A decoder-only transformer looks back only, so the key and the value of a token 
 are computed. They are kept, one cache per layer, and each new token costs one token's work.
 
 Every tensor keeps its features last and its tokens next to last: keys and values are (..., h_kv, T, d_k),
-where "..." stands for any number of batch dimensions, none included. Results keep the dtype and device
-of the inputs. Decoding is greedy here, the lowest id among equals, so nothing is random; other ways of
-choosing a token are the subject of the next assignment. Nothing is trained, and no gradient is needed.
+where "..." stands for any number of batch dimensions, none included. Everything is computed in the dtype
+and on the device of the inputs, and no argument but a cache is changed. Decoding is greedy here, the lowest
+id among equals, so nothing is random; other ways of choosing a token are the subject of the next
+assignment. Nothing is trained, and no gradient is needed.
 
 Given, not yours to write: `ModelConfig`, `layer_norm` and `rotate` of coursekit.toys, and below
-`GrowingCache`, `causal_attention`, `block_weights` and `feed_forward`.
+`GrowingCache`, `causal_attention`, `new_caches`, `block_weights`, `feed_forward` and `prefill`.
 """
 
 import math
@@ -41,8 +42,7 @@ def generate_naive(model, prompt, *, max_len, eos=None):
         ValueError: If the prompt is empty or max_len is negative.
     """
     _check_request([prompt], max_len)
-    # Steps, max_len times at most: run the model on all tokens; take the best at the last position;
-    # append it; stop at eos.
+    # Steps, max_len times at most: run the model; choose; remember; is this the end?
     # YOUR CODE HERE
     raise NotImplementedError("task naive is not written yet")
 
@@ -53,8 +53,7 @@ def generate_naive(model, prompt, *, max_len, eos=None):
 class GrowingCache:
     """A cache that is right and wasteful: each `append` copies everything into larger tensors.
 
-    Given, so that the later tasks don't wait for your `LayerCache`. It shows the interface: n appended
-    tokens, one at a time, allocate 2 h_kv d_k (1 + 2 + ... + n) numbers.
+    Given, so that the later tasks don't wait for your `LayerCache`. It shows the interface.
     """
 
     def __init__(self):
@@ -67,6 +66,9 @@ class GrowingCache:
         self.keys = k if self.keys is None else torch.cat([self.keys, k], dim=-2)
         self.values = v if self.values is None else torch.cat([self.values, v], dim=-2)
         return self.keys, self.values
+
+    def truncate(self, length):
+        self.keys, self.values = self.keys[..., :length, :], self.values[..., :length, :]
 
     def reset(self):
         self.keys = self.values = None
@@ -82,8 +84,8 @@ class LayerCache:
     Args:
         capacity: How many tokens it can hold, at least 1.
         allocate: Where memory comes from: called as `allocate(shape, dtype=..., device=...)`, it returns
-            a tensor of that shape with anything in it. Keys and values together are 2 x (...) x h_kv x
-            capacity x d_k numbers, in one call or in two, and never more.
+            a tensor of that shape with anything in it. Room for `capacity` tokens, keys and values, is
+            asked for in one call or in two, and never again.
 
     Raises:
         ValueError: If capacity is below 1.
@@ -123,8 +125,7 @@ class LayerCache:
                 f"k and v must fit into capacity {self.capacity}, got {k.shape[-2]} tokens after {len(self)}"
             )
         self.kind = _same_kind(k, self.kind)
-        # Steps: at the first call, allocate both; copy the new tokens to their place; count them;
-        # return the part in use.
+        # Steps: is there memory yet? Where do the new tokens go, and what is in use afterwards?
         # YOUR CODE HERE
         raise NotImplementedError("task cache is not written yet")
 
@@ -151,8 +152,9 @@ class LayerCache:
         """A cache with the same tokens that goes its own way: two answers to one prompt.
 
         Returns:
-            LayerCache of the same capacity, with its own storage (from `allocate`, unless nothing was
-            ever appended). What is done to either never shows in the other.
+            LayerCache of the same capacity, with its own storage, which also comes from `allocate`: as much
+            as the first one's, and none as long as nothing was ever appended. What is done to either
+            never shows in the other.
         """
         # YOUR CODE HERE
         raise NotImplementedError("task cache is not written yet")
@@ -185,7 +187,7 @@ def visible_keys(n_queries, n_keys, *, window=None, padding=None):
         raise ValueError(f"n_queries must not exceed n_keys, got {n_queries} and {n_keys}")
     if window is not None and window < 1:
         raise ValueError(f"window must be at least 1, got {window}")
-    # Steps: the slot of every query and of every key; not the future; not before the window; not padding.
+    # Steps: at which slot does each query sit, and each key? Then the three conditions, one by one.
     # YOUR CODE HERE
     raise NotImplementedError("task visible is not written yet")
 
@@ -196,8 +198,9 @@ def visible_keys(n_queries, n_keys, *, window=None, padding=None):
 def grouped_attention(q, k, v, visible):
     """Attention in which several query heads share one head of keys and values.
 
-    softmax(q k^T / sqrt(d_k)) v over the keys that are visible. With g = h / h_kv, query head i reads
-    key and value head i // g: neighbours share. A query that sees no key gets zeros.
+    softmax(q k^T / sqrt(d_k)) v over the keys that are visible, in the dtype of the inputs throughout.
+    With g = h / h_kv, query head i reads key and value head i // g: neighbors share. A query that sees
+    no key gets zeros.
 
     Args:
         q: Queries, shape (..., h, T_q, d_k).
@@ -240,11 +243,9 @@ def causal_attention(q, k, v, *, padding=None, window=None):
 def cached_attention(config, weights, x, cache, *, padding=None, window=None, attend=None):
     """The attention layer of a transformer block, for the new tokens only.
 
-        q = rotate(heads(x W_Q)),  k = rotate(heads(x W_K)),  v = heads(x W_V)
-        output = join(attend(q, all keys, all values)) W_O
-
-    The new tokens follow those in the cache: with n = len(cache) held, token i of `x` sits at position
-    n + i. The cache holds rotated keys, and unrotated values.
+    Queries, keys and values are x W_Q, x W_K and x W_V, split into heads; queries and keys are rotated by
+    the positions of their tokens, values are not. The new queries attend to everything that the cache
+    then holds. The heads' outputs are joined, head 0 first, and multiplied by W_O.
 
     Args:
         config: The model's size: n_heads, n_kv_heads, d_k.
@@ -252,7 +253,8 @@ def cached_attention(config, weights, x, cache, *, padding=None, window=None, at
             W_O (h d_k, d_model). Head j owns columns j d_k .. (j + 1) d_k - 1 of the first three.
         x: The new tokens, shape (..., T, d_model).
         cache: Has `len(cache)`, the position of the next token, and `cache.append(k, v)`, which
-            returns all keys and values. It is appended to once.
+            returns all keys and values. It is appended to once, with keys as `attend` needs them: what
+            is kept is never worked on again.
         padding, window: Passed on to `attend`.
         attend: Called once, as `attend(q, keys, values, padding=padding, window=window)` with q
             (..., h, T, d_k) and keys, values (..., h_kv, T_k, d_k). Default: `causal_attention`.
@@ -261,7 +263,8 @@ def cached_attention(config, weights, x, cache, *, padding=None, window=None, at
         Shape (..., T, d_model).
     """
     attend = causal_attention if attend is None else attend
-    # Steps: project and split into heads; rotate by position; append; attend; join; W_O.
+    # Steps: project and split into heads; where do the new tokens stand? What is kept, and what is seen?
+    # Join the heads; W_O.
     # YOUR CODE HERE
     raise NotImplementedError("task layer is not written yet")
 
@@ -270,7 +273,7 @@ def cached_attention(config, weights, x, cache, *, padding=None, window=None, at
 
 
 def new_caches(config, *, capacity=None, make=LayerCache):
-    """Empty caches for a model: one for each layer.
+    """Empty caches for a model: one for each layer. Given.
 
     Args:
         config: The model's size.
@@ -280,15 +283,15 @@ def new_caches(config, *, capacity=None, make=LayerCache):
     Returns:
         List of config.n_layers caches, that of the first layer first.
     """
-    # YOUR CODE HERE
-    raise NotImplementedError("task model is not written yet")
+    capacity = config.max_len if capacity is None else capacity
+    return [make(capacity) for _ in range(config.n_layers)]
 
 
 def cached_forward(config, weights, tokens, caches, *, padding=None, window=None, layer=None):
     """The logits at the new tokens, given that the caches hold all tokens before them.
 
-        x = E[tokens];  for each block: x = x + attention(norm_1(x)), x = x + mlp(norm_2(x))
-        logits = norm(x) E^T
+    The model of `coursekit.toys`: pre-norm blocks with residuals, a final norm, and the embedding table
+    again as the output layer.
 
     Args:
         config: The model's size.
@@ -309,8 +312,7 @@ def cached_forward(config, weights, tokens, caches, *, padding=None, window=None
     if len(caches) != config.n_layers:
         raise ValueError(f"caches must hold one for each of {config.n_layers} layers, got {len(caches)}")
     layer = cached_attention if layer is None else layer
-    # Steps: look up the tokens; for each block, attention with the block's cache, then the MLP, both
-    # pre-norm and with a residual; the final norm; back to the vocabulary.
+    # Steps: into the model's width; block after block, each with what is its own; back to the vocabulary.
     # YOUR CODE HERE
     raise NotImplementedError("task model is not written yet")
 
@@ -327,7 +329,7 @@ def feed_forward(weights, x):
 
 
 def prefill(step, prompt, *, chunk_size):
-    """The logits after the prompt, which is fed in chunks so that no score matrix gets large.
+    """The logits after the prompt, which is fed in chunks so that no score matrix gets large. Given.
 
     Args:
         step: Function of new tokens, shape (..., T), that returns their logits, shape (..., T, V), and
@@ -345,6 +347,43 @@ def prefill(step, prompt, *, chunk_size):
         raise ValueError(f"prompt must hold at least one token, got shape {tuple(prompt.shape)}")
     if chunk_size < 1:
         raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
+    for chunk in prompt.split(chunk_size, dim=-1):
+        logits = step(chunk)  # (..., T, V)
+    return logits[..., -1, :]
+
+
+def accept_draft(step, caches, newest, draft):
+    """What a model says next, when somebody has guessed it: all guesses are judged in a single call.
+
+    The guesses are kept up to the first that the model would not have chosen. In its place comes the
+    model's own choice; where every guess was right, the model's next token comes after them. So at least
+    one token is won, and the result is the one of greedy decoding, token by token.
+
+    Args:
+        step: As for `prefill`, with tokens of shape (T,) and logits of shape (T, V): the model with `caches`.
+            It is called once.
+        caches: List of caches that `step` appends to, with `len` and `truncate(length)`. They hold all tokens
+            before `newest`; afterwards, all tokens before the last one returned, and no others.
+        newest: The last token generated, an int that was not fed yet.
+        draft: List of token ids guessed to follow it, at least one.
+
+    Returns:
+        List of 1 to len(draft) + 1 plain ints: the right guesses, then the model's own token.
+
+    Raises:
+        ValueError: If the draft is empty.
+
+    Example:
+        A model that counts says 4, 5, 6 after 3. With newest 3 and draft [4, 5, 9], the result is [4, 5, 6],
+        and the caches then hold three tokens more than before: 3, 4 and 5, which are right and were fed.
+
+    Source:
+        Leviathan et al. 2023, for greedy decoding.
+    """
+    if not draft:
+        raise ValueError("draft must hold at least one token, got none")
+    # Steps: feed what may be needed; what does the model say after each token? How far was the draft right?
+    # What must the caches forget?
     # YOUR CODE HERE
     raise NotImplementedError("task model is not written yet")
 
@@ -370,7 +409,7 @@ def generate_cached(step, prompt, *, max_len, eos=None):
         ValueError: If the prompt is empty or max_len is negative.
     """
     _check_request([prompt], max_len)
-    # Steps: feed the prompt; choose; stop at eos or max_len, the first token included; feed what was chosen.
+    # Steps: what has step not seen yet? Choose; is this the end, be it the first token?
     # YOUR CODE HERE
     raise NotImplementedError("task generate is not written yet")
 
@@ -415,7 +454,7 @@ def generate_batch(step, prompts, *, max_len, eos=None, pad=0):
         ValueError: If there is no prompt or an empty one, or max_len is negative.
     """
     _check_request(prompts, max_len)
-    # Steps: pad; feed; choose for every row that goes on; end rows at eos; stop when all have ended.
+    # Steps: pad; feed; which rows go on, and with what? When is everything said?
     # YOUR CODE HERE
     raise NotImplementedError("task generate is not written yet")
 
@@ -439,7 +478,7 @@ class WindowCache:
 
     Args:
         window: How many of the newest tokens it keeps, at least 1.
-        allocate: As for `LayerCache`: 2 x (...) x h_kv x window x d_k numbers, at the first `append`.
+        allocate: As for `LayerCache`, but room for `window` tokens, at the first `append`.
 
     Raises:
         ValueError: If window is below 1.
@@ -477,8 +516,7 @@ class WindowCache:
         """
         _check_new_tokens(k, v)
         self.kind = _same_kind(k, self.kind)
-        # Steps: at the first call, allocate; join what is held, oldest first, and the new; count; keep the
-        # newest; return what was joined.
+        # Steps: is there memory yet? What do the new tokens see, and what stays for the next ones?
         # YOUR CODE HERE
         raise NotImplementedError("task window is not written yet")
 
@@ -509,7 +547,7 @@ def _same_kind(k, first):
 
 
 def cache_bytes(config, n_tokens, *, batch=1, bytes_per_number=2, window=None):
-    """The memory that the keys and values of all layers take up, in bytes.
+    """The memory that all layers' caches take up, in bytes.
 
     Args:
         config: The model's size.
@@ -543,8 +581,7 @@ def tokens_fed(n_prompt, n_new, *, cached):
 def attention_scores(n_prompt, n_new, *, cached):
     """How many query-key pairs that may see each other one head works out over the whole generation.
 
-    A token at position t sees t + 1 keys, so a pass over T tokens with nothing cached has T (T + 1) / 2
-    pairs. Pairs hidden by the causal mask don't count.
+    A token at position t sees t + 1 keys, its own included. Pairs hidden by the causal mask don't count.
 
     Args:
         n_prompt, n_new, cached: As for `tokens_fed`.

@@ -37,10 +37,10 @@ def greedy(logits: Tensor) -> Tensor:
 
 
 def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
-    """Log-probabilities proportional to exp(logits / T): sharper for T < 1, flatter for T > 1.
+    """The distribution with p_i proportional to exp(logits_i / T): sharper for T < 1, flatter for T > 1.
 
     T = 0 is the limit: all probability on the token that `greedy` picks. A logit of -inf stays -inf at
-    every temperature.
+    every temperature. Logits of some thousands are fine, as are logits of minus some thousands.
 
     Args:
         logits: Shape (..., V), floating point.
@@ -59,8 +59,7 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
     _check_logits("logits", logits)
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature must be finite and at least 0, got {temperature}")
-    # Steps: at T = 0 put log 1 on the greedy token and log 0 elsewhere; otherwise subtract the maximum of
-    # each row, divide, normalise.
+    # Steps: T = 0 apart; otherwise scale and normalize, so that nothing overflows.
     # YOUR CODE HERE
     raise NotImplementedError("task temperature is not written yet")
 
@@ -69,7 +68,7 @@ def apply_temperature(logits: Tensor, temperature: float) -> Tensor:
 
 
 def keep_top_k(logits: Tensor, k: int) -> Tensor:
-    """Log-probabilities of the k most probable tokens, renormalised; every other token gets -inf.
+    """Log-probabilities of the k most probable tokens, renormalized; every other token gets -inf.
 
     Exactly k tokens of each row are kept (all V when k > V): of tokens that tie for the last place, those
     with the lower ids.
@@ -90,7 +89,7 @@ def keep_top_k(logits: Tensor, k: int) -> Tensor:
     _check_logits("logits", logits)
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
         raise ValueError(f"k must be an integer of at least 1, got {k!r}")
-    # Steps: rank each row, mark the first k ranks, bring the marks back to token order, renormalise.
+    # Steps: rank each row; decide by rank; go back to token order; renormalize.
     # YOUR CODE HERE
     raise NotImplementedError("task top_k is not written yet")
 
@@ -99,12 +98,14 @@ def keep_top_k(logits: Tensor, k: int) -> Tensor:
 
 
 def keep_top_p(logits: Tensor, p: float) -> Tensor:
-    """Log-probabilities of the nucleus, renormalised; every other token gets -inf.
+    """Log-probabilities of the nucleus, renormalized; every other token gets -inf.
 
     The nucleus is the shortest list of tokens, in order of falling probability (lower id first among
-    equals), whose probabilities add up to at least p. So the token that crosses p is in it, there is
-    always at least one token, and p = 1 keeps every token, however improbable. Sums are in the dtype of
-    `logits` or in float64: no check has one so close to p that it matters.
+    equals), whose probabilities add up to at least p. p = 1 keeps every token, however improbable. Sums are
+    in the dtype of `logits` or in float64: no check has one so close to p that it matters.
+
+    Example:
+        Probabilities (1/8, 1/2, 1/16, 1/4, 1/16) and p = 0.8 keep tokens 0, 1 and 3.
 
     Args:
         logits: Shape (..., V), floating point.
@@ -122,14 +123,13 @@ def keep_top_p(logits: Tensor, p: float) -> Tensor:
     _check_logits("logits", logits)
     if not 0 < p <= 1:
         raise ValueError(f"p must be in (0, 1], got {p}")
-    # Steps: sort each row, add up the mass that stands before each token, keep a token while that mass
-    # is below p, bring the marks back to token order, renormalise.
+    # Steps: rank each row; decide which ranks are in the nucleus; go back to token order; renormalize.
     # YOUR CODE HERE
     raise NotImplementedError("task top_p is not written yet")
 
 
 def keep_min_p(logits: Tensor, min_p: float) -> Tensor:
-    """Log-probabilities of the tokens at least min_p times as probable as the best one, renormalised.
+    """Log-probabilities of the tokens at least min_p times as probable as the best one, renormalized.
 
     min_p = 0 keeps every token, min_p = 1 the tokens that share the maximum; the others get -inf. Apart from
     min_p = 1, no check has a token exactly on the bar.
@@ -150,7 +150,7 @@ def keep_min_p(logits: Tensor, min_p: float) -> Tensor:
     _check_logits("logits", logits)
     if not 0 <= min_p <= 1:
         raise ValueError(f"min_p must be in [0, 1], got {min_p}")
-    # Steps: compare every token with the best of its row, renormalise what is left.
+    # Steps: decide which tokens are probable enough, on a scale where nothing underflows; renormalize.
     # YOUR CODE HERE
     raise NotImplementedError("task top_p is not written yet")
 
@@ -183,13 +183,12 @@ def draw(logp: Tensor, u: float | Tensor) -> Tensor:
     if u.shape != logp.shape[:-1]:
         raise ValueError(f"u must have the shape of logp without its last axis, {tuple(logp.shape[:-1])}, "
                          f"got {tuple(u.shape)}")
-    # Steps: probabilities in float64, running sums F, make F exactly 1 from the last possible token on, find
-    # the first F above u.
+    # Steps: probabilities in float64; running sums; see to the end of [0, 1); find the stretch.
     # YOUR CODE HERE
     raise NotImplementedError("task draw is not written yet")
 
 
-# ---- Task 5: the settings together ------------------------------------------------------------------
+# ---- Given: the settings together -------------------------------------------------------------------
 
 
 def repetition_penalty(logits: Tensor, tokens: Sequence[int] | Tensor, penalty: float) -> Tensor:
@@ -218,9 +217,9 @@ def repetition_penalty(logits: Tensor, tokens: Sequence[int] | Tensor, penalty: 
     tokens = _check_tokens(tokens, logits)
     if not 0 < penalty < math.inf:
         raise ValueError(f"penalty must be positive and finite, got {penalty}")
-    # Steps: mark the tokens that occurred, penalise by the sign of the logit, leave the others alone.
-    # YOUR CODE HERE
-    raise NotImplementedError("task pipeline is not written yet")
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, tokens, True)
+    penalized = torch.where(logits > 0, logits / penalty, logits * penalty)
+    return torch.where(seen, penalized, logits)
 
 
 def next_log_probs(
@@ -249,11 +248,17 @@ def next_log_probs(
     Raises:
         ValueError: As in the functions above.
     """
-    # YOUR CODE HERE
-    raise NotImplementedError("task pipeline is not written yet")
+    logp = apply_temperature(repetition_penalty(logits, tokens, penalty), temperature)
+    if top_k is not None:
+        logp = keep_top_k(logp, top_k)
+    if top_p is not None:
+        logp = keep_top_p(logp, top_p)
+    if min_p is not None:
+        logp = keep_min_p(logp, min_p)
+    return logp
 
 
-# ---- Task 6: ancestral generation -------------------------------------------------------------------
+# ---- Task 5: ancestral generation -------------------------------------------------------------------
 
 
 def generate(
@@ -295,12 +300,12 @@ def generate(
         raise ValueError(f"max_new_tokens must be at least 0, got {max_new_tokens}")
     if len(uniforms) < max_new_tokens:
         raise ValueError(f"uniforms must hold max_new_tokens = {max_new_tokens} numbers, got {len(uniforms)}")
-    # Steps, for each new token: ask the model, `distribution`, `pick`, append, stop at eos.
+    # Steps, for each new token: the model's logits; their distribution; a draw; go on or not.
     # YOUR CODE HERE
     raise NotImplementedError("task generate is not written yet")
 
 
-# ---- Task 7: beam search ----------------------------------------------------------------------------
+# ---- Task 6: beam search ----------------------------------------------------------------------------
 
 
 def beam_search(
@@ -319,9 +324,9 @@ def beam_search(
     At each step the model is called once per live hypothesis, and of all their one-token extensions the
     `beam_width` most probable are taken (among equals: the extension of the hypothesis that ranks higher,
     then the lower id; an extension of probability 0 is never taken). Those that end in `eos` are finished:
-    they are set aside and never extended. The others are the live hypotheses of the next step. The search
-    ends when none is live or `max_new_tokens` have been added. Then finished and live hypotheses are
-    ranked together by
+    they are never extended, and they don't use up places, so the next step takes `beam_width` again. Nothing
+    fills their places in the same step. The search ends when none is live or `max_new_tokens` have been
+    added. Then finished and live hypotheses are ranked together by
 
         score = log-probability / (number of new tokens) ** length_penalty
 
@@ -352,19 +357,16 @@ def beam_search(
         raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
     if not math.isfinite(length_penalty):
         raise ValueError(f"length_penalty must be finite, got {length_penalty}")
-    # Steps: extend every live hypothesis by every token; take the best beam_width of all of them;
-    # set the finished ones aside; repeat. Rank everything by normalised score only at the end.
+    # Steps: one step of the search; which hypotheses go on; when it ends; the final ranking.
     # YOUR CODE HERE
     raise NotImplementedError("task beam is not written yet")
 
 
-# ---- Task 8: how surprised a model is ---------------------------------------------------------------
+# ---- Task 7: how surprised a model is ---------------------------------------------------------------
 
 
 def entropy(logp: Tensor) -> Tensor:
-    """The expected surprise -sum_i p_i log p_i of each distribution, in nats.
-
-    A token of probability 0 adds 0, the limit of p log p.
+    """The expected surprise H = -sum_i p_i log p_i of each distribution, in nats; p log p is 0 at p = 0.
 
     Args:
         logp: Log-probabilities, shape (..., V), floating point.
@@ -401,7 +403,7 @@ def token_log_probs(next_logits: NextLogits, tokens: Sequence[int], *, start: in
     """
     if not 0 <= start <= len(tokens):
         raise ValueError(f"start must be in 0 .. {len(tokens)}, got {start}")
-    # Steps: for each scored token, ask the model with what stands before it, normalise, pick its entry.
+    # Steps, for each scored token: the right prefix; the model's logits; the score.
     # YOUR CODE HERE
     raise NotImplementedError("task perplexity is not written yet")
 
@@ -431,7 +433,7 @@ def perplexity(logp: Tensor) -> float:
     raise NotImplementedError("task perplexity is not written yet")
 
 
-# ---- Task 9: Shannon's n-gram model -----------------------------------------------------------------
+# ---- Task 8: Shannon's n-gram model -----------------------------------------------------------------
 
 
 def ngram_counts(sequences: Sequence[Sequence[int]], n: int) -> Counts:
@@ -455,7 +457,7 @@ def ngram_counts(sequences: Sequence[Sequence[int]], n: int) -> Counts:
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")
-    # Steps: for every position that has n - 1 tokens before it in its own sequence, count what stands there.
+    # Steps, for each sequence: every n-gram in it, as a context and a token; count.
     # YOUR CODE HERE
     raise NotImplementedError("task ngram is not written yet")
 
@@ -491,7 +493,7 @@ def ngram_log_probs(
     _check_order(n, vocab_size)
     if not 0 <= alpha < math.inf:
         raise ValueError(f"alpha must be finite and at least 0, got {alpha}")
-    # Steps: look the context up, add alpha to every count, divide by their sum; unseen contexts are uniform.
+    # Steps: find the context; its followers; smooth; normalize.
     # YOUR CODE HERE
     raise NotImplementedError("task ngram is not written yet")
 
@@ -526,7 +528,7 @@ def interpolated_log_probs(
     _check_order(1, vocab_size)
     if not 0 <= weight <= 1:
         raise ValueError(f"weight must be in [0, 1], got {weight}")
-    # Steps: start from the uniform distribution and mix in one order after the other, shortest first.
+    # Steps: from p_0 upward, one order at a time.
     # YOUR CODE HERE
     raise NotImplementedError("task ngram is not written yet")
 
@@ -534,9 +536,8 @@ def interpolated_log_probs(
 def conditional_entropy(counts: Counts) -> float:
     """The entropy of the next token given its context, in nats, under the counts' own frequencies.
 
-    H(Y | X) = -sum_{x, y} c(x, y) / N log(c(x, y) / c(x)), with N the sum of all counts. It is the loss
-    that the unsmoothed model reaches on the text it was counted on: zero only where every context has
-    one follower.
+    H(Y | X) = -sum_{x, y} c(x, y) / N log(c(x, y) / c(x)), with N the sum of all counts and c(x) the sum of
+    c(x, y) over y.
 
     Args:
         counts: What `ngram_counts` returns; at least one n-gram.

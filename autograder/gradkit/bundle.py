@@ -20,6 +20,7 @@ import coursekit
 from gradkit.errors import InputError
 from gradkit.gradescope import SETTINGS, Settings
 from gradkit.manifest import Assignment
+from gradkit.notebooks.prose import folded
 
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "figures", "*.egg-info")
 
@@ -48,7 +49,7 @@ _START = """Start here
    Install what is needed:      pip install -r requirements.txt
 2. Go into your assignment's folder ({folders}) and read its README.md.
 3. Check yourself there, as often as you like:   pytest
-   One task only:                                pytest --task NAME     (or pytest -k NAME)
+   One task, or one function:                    pytest --task NAME     pytest -k FUNCTION
    Every failing check explained:                pytest --all
    Draw from your own code:                      python figures.py{all_figures}
 4. Hand in the file that you wrote ({modules}).
@@ -57,7 +58,6 @@ Or work in the notebook of the same name: pip install notebook, then jupyter not
 It holds the handout, the same functions, and cells that run the checks. Hand in one of the two.
 
 Public checks run here. Hidden checks run when you submit.
-Where a handout says "the notes", it means the course's lecture notes; it says so where it departs from them.
 """
 
 _ALL_FIGURES = "\n   All assignments' figures, from this folder:   python -m coursekit.figures"
@@ -289,12 +289,15 @@ def _copy_assignment(assignment: Assignment, folder: Path) -> None:
 
 
 def _add_questions(assignment: Assignment, readme: Path) -> None:
-    """Put the written questions into the handout, before what it says on handing in: not everyone opens the notebook."""
+    """Put the written questions into the handout, before what it says on handing in: not everyone opens the notebook.
+
+    Its folds become such as every viewer of Markdown renders.
+    """
     sections = "".join(
         _QUESTION.format(title=question.title, points=question.worth, text=question.text.strip())
         for question in assignment.manifest.questions
     )
-    text = readme.read_text(encoding="utf-8")
+    text = folded(readme.read_text(encoding="utf-8")) + "\n"
     before, heading, after = text.rpartition("## Submit\n")
     text = f"{before}{sections}{heading}{after}" if heading else f"{text.rstrip()}\n\n{sections}"
     readme.write_text(text, encoding="utf-8")

@@ -26,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gradkit.errors import GradkitError, InputError
+from gradkit.judge.messages import REPAIR_S
 from gradkit.manifest import Assignment, Manifest, find_root, load_all, load_assignment
 from gradkit.uploads import CANVAS, GRADESCOPE
 
@@ -173,7 +174,7 @@ def verify(
     from gradkit.examine.faults import release_gaps
     from gradkit.examine.rehearsal import rehearse
     from gradkit.stubs import write_if_changed
-    from gradkit.verify import Only, matrix, told
+    from gradkit.verify import Only, matrix, price_list, told
     from gradkit.verify import verify as run
 
     base, assignments = _chosen(root, ids)
@@ -195,6 +196,8 @@ def verify(
             out.print(matrix(report), markup=False)
             if write:
                 write_if_changed(assignment.hidden / "kill_matrix.txt", matrix(report))
+        if report.rows and not checks:
+            out.print(price_list(report), markup=False)
         for line in told(report) if mistake else ():
             out.print(line, markup=False)
         if report.holds and not only:
@@ -238,6 +241,10 @@ def grade(
             help="Refuse to grade with less: separate-user, bubblewrap or same-user.",
         ),
     ] = "",
+    line_seconds: Annotated[
+        float,
+        typer.Option(min=0, help="Processor time per submission to look for the wrong line where no hint fits; 0: never."),
+    ] = REPAIR_S,
     dry_run: DryRun = False,
 ) -> None:
     """Grade submissions."""
@@ -254,7 +261,7 @@ def grade(
     if out_dir is None:
         raise InputError("--out is missing: name a folder for the results")
     refuse_faults(assignment, grading_faults(assignment))
-    with _judges(base, assignment, scheduler, device, jobs, at_least) as judges:
+    with _judges(base, assignment, scheduler, device, jobs, at_least, line_seconds) as judges:
         batch = Batch(assignment, submissions or [], out_dir, judges, seed=seed, resume=resume)
         for note in batch.found.notes:
             err.print(f"note: {note}", markup=False)
@@ -272,7 +279,13 @@ def grade(
 
 
 def _judges(
-    base: Path, assignment: Assignment, scheduler: str | None, device: str, jobs: int, at_least: str
+    base: Path,
+    assignment: Assignment,
+    scheduler: str | None,
+    device: str,
+    jobs: int,
+    at_least: str,
+    line_seconds: float,
 ) -> Judges:
     """Judges on this machine, or on a cluster."""
     from gradkit.grading import LocalJudges
@@ -281,13 +294,18 @@ def _judges(
         raise InputError(f"--device is auto, cpu or cuda, got {device!r}")
     if scheduler is None:
         return LocalJudges(
-            base, assignment.id, device=_device(device, assignment), jobs=jobs, at_least=at_least
+            base,
+            assignment.id,
+            device=_device(device, assignment),
+            jobs=jobs,
+            at_least=at_least,
+            repair_s=line_seconds,
         )
     if jobs > 1:
         raise InputError("--jobs is for this machine; with --scheduler every worker of the cluster grades")
     from gradkit.cluster import ClusterJudges
 
-    return ClusterJudges(scheduler, base, assignment.id, device=device, at_least=at_least)
+    return ClusterJudges(scheduler, base, assignment.id, device=device, at_least=at_least, repair_s=line_seconds)
 
 
 def _print_counts(rows: Sequence[Row], more: str, out_dir: Path) -> None:
@@ -345,6 +363,9 @@ def _score(row: Row) -> str:
 
 
 def _print_rows(rows: Sequence[Row]) -> None:
+    from gradkit.model import Outcome
+    from gradkit.results import WORDS
+
     table = Table(box=None, pad_edge=False)
     table.add_column("submission", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
@@ -355,7 +376,7 @@ def _print_rows(rows: Sequence[Row]) -> None:
             [
                 *row.mistakes,
                 *(
-                    "some checks can't run here" if outcome == "not_run" else outcome.replace("_", " ")
+                    "some checks can't run here" if outcome == "not_run" else WORDS[Outcome(outcome)]
                     for outcome in row.outcomes
                     if outcome not in ("failed", "partial")
                 ),

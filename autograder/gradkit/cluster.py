@@ -33,7 +33,7 @@ from gradkit.devices import VideoMemory
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
 from gradkit.grading import TRIES, JudgeClient, JudgeDied, scratch_folder
-from gradkit.judge.messages import CaseDone, UnitDone
+from gradkit.judge.messages import REPAIR_S, CaseDone, UnitDone
 from gradkit.manifest import load_assignment
 from gradkit.model import Check
 from gradkit.results import clean
@@ -61,6 +61,7 @@ class Job(msgspec.Struct, frozen=True):
     checks: str  # digest of the assignment
     engine: str  # digest of the code
     at_least: str = ""  # the weakest level of isolation to grade at
+    repair_s: float = REPAIR_S  # processor time for each submission, to look for a wrong line
 
 
 class Fit(msgspec.Struct, tag=True):
@@ -222,6 +223,7 @@ def _judge(job: Job) -> _Kept:
                     device=job.device,
                     memory=memory,
                     at_least=job.at_least,
+                    repair_s=job.repair_s,
                 )
             )
             _kept[job] = _Kept(judge, scratch, stack.pop_all(), time.monotonic())
@@ -307,6 +309,7 @@ class ClusterJudges:
         device: `auto`, `cpu` or `cuda`; `auto` is `cuda` where the assignment has checks for it and a worker has the
             resource GPU.
         at_least: The weakest level of isolation to grade at.
+        repair_s: See `JudgeClient`.
 
     Raises:
         InputError: From `__enter__`, when nobody is there, no worker is or has a device, or one of the workers has
@@ -321,9 +324,10 @@ class ClusterJudges:
         *,
         device: str = "cpu",
         at_least: str = "",
+        repair_s: float = REPAIR_S,
         arrive_s: float = ARRIVE_S,
     ) -> None:
-        self._at_least = at_least
+        self._at_least, self._repair_s = at_least, repair_s
         self.address, self._root, self._assignment, self._wanted = address, root, assignment, device
         self._arrive_s = arrive_s
         self.notes: list[str] = []
@@ -470,6 +474,7 @@ class ClusterJudges:
             checks_digest(assignment),
             engine_digest(),
             at_least=self._at_least,
+            repair_s=self._repair_s,
         )
         self._present = fitting
         self._asked = {worker: self._submit(examine, worker, "examine") for worker in sorted(fitting)}

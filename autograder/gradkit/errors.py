@@ -27,10 +27,12 @@ class WorkerTimeout(WorkerError):
     Attributes:
         function: Which of its functions was called and did not return, or empty.
         called: False where the function was not called at all, since it did not return in earlier checks.
+        asked_for: Which of its functions, or what one of them returned, was used in vain, or empty: for the message alone.
     """
 
     function = ""
     called = True
+    asked_for = ""
 
 
 class WorkerCrashed(WorkerError):

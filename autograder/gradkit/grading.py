@@ -19,12 +19,13 @@ from typing import IO, Protocol
 
 import msgspec
 
+from coursekit.costs import not_python
 from gradkit.devices import VideoMemory
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
 from gradkit.intake import Prepared, Submission, materialise
 from gradkit.judge.isolation import clean_environment
-from gradkit.judge.messages import CaseDone, Event, Fatal, Ready, Start, Unit, UnitDone
+from gradkit.judge.messages import REPAIR_S, CaseDone, Event, Explained, Fatal, Ready, Start, Unit, UnitDone
 from gradkit.lint import find_banned
 from gradkit.manifest import Assignment, Manifest
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
@@ -93,6 +94,7 @@ class JudgeClient:
         device: `cpu` or `cuda`.
         memory: The device's memory, which must be free before each submission; looked at by nobody when None.
         at_least: The weakest level of isolation to grade at; see `gradkit.judge.isolation.LEVELS`.
+        repair_s: Processor time for each submission, to look for the wrong line where no known mistake explains an answer.
 
     Raises:
         InputError, GradkitError: From `__enter__`, with what the judge said.
@@ -107,8 +109,10 @@ class JudgeClient:
         device: str = "cpu",
         memory: VideoMemory | None = None,
         at_least: str = "",
+        repair_s: float = REPAIR_S,
     ) -> None:
         self._memory = memory
+        self._repair_s = repair_s
         answers = scratch / f"{ANSWERS}{assignment}"  # closed to workers, whatever user they have
         answers.mkdir(mode=0o700, exist_ok=True)
         self._start = Start(str(root), assignment, device, str(answers), at_least)
@@ -180,7 +184,8 @@ class JudgeClient:
         """
         if self._memory is not None:
             self._memory.wait_until_free()
-        self._send(Unit(str(module), seed, checks, diagnose, compare, staff))
+        repair_s = 0.0 if staff or compare or not diagnose else self._repair_s
+        self._send(Unit(str(module), seed, checks, diagnose, repair_s, compare, staff))
         while True:
             event = self._receive()
             if isinstance(event, UnitDone):
@@ -251,17 +256,25 @@ class LocalJudges:
         device: `cpu` or `cuda`.
         jobs: How many at a time; one device serves one.
         at_least: The weakest level of isolation to grade at.
+        repair_s: See `JudgeClient`.
     """
 
     def __init__(
-        self, root: Path, assignment: str, *, device: str = "cpu", jobs: int = 1, at_least: str = ""
+        self,
+        root: Path,
+        assignment: str,
+        *,
+        device: str = "cpu",
+        jobs: int = 1,
+        at_least: str = "",
+        repair_s: float = REPAIR_S,
     ) -> None:
         if device == "cuda" and jobs > 1:
             raise InputError(
                 f"--jobs {jobs}: a device grades one submission at a time; leave --jobs out, or use --device cpu"
             )
         self._root, self._assignment, self.device, self._jobs = root, assignment, device, jobs
-        self._at_least = at_least
+        self._at_least, self._repair_s = at_least, repair_s
         self._memory: VideoMemory | None = None
         self.notes: list[str] = []
 
@@ -285,6 +298,7 @@ class LocalJudges:
             device=self.device,
             memory=self._memory,
             at_least=self._at_least,
+            repair_s=self._repair_s,
         )
 
     def stop(self) -> None:
@@ -394,11 +408,22 @@ class Grade:
             if case.outcome is Outcome.GRADER_ERROR
         ]
         status = {"status": "not_graded", "reason": faults[0]} if faults else {}
+        for explained in done.explained:
+            self._explain(explained)
         flags = tuple(sorted({*self.graded.flags, *done.flags}))
         self._update(
             complete=True, worker_cpu_s=done.worker_cpu_s, peak_mib=done.peak_mib, flags=flags, **status
         )
         return self.graded
+
+    def _explain(self, told: Explained) -> None:
+        result = self._results[told.check]
+        placed = self._place(CaseResult(told.case, Outcome.FAILED, summary=told.hint, where=told.where))
+        known = {"hint": placed.summary, "mistake": told.mistake, "rivals": told.rivals}
+        if told.edit:
+            known |= {"where": placed.where, "edit": told.edit}
+        cases = (replace(case, **known) if case.case == told.case else case for case in result.cases)
+        self._results[told.check] = replace(result, cases=tuple(cases))
 
     def _update(self, **changes: object) -> None:
         elapsed = time.monotonic() - self._begun
@@ -507,7 +532,7 @@ def _flag(start: Graded, prepared: Prepared, manifest: Manifest) -> Graded:
 def _unreadable(start: Graded, checks: list[Check], prepared: Prepared) -> Graded:
     """Every check failed for the same reason: the file is not valid Python."""
     problem = prepared.syntax_error
-    summary = f"{problem.place}: not valid Python: {problem.message}"
+    summary = not_python(problem.place, problem.message)
     cases = {
         check.id: tuple(CaseResult(case, Outcome.FAILED, summary=summary) for case in check.cases)
         for check in checks

@@ -14,6 +14,7 @@ import re
 import tomllib
 import types
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +35,10 @@ class MistakeSource(ABC):
         name: Names the behavior.
         task: Id of the task it belongs to.
         why: What is wrong, in a sentence for staff.
-        hint: What a student who has it reads.
+        hint: What a student who has it reads. Empty for a decoy, and where it only ever crashes: a crash alone names no mistake.
         raises: It is meant to crash where the reference answers.
+        costly: Why it may cost more than a third of its task's points, or empty.
+        decoy: Wrong code that looks like other mistakes, to hold hints to: its student must read nobody's.
         replaces: The functions, classes and constants of the module that it puts others in place of.
         path: The file it stands in.
     """
@@ -45,6 +48,8 @@ class MistakeSource(ABC):
     why: str
     hint: str
     raises: bool
+    costly: str
+    decoy: bool
     replaces: tuple[str, ...]
     path: Path
 
@@ -267,15 +272,17 @@ def _span(node: ast.AST) -> tuple[int, int]:
 # ---- reading
 
 
-class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A `[[mistakes]]` entry."""
 
     name: str
     function: str
     why: str
-    hint: str
+    hint: str = ""
     edits: list[tuple[str, str]]
     raises: bool = False
+    costly: str | None = None
+    decoy: bool = False
 
 
 def read_mistakes(assignment: Assignment) -> list[MistakeSource]:
@@ -284,6 +291,21 @@ def read_mistakes(assignment: Assignment) -> list[MistakeSource]:
     Raises:
         AuthoringError: For a file or an entry that is not as it must be, or edits that do not fit the reference.
     """
+    faults: list[AuthoringError] = []
+    found = _read(assignment, faults)
+    if faults:
+        raise faults[0]
+    return found
+
+
+def unread_mistakes(assignment: Assignment) -> list[str]:
+    """What is wrong with each mistake that can't be read, a line each; `read_mistakes` raises the first."""
+    faults: list[AuthoringError] = []
+    _read(assignment, faults)
+    return [str(fault) for fault in faults]
+
+
+def _read(assignment: Assignment, faults: list[AuthoringError]) -> list[MistakeSource]:
     files = assignment.mistakes()
     if not files:
         return []
@@ -291,14 +313,35 @@ def read_mistakes(assignment: Assignment) -> list[MistakeSource]:
     tasks = [task.id for task in assignment.manifest.tasks]
     found: dict[str, MistakeSource] = {}
     for path in files:
-        read = _read_entries(path, tasks, reference) if path.suffix == ".toml" else [_read_python(path, tasks)]
-        for mistake in read:
-            if mistake.name in found:
-                other = found[mistake.name].path
-                where = "twice" if other == path else f"also in {other.name}"
-                raise AuthoringError(f"{path}: {mistake.name} stands {where}; give each mistake a name of its own")
-            found[mistake.name] = mistake
+        for read in _readers(path, tasks, reference, faults):
+            try:
+                mistake = read()
+                if mistake.name in found:
+                    other = found[mistake.name].path
+                    where = "twice" if other == path else f"also in {other.name}"
+                    raise AuthoringError(f"{path}: {mistake.name} stands {where}; give each mistake a name of its own")
+            except AuthoringError as error:
+                faults.append(error)
+            else:
+                found[mistake.name] = mistake
     return [found[name] for name in sorted(found)]
+
+
+def _readers(
+    path: Path, tasks: list[str], reference: ModuleText, faults: list[AuthoringError]
+) -> list[Callable[[], MistakeSource]]:
+    """What reads each mistake of a file."""
+    if path.suffix != ".toml":
+        return [functools.partial(_read_python, path, tasks)]
+    try:
+        entries = _entries(path, tasks)
+    except AuthoringError as error:
+        faults.append(error)
+        return []
+    return [
+        functools.partial(_read_entry, path, number, entry, reference)
+        for number, entry in enumerate(entries, start=1)
+    ]
 
 
 def find_mistake(mistakes: list[MistakeSource], name: str, folder: Path) -> MistakeSource:
@@ -315,7 +358,7 @@ def find_mistake(mistakes: list[MistakeSource], name: str, folder: Path) -> Mist
     return by_name[name]
 
 
-def _read_entries(path: Path, tasks: list[str], reference: ModuleText) -> list[MistakeSource]:
+def _entries(path: Path, tasks: list[str]) -> list[object]:
     if path.stem not in tasks:
         raise AuthoringError(f"{path}: named after no task; name it {_one_of(tasks, '.toml')}")
     try:
@@ -325,7 +368,7 @@ def _read_entries(path: Path, tasks: list[str], reference: ModuleText) -> list[M
     entries = content.get("mistakes", [])
     if set(content) - {"mistakes"} or not isinstance(entries, list):
         raise AuthoringError(f"{path}: only [[mistakes]] entries may stand here, got {', '.join(content)}")
-    return [_read_entry(path, number, entry, reference) for number, entry in enumerate(entries, start=1)]
+    return entries
 
 
 def _read_entry(path: Path, number: int, content: object, reference: ModuleText) -> MistakeSource:
@@ -338,9 +381,13 @@ def _read_entry(path: Path, number: int, content: object, reference: ModuleText)
         raise AuthoringError(f"{place}: {error}{allowed}") from None
     if not entry.name.isidentifier():
         raise AuthoringError(f"{place}: name must be a word such as mask_inverted, got {entry.name!r}")
-    for key in ("why", "hint"):
-        if not getattr(entry, key).strip():
+    needed = [key for key in ("why", "hint", "costly") if key != "hint" or not (entry.raises or entry.decoy)]
+    for key in needed:
+        text = getattr(entry, key)
+        if text is not None and not text.strip():
             raise AuthoringError(f"{place}: {key} is empty: {_MEANING[key]}")
+    if entry.decoy and entry.hint.strip():
+        raise AuthoringError(f"{place}: a decoy has no hint: it is wrong code for which no hint may be shown")
     if not entry.edits:
         raise AuthoringError(f'{place}: edits is empty; write [["old text", "new text"]]')
     if entry.function not in reference.spans:
@@ -353,6 +400,8 @@ def _read_entry(path: Path, number: int, content: object, reference: ModuleText)
         why=" ".join(entry.why.split()),
         hint=" ".join(entry.hint.split()),
         raises=entry.raises,
+        costly=" ".join((entry.costly or "").split()),
+        decoy=entry.decoy,
         replaces=(entry.function.partition(".")[0],),
         path=path,
         function=entry.function,
@@ -363,8 +412,12 @@ def _read_entry(path: Path, number: int, content: object, reference: ModuleText)
     return mistake
 
 
-_MEANING = {"why": "say in a sentence what is wrong", "hint": "it is what a student with this mistake reads"}
-_SETTINGS = ("TASK", "HINT", "RAISES")
+_MEANING = {
+    "why": "say in a sentence what is wrong",
+    "hint": "it is what a student with this mistake reads",
+    "costly": "say in a sentence why the mistake may cost more than a third of its task's points, or leave it out",
+}
+_SETTINGS = ("TASK", "HINT", "RAISES", "COSTLY", "DECOY")
 
 
 def _read_python(path: Path, tasks: list[str]) -> MistakeSource:
@@ -379,14 +432,19 @@ def _read_python(path: Path, tasks: list[str]) -> MistakeSource:
     task, hint = values.get("TASK"), values.get("HINT")
     if task not in tasks:
         raise AuthoringError(f"{path}: TASK must be {_one_of(tasks)}, got {task!r}")
-    if not isinstance(hint, str) or not hint.strip():
+    raises, decoy = (values.get(key, False) is True for key in ("RAISES", "DECOY"))
+    hint = hint if isinstance(hint, str) else ""
+    if not hint.strip() and not raises and not decoy:
         raise AuthoringError(f"{path}: HINT is missing: {_MEANING['hint']}")
+    costly = values.get("COSTLY", "")
+    if "COSTLY" in found and not (isinstance(costly, str) and costly.strip()):
+        raise AuthoringError(f"{path}: COSTLY is no text: {_MEANING['costly']}")
     replaces = tuple(name for name in found if name not in _SETTINGS)
     if not replaces:
         raise AuthoringError(f"{path}: defines nothing; write the functions that the mistake gets wrong")
     why = " ".join((ast.get_docstring(tree) or "").split())
-    raises = values.get("RAISES", False) is True
-    return WrittenMistake(path.stem, task, why, " ".join(hint.split()), raises, replaces, path, text)
+    texts = [" ".join(each.split()) for each in (hint, costly)]
+    return WrittenMistake(path.stem, task, why, texts[0], raises, texts[1], decoy, replaces, path, text)
 
 
 def _one_of(tasks: list[str], suffix: str = "") -> str:

@@ -61,10 +61,12 @@ class CaseResult:
     Attributes:
         summary: What was observed; safe to show for a hidden check.
         detail: Inputs, values and prints; shown for public checks only.
-        hint: Text of the one mistake that gives the same answers, or empty.
+        hint: What the known mistake behind the answer tells its student, or empty.
         mistake: Name of that mistake, for staff.
         where: `file:line` in the student's own file, or empty.
+        edit: The small change to the student's file with which the checks pass, for staff; `where` is its line.
         alike: Every answer was the reference's. This and the rest is for `verify` only.
+        touched: A vandal put an answer of its own in place of the reference's, be it the same.
         used: The names of the module that the case asked for.
         rivals: The known mistakes that give the same answers.
         raised: What the submission raised and where, if that ended the case.
@@ -79,7 +81,9 @@ class CaseResult:
     mistake: str = ""
     where: str = ""
     elapsed_s: float = 0.0
+    edit: str = ""
     alike: bool = False
+    touched: bool = False
     used: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
     raised: str = ""

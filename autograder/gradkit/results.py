@@ -146,6 +146,7 @@ def _test(result: CheckResult) -> dict[str, object]:
         "extra_data": {
             "outcome": outcome.value,
             "mistakes": sorted({case.mistake for case in result.cases if case.mistake}),
+            "edits": sorted({f"{case.where}: {case.edit}" for case in result.cases if case.edit}),
         },
     }
 

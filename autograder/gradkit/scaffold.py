@@ -25,7 +25,7 @@ def new_assignment(root: Path, id: str, *, tasks: Sequence[str] = ()) -> list[Pa
         root: The kit.
         id: The assignment's name, and its module's.
         tasks: Its tasks, each with a function of the same name; without any, the two of the tutorial. With them comes
-            `tests/oracles/test_ID.py`, where the kit has that folder.
+            `tests/oracles/test_ID.py` and `tests/handouts/test_ID.py`, where the kit has these folders.
 
     Returns:
         The files written.
@@ -36,23 +36,24 @@ def new_assignment(root: Path, id: str, *, tasks: Sequence[str] = ()) -> list[Pa
     _check_id(id)
     _check_tasks(id, tasks)
     public, hidden = root / "assignments" / id, root / "solutions" / id
-    oracle = root / "tests" / "oracles" / f"test_{id}.py"
-    for path in (public, hidden, *([oracle] if tasks else ())):
+    beside = {kind: root / "tests" / f"{kind}s" / f"test_{id}.py" for kind in ("oracle", "handout") if tasks}
+    for path in (public, hidden, *beside.values()):
         if path.exists():
             raise InputError(f"{path} is there already: choose another id, or remove it")
     texts = _filled(id, tasks) if tasks else _copied(id)
     for side, target in (("assignment", public), ("solution", hidden)):
-        beside = target.with_name(f".{id}.new")
-        shutil.rmtree(beside, ignore_errors=True)
+        new = target.with_name(f".{id}.new")
+        shutil.rmtree(new, ignore_errors=True)
         for name, text in texts[side].items():
-            (beside / name).parent.mkdir(parents=True, exist_ok=True)
-            (beside / name).write_text(text, encoding="utf-8", newline="\n")
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            (new / name).write_text(text, encoding="utf-8", newline="\n")
         target.parent.mkdir(exist_ok=True)
-        beside.rename(target)
+        new.rename(target)
     written = []
-    if tasks and oracle.parent.is_dir():
-        write_if_changed(oracle, texts["oracle"][oracle.name])
-        written.append(oracle)
+    for kind, path in beside.items():
+        if path.parent.is_dir():
+            write_if_changed(path, texts[kind][path.name])
+            written.append(path)
     assignment = load_assignment(root, id)
     write_if_changed(assignment.stub, build_stub(assignment))
     write_if_changed(assignment.notebook, build_notebook(assignment))
@@ -110,7 +111,7 @@ def _copied(id: str) -> dict[str, dict[str, str]]:
 
 
 def _filled(id: str, tasks: Sequence[str]) -> dict[str, dict[str, str]]:
-    """The same for an assignment with these tasks, and its oracle."""
+    """The same for an assignment with these tasks, and the tests of its reference and of its handout."""
     import jinja2
 
     filler = jinja2.Environment(
@@ -121,7 +122,7 @@ def _filled(id: str, tasks: Sequence[str]) -> dict[str, dict[str, str]]:
     values = {"id": id, "module": f"{id}.py", "title": id.replace("_", " ").capitalize(), "tasks": plans}
     named = _named(id)
     texts: dict[str, dict[str, str]] = {
-        "oracle": {f"test_{id}.py": filler.get_template("oracle.py.j2").render(values)}
+        kind: {f"test_{id}.py": filler.get_template(f"{kind}.py.j2").render(values)} for kind in ("oracle", "handout")
     }
     for side in ("assignment", "solution"):
         folder = _TEMPLATES / "tasks" / side

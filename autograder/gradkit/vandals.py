@@ -1,6 +1,10 @@
 """Damages what a module answers, in ways that any check should notice.
 
 `verify` runs each check on the reference so damaged. Only the outermost call is changed: two negations would cancel.
+
+Some of the damage is a trivial answer, which takes no work: zeros, NaN, None, an argument handed back. Such a function never
+raises, and for the last two it does nothing else either. No case may give points to one, not even a case in which it happens
+to be right.
 """
 
 from __future__ import annotations
@@ -12,22 +16,27 @@ from collections.abc import Callable
 
 import numpy as np
 
+ARGUMENTS = ("first_argument", "second_argument", "third_argument")  # by position, then by keyword; `self` is none
+TRIVIAL = ("zeros", "nan", "none", *ARGUMENTS)
 VANDALS = (
-    "zeros", "nan", "negated", "halved", "doubled", "transposed", "other_dtype", "first_input", "noise", "errors_swallowed",
+    *TRIVIAL, "negated", "halved", "doubled", "transposed", "other_dtype", "noise", "errors_swallowed",
 )  # fmt: skip
 
 _UNTOUCHED = ("__new__", "__getattribute__", "__setattr__", "__getattr__", "__hash__")
 
 
-def vandalize(module: types.ModuleType, names: list[str], kind: str) -> None:
+def vandalize(module: types.ModuleType, names: list[str], kind: str) -> Vandal:
     """Put damaged functions and classes in place of a module's own.
 
     Args:
         module: Changed in place.
         names: Of its functions and classes, or of methods as `Class.method`.
         kind: One of `VANDALS`.
+
+    Returns:
+        What tells whether the damage was met with.
     """
-    vandal = _Vandal(kind)
+    vandal = Vandal(kind)
     for name in names:
         owner, _, method = name.partition(".")
         thing = getattr(module, owner)
@@ -35,19 +44,40 @@ def vandalize(module: types.ModuleType, names: list[str], kind: str) -> None:
             vandal.damage_class(thing, method)
         else:
             setattr(module, owner, vandal.damaged(thing))
+    return vandal
 
 
-class _Vandal:
+class Vandal:
+    """One kind of damage.
+
+    Attributes:
+        touched: Whether an answer was put in place of another, be it the same. Whoever reads it sets it back.
+    """
+
     def __init__(self, kind: str) -> None:
+        self.touched = False
         self._kind = kind
-        self._swallows = kind == "errors_swallowed"
+        self._swallows = kind == "errors_swallowed" or kind in TRIVIAL
         self._depth = 0  # of calls of damaged functions
 
-    def damaged(self, function: Callable, *, changes: bool = True, swallows: bool = True) -> Callable:
-        """The function with its answers changed, or its errors swallowed."""
+    def damaged(
+        self, function: Callable, *, changes: bool = True, swallows: bool = True, bound: bool = False
+    ) -> Callable:
+        """The function with its answers changed, or its errors swallowed.
+
+        Args:
+            function: Of the module.
+            changes: Whether its answers are.
+            swallows: Whether its errors are.
+            bound: The first argument is an instance or a class, which the caller did not write.
+        """
 
         @functools.wraps(function)
         def wrapper(*args: object, **kwargs: object) -> object:
+            given = (*args[bound:], *kwargs.values())
+            if changes and not self._depth and self._replaces(given):
+                self.touched = True
+                return self._replacement(given)
             self._depth += 1
             try:
                 result = function(*args, **kwargs)
@@ -55,13 +85,21 @@ class _Vandal:
                 raise
             except Exception:  # the damage that `errors_swallowed` does
                 if self._swallows and swallows and self._depth == 1:
+                    self.touched = True
                     return None
                 raise
             finally:
                 self._depth -= 1
-            return self._changed(result, args) if changes and not self._depth else result
+            return self._changed(result) if changes and not self._depth else result
 
         return wrapper
+
+    def _replaces(self, given: tuple) -> bool:
+        """Whether the function is not even run."""
+        return self._kind == "none" or self._kind in ARGUMENTS and len(given) > ARGUMENTS.index(self._kind)
+
+    def _replacement(self, given: tuple) -> object:
+        return None if self._kind == "none" else given[ARGUMENTS.index(self._kind)]
 
     def damage_class(self, owner: type, method: str) -> None:
         """Damage one method of a class, or all public ones and what its attributes read as."""
@@ -71,10 +109,11 @@ class _Vandal:
             public = not name.startswith("_") or name in ("__call__", method)
             damaged = functools.partial(self.damaged, changes=public, swallows=public or name == "__init__")
             if isinstance(function, (staticmethod, classmethod)):
-                setattr(owner, name, type(function)(damaged(function.__func__)))
+                bound = isinstance(function, classmethod)
+                setattr(owner, name, type(function)(damaged(function.__func__, bound=bound)))
             elif callable(function) and name not in _UNTOUCHED:
-                setattr(owner, name, damaged(function))
-        if not method and not self._swallows:
+                setattr(owner, name, damaged(function, bound=True))
+        if not method and self._kind != "errors_swallowed":
             self._damage_attributes(owner)
 
     def _damage_attributes(self, owner: type) -> None:
@@ -82,24 +121,27 @@ class _Vandal:
 
         def changed(instance: object, name: str) -> object:
             value = read(instance, name)
-            return value if self._depth or name.startswith("_") or callable(value) else self._changed(value, ())
+            return value if self._depth or name.startswith("_") or callable(value) else self._changed(value)
 
         owner.__getattribute__ = changed
 
-    def _changed(self, result: object, args: tuple) -> object:
-        if self._swallows or result is None:
+    def _changed(self, result: object) -> object:
+        if self._kind == "none":  # of an attribute
+            self.touched = True
+            return None
+        if self._kind == "errors_swallowed" or self._kind in ARGUMENTS or result is None:
             return result
-        if self._kind == "first_input":
-            return next((arg for arg in args if _is_number(arg) and hasattr(arg, "shape")), result)
         return _map(result, self._leaf)
 
     def _leaf(self, value: object) -> object:
         kind = self._kind
+        if _holds_something(value) and not (kind == "nan" and isinstance(value, bool)):
+            self.touched = True
         if isinstance(value, bool):
             return {"negated": not value, "zeros": False}.get(kind, value)
         if isinstance(value, (str, bytes)):
             half = value[: len(value) // 2]
-            changed = {"zeros": value[:0], "negated": value[::-1], "halved": half, "doubled": value + value}
+            changed = {"zeros": value[:0], "nan": float("nan"), "negated": value[::-1], "halved": half, "doubled": value + value}
             return changed.get(kind, value)
         if not _is_number(value):
             return value
@@ -111,10 +153,10 @@ class _Vandal:
             return value / 2 if _is_real(value) else value // 2
         if kind == "transposed":
             return value.swapaxes(-1, -2) if getattr(value, "ndim", 0) >= 2 else value
-        if not _is_real(value):
-            return value
         if kind == "nan":
             return value * float("nan")
+        if not _is_real(value):
+            return value
         return _noisy(value) if kind == "noise" else _in_other_dtype(value)
 
 
@@ -135,6 +177,13 @@ def _is_number(value: object) -> bool:
     if isinstance(value, bool):
         return False
     return isinstance(value, (int, float, np.ndarray, np.generic)) or _is_tensor(value)
+
+
+def _holds_something(value: object) -> bool:
+    """Whether it is text, a number or an array, and not empty."""
+    if isinstance(value, (str, bytes)):
+        return len(value) > 0
+    return isinstance(value, bool) or _is_number(value) and 0 not in tuple(getattr(value, "shape", ()))
 
 
 def _is_real(value: object) -> bool:

@@ -8,6 +8,7 @@ the kill matrix: which checks fail on which variant.
 from __future__ import annotations
 
 import random
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,9 +19,9 @@ from gradkit.grading import Grade, JudgeClient, scratch_folder
 from gradkit.judge.staff import REFERENCE, VANDAL, reach, uses
 from gradkit.manifest import Assignment
 from gradkit.mistakes import find_mistake, read_mistakes
-from gradkit.model import Check, CheckResult, Graded, Outcome
+from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
 from gradkit.stubs import build_stub, read_authored
-from gradkit.vandals import VANDALS
+from gradkit.vandals import TRIVIAL, VANDALS
 
 SAMPLE = 5  # mistakes that go through the sandbox too, chosen by the seed
 
@@ -31,10 +32,13 @@ class Variant:
 
     Attributes:
         name: The mistake's, the vandal's, the file's.
-        kind: reference, stub, mistake, vandal, alternative; model is the reference in the judge's own process.
+        kind: reference, stub, mistake, decoy, vandal, alternative; model is the reference in the judge's own process.
         source: The text that is handed in, where it goes through the sandbox.
         replaces: Names of the reference that a mistake puts others in place of.
         raises: A mistake is meant to raise where the reference answers.
+        hinted: A mistake has a hint, which its student must read.
+        task: Id of a mistake's task.
+        costly: Why a mistake may cost more than a third of its task's points.
     """
 
     name: str
@@ -42,11 +46,14 @@ class Variant:
     source: str = ""
     replaces: tuple[str, ...] = ()
     raises: bool = False
+    hinted: bool = True
+    task: str = ""
+    costly: str = ""
 
     @property
     def staff(self) -> str:
         """What the judge knows it by, where it is run in the judge's own process."""
-        return {"mistake": self.name, "vandal": VANDAL + self.name, "model": REFERENCE}.get(self.kind, "")
+        return {"mistake": self.name, "decoy": self.name, "vandal": VANDAL + self.name, "model": REFERENCE}.get(self.kind, "")
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class Report:
 
     assignment: str
     checks: list[Check]
+    tasks: dict[str, float] = field(default_factory=dict)  # points by id, in the manifest's order
     rows: dict[str, tuple[Variant, Graded]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     seeds: int = 0
@@ -119,7 +127,16 @@ def mistakes(assignment: Assignment, name: str = "") -> Iterator[Variant]:
     reference = read_authored(assignment.reference)
     known = read_mistakes(assignment)
     for mistake in [find_mistake(known, name, assignment.hidden / "mistakes")] if name else known:
-        yield Variant(mistake.name, "mistake", mistake.submission(reference), mistake.replaces, mistake.raises)
+        yield Variant(
+            mistake.name,
+            "decoy" if mistake.decoy else "mistake",
+            mistake.submission(reference),
+            mistake.replaces,
+            mistake.raises,
+            bool(mistake.hint),
+            mistake.task,
+            mistake.costly,
+        )
 
 
 def verify(
@@ -150,7 +167,8 @@ def verify(
     with scratch_folder() as scratch, JudgeClient(root, assignment.id, scratch) as judge:
         checks = only.chosen(judge.checks)
         runs = _Runs(assignment, judge, checks, scratch, tell)
-        report = Report(assignment.id, checks, seeds=1 if only else seeds, only=only)
+        tasks = {task.id: task.points for task in assignment.manifest.tasks}
+        report = Report(assignment.id, checks, tasks, seeds=1 if only else seeds, only=only)
         report.rows["reference"] = runs.reference(seed, "model" if only.mistake else "reference")
         report.problems += _judge_reference(report)
         if report.problems:  # nothing that is held against it means anything
@@ -163,9 +181,9 @@ def verify(
         for variant in rest:
             report.rows[variant.name] = variant, runs.grade(variant, seed)
         for variant in known:
-            if not _is_told(variant, report.rows[variant.name][1]):  # once more, to say why
+            if variant.kind == "mistake" and not _is_told(variant, report.rows[variant.name][1]):  # once more, to say why
                 report.rows[variant.name] = variant, runs.grade(variant, seed, compare=True)
-        report.problems += _judge_rows(report)
+        report.problems += _judge_rows(report, assignment)
         if only.mistake:
             return report
         for variant in random.Random(seed).sample(known, min(SAMPLE, len(known))):
@@ -230,7 +248,7 @@ class _Runs:
             seed,
             grade.add,
             checks=[check.id for check in checks],
-            diagnose=variant.kind.startswith("mistake"),
+            diagnose=variant.kind.startswith(("mistake", "decoy")),
             compare=compare or variant.kind == "vandal",
             staff=variant.staff,
         )
@@ -274,7 +292,7 @@ def _judge_reference(report: Report) -> list[str]:
     return problems
 
 
-def _judge_rows(report: Report) -> list[str]:
+def _judge_rows(report: Report, assignment: Assignment) -> list[str]:
     """The promises about what each variant gets."""
     problems = []
     killed_by_mistake: set[str] = set()
@@ -292,11 +310,14 @@ def _judge_rows(report: Report) -> list[str]:
             problems.append(f"the stub gets {_points(graded)}: {', '.join(passed)}")
         if variant.kind == "alternative" and graded.score != graded.max_score:
             problems.append(f"the second solution {variant.name} gets {_points(graded)}: {_failing(graded)}")
+        if variant.kind == "decoy":
+            problems += _judge_decoy(variant, graded)
         if variant.kind == "mistake":
             killed_by_mistake |= killed(graded)
             if not report.only.checks or killed(graded):
                 problems += _judge_mistake(variant, graded)
     problems += _judge_damage(report)
+    problems += _judge_trivial(report, assignment)
     if not report.only.mistake:
         problems += [
             f"{result.check.id} fails on no mistake"
@@ -315,11 +336,28 @@ def _judge_damage(report: Report) -> Iterator[str]:
     """The checks that pass although answers are damaged, each with all the ways in which they are."""
     passed: dict[str, list[str]] = {}
     for variant, graded in report.rows.values():
-        for result in graded.results if variant.kind == "vandal" else ():
+        for result in graded.results if variant.kind == "vandal" and variant.name not in TRIVIAL else ():
             if _overlooks(result):
                 passed.setdefault(result.check.id, []).append(variant.name)
     for check, vandals in passed.items():
         yield f"{check} passes on the vandals {', '.join(vandals)}: let agree compare an answer that it looks at"
+
+
+def _judge_trivial(report: Report, assignment: Assignment) -> Iterator[str]:
+    """The cases that give points to an answer that takes no work, each with all such answers."""
+    paid: dict[tuple[str, str], list[str]] = {}
+    checks = {check.id: check for check in report.checks if check.points}
+    for variant, graded in report.rows.values():
+        for result in graded.results if variant.kind == "vandal" and variant.name in TRIVIAL else ():
+            for case in result.cases:
+                if result.check.id in checks and case.outcome is Outcome.PASSED and case.touched:
+                    paid.setdefault((result.check.id, case.case), []).append(variant.name)
+    for (id, case), answers in paid.items():
+        check = checks[id]
+        path = assignment.hidden_tests if check.hidden else assignment.public_tests
+        place = f"{path.parent.parent.name}/{path.parent.name}/{path.name}::{id.partition(':')[2]}"
+        points = check.points / len(check.cases)
+        yield f"{place}{f'[{case}]' if case else ''} gives {points:.3g} points for {', '.join(answers)}"
 
 
 def _judge_mistake(variant: Variant, graded: Graded) -> Iterator[str]:
@@ -350,8 +388,17 @@ def _judge_mistake(variant: Variant, graded: Graded) -> Iterator[str]:
     if others := hinted - {variant.name}:
         where = _numbers(check for check, case in failed if case.mistake in others)
         yield f"mistake {variant.name} gets the hint of {', '.join(sorted(others))} in {where}"
-    if variant.name not in hinted:
+    if variant.hinted and variant.name not in hinted:
         yield f"mistake {variant.name} does not get its own hint: {_why_no_hint(variant, failed)}"
+
+
+def _judge_decoy(variant: Variant, graded: Graded) -> Iterator[str]:
+    """What is wrong with a decoy: it shows somebody's hint, or nothing at all."""
+    shown = {case.mistake or "two functions": result.check for result in graded.results for case in result.cases if case.hint}
+    for name, check in shown.items():
+        yield f"decoy {variant.name} gets the hint of {name} in {check.number}: a false one"
+    if not killed(graded):
+        yield f"decoy {variant.name} loses no points: it shows nothing about hints"
 
 
 def _why_no_hint(variant: Variant, failed: list) -> str:
@@ -359,6 +406,8 @@ def _why_no_hint(variant: Variant, failed: list) -> str:
     if alike:
         where = _numbers(check for check, case in failed if set(case.rivals) & alike)
         return f"answers like {', '.join(sorted(alike))} in {where}"
+    if all(case.raised for _, case in failed):
+        return "it only ever raises, and a crash alone names no mistake; leave its hint out"
     check, case = failed[0]
     return f"in {check.number}, {case.summary}"
 
@@ -379,6 +428,11 @@ def _overlooks(result: CheckResult) -> bool:
     """Whether a hidden check passes although a vandal changed an answer in it."""
     changed = any(not case.alike for case in result.cases if case.outcome is not Outcome.NOT_RUN)
     return result.check.hidden and result.outcome is Outcome.PASSED and changed
+
+
+def _is_damaged(variant: Variant, case: CaseResult) -> bool:
+    """Whether a vandal did anything in a case that passes. A trivial answer counts where it is right, too."""
+    return case.touched if variant.name in TRIVIAL else not case.alike
 
 
 def killed(graded: Graded) -> set[str]:
@@ -413,11 +467,69 @@ def _failing(graded: Graded) -> str:
     )
 
 
+# ---- what a mistake costs
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a mistake costs whoever makes it.
+
+    Attributes:
+        points: Lost in all checks together, those of other tasks among them, at the one seed that was graded.
+        share: The same in its own task's points.
+        reason: Why it may be more than a third of them, or empty.
+    """
+
+    mistake: str
+    task: str
+    points: float
+    share: float
+    reason: str
+
+    @property
+    def mark(self) -> str:
+        """`!` where it costs too much and nobody said why, `*` where somebody did, `?` where there is nothing to explain."""
+        if self.share > MOST + 1e-9:
+            return "*" if self.reason else "!"
+        return "?" if self.reason else ""
+
+
+MOST = 1 / 3  # of a task's points, for one mistake
+
+
+def prices(report: Report) -> list[Price]:
+    """What each mistake costs, by task, the dearest first."""
+    found = []
+    for variant, graded in report.rows.values():
+        if variant.kind == "mistake":
+            lost = graded.max_score - graded.score
+            found.append(Price(variant.name, variant.task, lost, lost / report.tasks[variant.task], variant.costly))
+    order = list(report.tasks)
+    return sorted(found, key=lambda price: (order.index(price.task), -price.points, price.mistake))
+
+
+def price_list(report: Report) -> str:
+    """What each mistake costs, as text: a paragraph per task, the dearest first."""
+    all_prices = prices(report)
+    marks = [price.mark for price in all_prices]
+    lines = [
+        f"what a mistake costs: {_counted(marks.count('!'), 'mistake')} above a third of the task's points without a reason (!), "
+        f"{marks.count('*')} with one (*)" + (f", {marks.count('?')} with a reason that needs none (?)" if "?" in marks else "")
+    ]
+    for task, points in report.tasks.items():
+        mine = [price for price in all_prices if price.task == task]
+        listed = ", ".join(f"{price.mistake}\N{NO-BREAK SPACE}{price.points:.4g}{price.mark}" for price in mine)
+        if mine:
+            text = f"{task}, {points:g} points: {listed}"
+            lines += textwrap.wrap(text, 120, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
+
+
 def told(report: Report) -> list[str]:
     """What a student with each mistake reads, a line a check: its number, what was observed, and whose hint."""
     lines = []
     for variant, graded in report.rows.values():
-        for result in graded.results if variant.kind == "mistake" else ():
+        for result in graded.results if variant.kind in ("mistake", "decoy") else ():
             if result.ran and result.outcome is not Outcome.PASSED:
                 case = next(case for case in result.cases if case.outcome is not Outcome.PASSED)
                 hint = f"; the hint of {case.mistake}" if case.mistake else "; no hint"
@@ -428,37 +540,42 @@ def told(report: Report) -> list[str]:
 def matrix(report: Report) -> str:
     """The kill matrix as text: a row per mistake and vandal, a column per check.
 
-    `x` fails, `H` fails and shows the mistake's own hint, `.` passes, `=` the vandal changes nothing there.
+    `x` fails, `H` fails and shows the mistake's own hint, `.` passes, `=` the vandal changes nothing there. Beside a mistake
+    stands its price, and its mark where that is more than a third of its task's points.
     """
+    marks = {price.mistake: f"{price.points:7.2f}{price.mark or ' '}" for price in prices(report)}
     lines = [f"{report.assignment}: {report.summary()}", ""]
     lines += [f"{number:>3}  {check.number:<5} {check.id}" for number, check in enumerate(report.checks, 1)]
     for kind, meaning in (
-        ("mistake", "known mistakes"),
-        ("vandal", "vandals: what the reference answers, damaged"),
+        ("mistake", "known mistakes, and the points they cost"),
+        ("decoy", "decoys, which look like other mistakes and are shown no hint, and the points they get"),
+        ("vandal", "vandals: what the reference answers, damaged, and the points they get"),
     ):
         rows = [(variant, graded) for variant, graded in report.rows.values() if variant.kind == kind]
         if not rows:
             continue
         width = max(len(variant.name) for variant, _ in rows)
-        lines += ["", f"{meaning}, and the points they get"]
+        lines += ["", meaning]
         for place in (100, 10, 1):
             digits = (
                 f"{number // place % 10 if number >= place else ' '}"
                 for number in range(1, len(report.checks) + 1)
             )
             if place <= len(report.checks):
-                lines.append(" " * (width + 9) + "".join(digits))
+                lines.append(" " * (width + 10) + "".join(digits))
         for variant, graded in rows:
             cells = "".join(_cell(result, variant) for result in graded.results)
-            lines.append(f"{variant.name:<{width}} {graded.score:7.2f} {cells}")
+            points = marks.get(variant.name, f"{graded.score:7.2f} ")
+            lines.append(f"{variant.name:<{width}} {points} {cells}")
     lines += [
         "",
         "x: fails; H: fails and shows the mistake's own hint; .: passes; =: the vandal changes nothing there",
+        "!: costs more than a third of its task's points; *: so it does, for the reason that it gives",
     ]
     return "\n".join(lines) + "\n"
 
 
 def _cell(result: CheckResult, variant: Variant) -> str:
     if result.outcome is Outcome.PASSED:
-        return "=" if variant.kind == "vandal" and all(case.alike for case in result.cases) else "."
+        return "." if variant.kind != "vandal" or any(_is_damaged(variant, case) for case in result.cases) else "="
     return "H" if any(case.mistake == variant.name for case in result.cases) else "x"

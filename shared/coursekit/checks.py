@@ -40,7 +40,7 @@ def assert_refuses(function: Callable, *args: object, name: str = "your function
     except ValueError:
         return
     text = f"{name} accepts an argument that it should refuse with a ValueError"
-    raise Mismatch(Difference("refused", text, ""))
+    raise Mismatch(Difference("accepted", text, ""))
 
 
 def assert_commutes(

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -26,7 +27,9 @@ import numpy as np
 
 KINDS = {
     "type": "another type, or another library",
-    "refused": "a type that is never compared: complex, sparse, quantised, meta, object arrays",
+    "refused": "a type that is never compared: complex, sparse, quantized, meta, object arrays",
+    "accepted": "an argument that should be refused, and is not",
+    "changed": "an argument changed in place",
     "shape": "another shape",
     "dtype": "another dtype",
     "length": "another number of items",
@@ -37,16 +40,16 @@ KINDS = {
     "infinite": "infinite where a finite number is due, or the reverse",
     "zeros": "zero everywhere",
     "constant": "does not vary where it should",
-    "negated": "the opposite sign everywhere, or every truth value inverted",
+    "negated": "the opposite sign, everywhere or where it is wrong, or every truth value inverted",
     "scaled": "the same multiple everywhere, or for each row",
     "offset": "off by the same constant everywhere, or for each row",
-    "function": "a simple function of what is due: its square, root, logarithm, exponential, reciprocal, ...",
+    "function": "a simple function of the right answer: its square, root, logarithm, exponential, reciprocal, ...",
     "transposed": "axes exchanged",
-    "reshaped": "reshaped where a transposition is due",
+    "reshaped": "reshaped instead of transposed",
     "reversed": "reversed along an axis",
     "shifted": "shifted by one along an axis",
     "region": "wrong only in one region",
-    "unnormalised": "entries that should sum to one do not, or do so along another axis",
+    "unnormalized": "entries that should sum to one do not, or do so along another axis",
     "precision": "right to several digits, but not to the tolerance",
     "ambiguous": "several of the above explain it equally well",
 }
@@ -136,7 +139,7 @@ def compare(
     Returns:
         None, or the first difference found with the strongest explanation that the evidence allows.
     """
-    return _compare(got, want, _Tolerance(rtol, atol), _Where(name, name), 0)
+    return _compare(got, want, _Tolerance(rtol, atol), _where(name), 0)
 
 
 def assert_close(
@@ -185,6 +188,59 @@ class _Where(NamedTuple):
 
     def field(self, name: str) -> _Where:
         return _Where(f"{self.shown}.{name}", f"{self.full}.{name}")
+
+    @property
+    def noun(self) -> str:
+        """What is shown, for the middle of a sentence."""
+        return self.shown
+
+
+class _Words(_Where):
+    """The same for an answer whose name is a phrase, after which brackets could not be read."""
+
+    def item(self, index: int) -> _Where:
+        ordinal = _ordinal(index)
+        names = []
+        for name in self:
+            phrase = _EACH_CALL.fullmatch(name)
+            names.append(f"in the {ordinal} call, {phrase[1]}" if phrase else _of_part(f"the {ordinal} item", name))
+        return _Words(*names)
+
+    def key(self, key: Any, *, show: bool) -> _Where:
+        if show and self.shown.startswith("gradient of "):
+            return _Words(f"{self.shown} in {key}", f"{self.full} in {key}")
+        return _Words(
+            _of_part(f"the value for {key!r}", self.shown) if show else _of_part("a value", self.shown),
+            _of_part(f"the value for {_short(key)}", self.full),
+        )
+
+    def field(self, name: str) -> _Where:
+        return _Words(_of_part(name, self.shown), _of_part(name, self.full))
+
+    @property
+    def noun(self) -> str:
+        call = _IN_CALL.fullmatch(self.shown)
+        return f"{call[2]} {call[1].rstrip(', ')}" if call else self.shown
+
+
+_EACH_CALL = re.compile(r"(.+)(?: of each call|, call by call)")
+_IN_CALL = re.compile(r"(in the \S+ call, )(.+)")
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
+
+
+def _where(name: str) -> _Where:
+    """Where a value called `name` is: `output[2]`, or "the third item of what was fed"."""
+    return _Words(name, name) if " " in name else _Where(name, name)
+
+
+def _of_part(part: str, name: str) -> str:
+    """The name of a part; the call that it belongs to stays in front."""
+    call = _IN_CALL.fullmatch(name)
+    return f"{call[1]}{part} of {call[2]}" if call else f"{part} of {name}"
+
+
+def _ordinal(index: int) -> str:
+    return _ORDINALS[index] if index < len(_ORDINALS) else f"{index + 1}th"
 
 
 class _Scalar(NamedTuple):
@@ -283,7 +339,7 @@ def _tensor_sort(tensor: Any) -> str:
     if tensor.is_meta:
         return "meta tensor"
     if tensor.is_quantized:
-        return "quantised tensor"
+        return "quantized tensor"
     if tensor.is_nested:
         return "nested tensor"
     if tensor.layout is not sys.modules["torch"].strided:
@@ -301,7 +357,7 @@ _REFUSED = frozenset(
         "masked array",
         "object array",
         "meta tensor",
-        "quantised tensor",
+        "quantized tensor",
         "nested tensor",
         "sparse tensor",
         "tensor of an unsupported dtype",
@@ -374,7 +430,7 @@ _ARTICLE = {"bool": "a bool", "int": "an int", "float": "a float"}
 
 def _compare_scalars(got: _Scalar, want: _Scalar, tolerance: _Tolerance, where: _Where) -> Difference | None:
     if got.sort != want.sort and not (got.sort == "int" and want.sort == "float"):
-        summary = f"{where.shown} is {_ARTICLE[got.sort]}, where {_ARTICLE[want.sort]} is due."
+        summary = f"{where.shown} is {_ARTICLE[got.sort]} instead of {_ARTICLE[want.sort]}."
         return Difference("type", summary, _got_want(got.value, want.value, where))
     if want.sort != "float":
         if got.value == want.value:
@@ -458,7 +514,7 @@ def _dtype_counts(got: str, want: str) -> bool:
 
 
 def _dtype_difference(got: str, want: str, where: _Where) -> Difference:
-    return Difference("dtype", f"{where.shown} has dtype {got}, where {want} is due.", "")
+    return Difference("dtype", f"{where.shown} has dtype {got} instead of {want}.", "")
 
 
 def _shape_difference(
@@ -469,7 +525,7 @@ def _shape_difference(
     observation = ""
     if got.dtype.kind in "biuf" and want.dtype.kind in "biuf":
         observation = diagnosis.of_shapes(_widen(got), _widen(want), *tolerance)
-    summary = f"{where.shown} has shape {_shape(got.shape)}, where {want.shape} is due"
+    summary = f"{where.shown} has shape {_shape(got.shape)} instead of {want.shape}"
     return Difference("shape", f"{summary}: {observation}." if observation else f"{summary}.", "")
 
 
@@ -503,11 +559,31 @@ def _array_detail(
         if right[index]:
             break
         place = ", ".join(str(int(i)) for i in index)
-        lines.append(f"{where.full} at [{place}]: got {_number(got[index])}, want {_number(want[index])}")
+        lines.append(f"{where.full} at [{place}]: got {', want '.join(_apart(got[index], want[index]))}")
     if want.size <= 24:
-        lines.append(f"got:\n{np.array2string(got, precision=6)}")
-        lines.append(f"want:\n{np.array2string(want, precision=6)}")
+        for label, text in zip(("got", "want"), _arrays_apart(got, want), strict=True):
+            lines.append(f"{label}:\n{text}")
     return "\n".join(lines)
+
+
+def _apart(got: Any, want: Any) -> list[str]:
+    """Two numbers with as many digits as it takes to tell them apart."""
+    if not isinstance(want, np.floating):
+        return [str(got), str(want)]
+    for digits in (10, 13, 17):
+        texts = [f"{value:.{digits}g}" for value in (got, want)]
+        if texts[0] != texts[1]:
+            break
+    return texts
+
+
+def _arrays_apart(got: np.ndarray, want: np.ndarray) -> list[str]:
+    """Two arrays that differ, with as many digits as it takes to see it."""
+    for digits in (6, 10, 17):
+        texts = [np.array2string(values, precision=digits) for values in (got, want)]
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 # Sequences, text, sets, dicts, dataclasses, objects
@@ -532,15 +608,17 @@ def _compare_sequences(
                 first = first or difference
         if first is None:
             return None
-        if _all_numbers(got) and _all_numbers(want):
+        if _all_numbers(got) and _all_numbers(want) and first.kind not in _OTHER_SORTS:
             rtol, atol = tolerance.for_dtype("float64")
             g, w = np.array(got, np.float64), np.array(want, np.float64)
-            return _array_difference(g, w, close(g, w, rtol, atol), rtol, atol, where)
+            right = close(g, w, rtol, atol)
+            if not right.all():  # a whole number may be off by less than a float would show
+                return _array_difference(g, w, right, rtol, atol, where)
 
     def same(a: Any, b: Any) -> bool:
         return _compare(a, b, tolerance, where, depth + 1) is None
 
-    if first is None or _all_plain(want):
+    if first is None or _all_plain(want) and first.kind not in _OTHER_SORTS:
         return _sequence_difference(got, want, same, where)
     return _tallied(first, wrong, len(want), "items", where)
 
@@ -550,13 +628,16 @@ def _tallied(first: Difference, wrong: int, of: int, noun: str, where: _Where) -
     if of == 1 or first.summary.endswith(_THE_REST):
         return first
     if wrong == of:
-        count = f"The rest of {where.shown}{_THE_REST}"
+        count = f"The rest of {where.noun}{_THE_REST}"
     else:
-        count = f"{wrong} of {of} {noun} of {where.shown} {'is' if wrong == 1 else 'are'} wrong."
+        count = f"{wrong} of {of} {noun} of {where.noun} {'is' if wrong == 1 else 'are'} wrong."
     return dataclasses.replace(first, summary=f"{first.summary} {count}")
 
 
 _THE_REST = " is wrong, too."
+
+_OTHER_SORTS = {"type", "refused", "shape", "dtype"}
+"""Differences of one item that say more than how many items are wrong."""
 
 
 _EXACT = {int, str, bytes, bool}
@@ -583,7 +664,7 @@ def _sequence_difference(got: Any, want: Any, same: Any, where: _Where) -> Diffe
     if finding.index is not None:
         for label, values in (("got", got), ("want", want)):
             shown = _short(values[finding.index]) if finding.index < len(values) else "nothing"
-            detail.append(f"{where.full}[{finding.index}]: {label} {shown}")
+            detail.append(f"{where.item(finding.index).full}: {label} {shown}")
     detail.append(f"got {_short(got)}")
     detail.append(f"want {_short(want)}")
     return Difference(finding.kind, f"{where.shown} {finding.text}.", "\n".join(detail))
@@ -636,9 +717,9 @@ def _keys_difference(got: Any, want: Any, noun: str, where: _Where) -> Differenc
     extra = [key for key in got if key not in want]
     parts = []
     if missing:
-        parts.append(f"lacks {len(missing)} of the {len(want)} {noun}s that are due")
+        parts.append(f"lacks {len(missing)} of the {len(want)} {noun}s that it should have")
     if extra:
-        parts.append(f"has {len(extra)} {noun}{'s' if len(extra) > 1 else ''} too many")
+        parts.append(f"has {len(extra)} extra {noun}{'s' if len(extra) > 1 else ''}")
     detail = [f"{where.full}:"]
     if missing:
         detail.append(f"missing: {_short(missing)}")
@@ -673,7 +754,7 @@ def _compare_objects(got: Any, want: Any, where: _Where) -> Difference | None:
         equal = False
     if equal:
         return None
-    summary = f"{where.shown} is another {type(want).__name__} than the one due."
+    summary = f"{where.shown} is the wrong {type(want).__name__}."
     return Difference("value", summary, _got_want(got, want, where))
 
 
@@ -685,15 +766,15 @@ def _sort_difference(got: Any, got_sort: str, want: Any, want_sort: str, where: 
             return Difference("refused", f"{where.shown} {label} {what}, which is never compared.", "")
     got_text, want_text = describe(got), describe(want)
     if got_sort in ("array", "tensor") and want_sort == "scalar":
-        summary = f"{where.shown} has shape {_shape(got.shape)}, where a single number is due (shape ())."
+        summary = f"{where.shown} has shape {_shape(got.shape)} instead of being a single number (shape ())."
         return Difference("shape", summary, "")
     if got_sort == "scalar" and want_sort in ("array", "tensor"):
-        summary = f"{where.shown} is a single number, where {want_text} is due."
+        summary = f"{where.shown} is a single number instead of {want_text}."
         return Difference("shape", summary, "")
     if got_text == want_text:
         got_text, want_text = _qualified(got), _qualified(want)
     hint = " (was it returned?)" if got_sort == "none" else ""
-    return Difference("type", f"{where.shown} is {got_text}{hint}, where {want_text} is due.", "")
+    return Difference("type", f"{where.shown} is {got_text} instead of {want_text}{hint}.", "")
 
 
 _REFUSED_NAMES = {
@@ -753,10 +834,6 @@ def _qualified(value: Any) -> str:
 
 def _got_want(got: Any, want: Any, where: _Where) -> str:
     return f"{where.full}: got {_short(got)}, want {_short(want)}"
-
-
-def _number(value: Any) -> str:
-    return f"{value:.10g}" if isinstance(value, np.floating) else str(value)
 
 
 def _short(value: Any, limit: int = 200) -> str:

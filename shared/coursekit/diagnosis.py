@@ -2,9 +2,10 @@
 
 Each function looks for structure in the difference and returns a `Finding`: an observation that holds for
 every coordinate, never a guess at its cause. An observation is made only on strong evidence. It has to
-explain every entry to tolerance, through enough distinct values that no coincidence would; where several
-observations explain the same answer, all of them are named or only what they share. Otherwise the finding
-is how many entries are wrong. No text holds a value of the inputs or of the expected answer.
+explain every entry to tolerance, and leave next to nothing of the error of any wrong one, through enough
+distinct values that no coincidence would; where several observations explain the same answer, all of them
+are named or only what they share. Otherwise the finding is how many entries are wrong, and by how much. No
+text holds a value of the inputs or of the expected answer, except that it is zero everywhere.
 
 `coursekit.compare` calls this module once two values differ; nothing here decides whether they do.
 """
@@ -25,7 +26,7 @@ class Finding(NamedTuple):
 
     Attributes:
         kind: A key of `coursekit.compare.KINDS`.
-        text: A predicate to put after the answer's name: "is the transpose of what is due".
+        text: A predicate to put after the answer's name: "is the transpose of the right answer".
         index: Where a sequence first differs, if it does.
     """
 
@@ -33,6 +34,9 @@ class Finding(NamedTuple):
     text: str
     index: int | None = None
 
+
+REMAINDER = 0.05
+"""How much of a wrong entry's error an explanation may leave."""
 
 MAX_ENTRIES = 200_000
 """Larger arrays are only counted: their structure shows in smaller cases of the same check."""
@@ -47,31 +51,86 @@ def of_scalars(got: Any, want: Any, sort: str, rtol: float, atol: float) -> Find
         rtol, atol: The tolerance they were compared with.
     """
     if sort == "bool":
-        return Finding("negated", "is the opposite of what is due")
+        return Finding("negated", "is the opposite of the right answer")
     if sort == "int":
-        if abs(got - want) == 1:
-            return Finding("offset", f"is {'larger' if got > want else 'smaller'} by one than what is due")
-        if got == -want:
-            return Finding("negated", "has the wrong sign")
-        return Finding("value", "is a wrong number")
+        return _of_ints(got, want)
     try:
         g, w = np.array([got], np.float64), np.array([want], np.float64)
     except OverflowError:
-        return Finding("value", "is a wrong number")
+        return Finding("value", "is too large for a float")
     non_finite = _non_finite(g, w, rtol, atol)
     if non_finite:
         return non_finite
     if not (np.isfinite(g).all() and np.isfinite(w).all()):
         return Finding("infinite", "has the wrong sign of infinity")
+    got, want = float(got), float(want)
     if got == 0:
-        return Finding("zeros", "is zero, which is not what is due")
-    if not _is_telling(want) or not _is_telling(got):
-        return Finding("value", "is a wrong number")
-    match = _Match(g, w, *_strict(rtol, atol, w))
-    for finding in (_scaled(match, single=True), _function(match, single=True), _precision(match)):
-        if finding:
-            return finding
-    return Finding("value", "is a wrong number")
+        return Finding("zeros", "is zero, and should not be")
+    if _is_telling(want) and _is_telling(got):
+        match = _Match(g, w, np.array([False]), *_strict(rtol, atol, w))
+        for look in (_scaled, _function, _by_one):
+            if finding := look(match, single=True):
+                return finding
+    if finding := _digits(got, want):
+        return finding
+    kind = "negated" if got == -want else "value"
+    return Finding(kind, _error_in_words(got, want))
+
+
+def _of_ints(got: int, want: int) -> Finding:
+    gap = abs(got - want)
+    if got == -want:
+        return Finding("negated", "has the wrong sign")
+    direction = "large" if got > want else "small"
+    if gap == 1:
+        return Finding("offset", f"is one too {direction}")
+    if gap <= 10 or not 0 < abs(want) < 2**53 or abs(got) >= 2**53 or (got < 0) != (want < 0):
+        return Finding("value", f"is too {direction}{f' by {gap}' if gap <= 10 else ''}")
+    return Finding("value", _error_in_words(float(got), float(want)))
+
+
+def _error_in_words(got: float, want: float) -> str:
+    """How a number differs from the one due, as a fact: its sign and its size, without a cause."""
+    if want == 0:
+        return f"is too {'large' if got > 0 else 'small'}"
+    ratio = abs(got) / abs(want)
+    sign = got * math.copysign(1.0, want) < 0
+    if sign and ratio == 1:
+        return "has the wrong sign"
+    lead = "has the wrong sign, and " if sign else ""
+    size = " in magnitude" if sign or want < 0 else ""  # of negative numbers, "larger" may mean either
+    if ratio >= 2 or ratio <= 0.5:
+        if not 1e-6 < ratio < 1e6:
+            times = "more than a million times" if ratio > 1 else "less than a millionth of"
+        else:
+            times = f"about {_rounded(ratio)} times"
+        return f"{lead}is {times} the right answer{size}"
+    return f"{lead}is too {'large' if ratio > 1 else 'small'}{size} by {_share(abs(ratio - 1))}"
+
+
+def _rounded(value: float) -> str:
+    """Two digits that matter: 7.3, 0.14, 1200."""
+    return f"{float(f'{value:.1e}'):.10g}"
+
+
+def _share(part: float, whole: str = "") -> str:
+    """A part of something, as people write it: about 3% of the largest entry, about 2e-07 times its size."""
+    if part < 1e-5:
+        return f"about {part:.0e} times {whole or 'its size'}"
+    return f"about {_rounded(100 * part)}%{f' of {whole}' if whole else ''}"
+
+
+def _digits(got: float, want: float) -> Finding | None:
+    """To how many digits a number is right, if that is three or more, and in which direction it is off."""
+    if want == 0:
+        return None
+    error = abs(got - want) / abs(want)
+    if not 0 < error < 5e-4:
+        return None
+    direction = "large" if abs(got) > abs(want) else "small"
+    size = " in magnitude" if want < 0 else ""
+    text = f"is right to about {int(-math.log10(error))} digits, but not to the tolerance: it is too {direction}{size}"
+    return Finding("precision", text + _float32_note(np.array([got]), np.array([want])))
 
 
 def of_arrays(got: np.ndarray, want: np.ndarray, right: np.ndarray, rtol: float, atol: float) -> Finding:
@@ -85,7 +144,7 @@ def of_arrays(got: np.ndarray, want: np.ndarray, right: np.ndarray, rtol: float,
     if want.dtype.kind == "b":
         return _of_bools(got, want, right)
     if want.dtype.kind not in "iuf":
-        return _region(right) or _count(right)
+        return _region_or_count(right)
     if want.size == 1:
         return of_scalars(got.item(), want.item(), "float" if want.dtype.kind == "f" else "int", rtol, atol)
     g, w = got.astype(np.float64), want.astype(np.float64)
@@ -93,22 +152,27 @@ def of_arrays(got: np.ndarray, want: np.ndarray, right: np.ndarray, rtol: float,
     if non_finite:
         return non_finite
     if want.size > MAX_ENTRIES:
-        return _region(right) or _count(right)
+        return _region_or_count(right)
 
-    match = _Match(g, w, *_strict(rtol, atol, w))
+    if not w.any():
+        return Finding("value", f"should be zero everywhere, and is not in {_of(~right)}")
+    match = _Match(g, w, right, *_strict(rtol, atol, w))
     finite = bool(np.isfinite(w).all())
     for look in (_whole, _same_values, *((_precision,) if finite else ())):
         finding = look(match)
         if finding:
             return finding
+    if finite and (sign := _signs(match)):
+        return sign
     region = _region(right)
     if region:
-        return _zero_there(g, right, region)
+        zero = not g[region.mask].any()
+        return region.finding(", where it is zero" if zero else "")
     for look in (_wrong_axis, *((_scaled_oddly, _by_rows) if finite else ()), _does_not_vary):
         finding = look(match)
         if finding:
             return finding
-    return _count(right)
+    return _near(match) if finite else _count(right)
 
 
 def of_shapes(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> str:
@@ -131,20 +195,14 @@ def of_shapes(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> st
         if squeezed == tuple(n for n in w if n != 1):
             return _unit_axes(g, w) + right(got.reshape(w))
         if len(g) == 1 and len(w) > 1:
-            return "it is flattened" + right(got.reshape(w))
+            return f"it has one axis instead of {len(w)}" + right(got.reshape(w))
         if sorted(g) == sorted(w):
             return _axes_in_another_order(got, want, right)
         return ""
-    if len(g) == len(w) - 1 and g == w[1:]:
-        return "the leading (batch) axis is missing"
-    if len(g) == len(w) - 1 and g in [w[:a] + w[a + 1 :] for a in range(len(w))]:
-        axis = next(a for a in range(len(w)) if g == w[:a] + w[a + 1 :])
-        return f"axis {axis} is missing"
-    if len(g) == len(w) + 1 and w == g[1:]:
-        return "there is a leading axis too many"
-    if len(g) == len(w) + 1 and w in [g[:a] + g[a + 1 :] for a in range(len(g))]:
-        axis = next(a for a in range(len(g)) if w == g[:a] + g[a + 1 :])
-        return f"axis {axis} is one too many"
+    if len(g) == len(w) - 1 and (axes := _left_out(g, w)):
+        return _which_axis(axes, w, "missing")
+    if len(g) == len(w) + 1 and (axes := _left_out(w, g)):
+        return _which_axis(axes, g, "extra")
     if len(g) == len(w):
         other = [a for a in range(len(w)) if g[a] != w[a]]
         if len(other) == 1:
@@ -172,15 +230,16 @@ def of_sequences(got: Sequence, want: Sequence, same: Callable[[Any, Any], bool]
     if n_got > 2:
         if all(same(a, b) for a, b in zip(got, reversed(want), strict=True)):
             return Finding("reversed", f"has the right {noun}s in reverse order", prefix)
-        for shift, text in ((1, "later"), (-1, "earlier")):
+        for shift, text in ((1, "late"), (-1, "early")):
             rolled = want[-shift:] + want[:-shift]
             if all(same(a, b) for a, b in zip(got, rolled, strict=True)):
-                return Finding("shifted", f"has every {noun} one place {text} than is due, and wraps", prefix)
+                return Finding("shifted", f"has every {noun} one place too {text}, and wraps", prefix)
     if _same_multiset(got, want):
-        return Finding("order", f"has the right {noun}s in another order, first at index {prefix}", prefix)
+        text = f"has the right {noun}s in another order; the first difference is at index {prefix}"
+        return Finding("order", text, prefix)
     wrong = sum(not same(a, b) for a, b in zip(got, want, strict=True))
     if isinstance(got, str) and got.casefold() == want.casefold():
-        return Finding("value", f"differs only in upper and lower case, first at index {prefix}", prefix)
+        return Finding("value", f"differs only in upper and lower case, the first time at index {prefix}", prefix)
     verb = "is" if wrong == 1 else "are"
     text = f"has the right length ({n_want}), but {count(wrong)} {verb} wrong, the first at index {prefix}"
     return Finding("value", text, prefix)
@@ -199,25 +258,28 @@ def _common(got: Sequence, want: Sequence, same: Callable[[Any, Any], bool]) -> 
 def _another_length(
     n_got: int, n_want: int, prefix: int, suffix: int, noun: str, count: Callable[[int], str]
 ) -> str:
-    lengths = f"has {count(n_got)} where {n_want} {'is' if n_want == 1 else 'are'} due"
+    lengths = f"has {count(n_got)} instead of {n_want}"
     if n_got == 0:
-        return f"is empty, where {count(n_want)} {'is' if n_want == 1 else 'are'} due"
+        return f"is empty, and should have {count(n_want)}"
     if n_want == 0:
-        return f"has {count(n_got)}, where it should be empty"
+        return f"has {count(n_got)}, and should be empty"
     short, gap = n_got < n_want, abs(n_got - n_want)
     if prefix == n_want:
-        return f"{lengths}: it begins right and goes on for {count(gap)} too long"
+        return f"{lengths}: it begins right, with {_extra(gap, noun)} at the end"
     if prefix == n_got:
         if gap == 1:
             return f"{lengths}: the last one is missing"
-        return f"{lengths}: it is right as far as it goes, and stops {count(gap)} short"
+        return f"{lengths}: it begins right, and the last {count(gap)} are missing"
+    some = f"{count(gap)} missing" if short else _extra(gap, noun)
     if suffix == min(n_got, n_want):
-        what = "missing" if short else "too many"
-        return f"{lengths}: it ends right, with {count(gap)} {what} at the start"
+        return f"{lengths}: it ends right, with {some} at the start"
     if prefix + suffix == min(n_got, n_want):
-        what = "missing" if short else "too many"
-        return f"{lengths}: {count(gap)} {'is' if gap == 1 else 'are'} {what} at index {prefix}"
+        return f"{lengths}: it is right but for {some} at index {prefix}"
     return f"{lengths}; the first difference is at index {prefix}"
+
+
+def _extra(n: int, noun: str) -> str:
+    return f"{n} extra {noun}{'' if n == 1 else 's'}"
 
 
 def _same_multiset(got: Sequence, want: Sequence) -> bool:
@@ -234,25 +296,39 @@ def _same_multiset(got: Sequence, want: Sequence) -> bool:
 class _Match:
     """A wrong array beside the right one, with the strict tolerance that an explanation has to meet."""
 
-    def __init__(self, got: np.ndarray, want: np.ndarray, rtol: float, atol: float):
+    def __init__(self, got: np.ndarray, want: np.ndarray, right: np.ndarray, rtol: float, atol: float):
         self.got = got
         self.want = want
+        self.right = right
         self.rtol = rtol
         self.atol = atol
+        with np.errstate(invalid="ignore", over="ignore"):
+            self.error = np.abs(got - want)
         finite = want[np.isfinite(want)]
         self.scale = float(np.abs(finite).max()) if finite.size else 0.0
 
     def explains(self, candidate: np.ndarray, got: np.ndarray | None = None) -> bool:
-        """Whether a candidate equals the answer at every coordinate."""
+        """Whether a candidate equals the answer at every coordinate.
+
+        Of the whole answer, it also has to take away nearly all of the error of each wrong entry: next to a large
+        entry, a small one is within tolerance of many things.
+        """
         from coursekit.compare import close
 
-        got = self.got if got is None else got
+        whole = got is None
+        got = self.got if whole else got
         if got.size > 4096:
             # Nearly every candidate is ruled out by a few coordinates.
             few = np.unravel_index(np.linspace(0, got.size - 1, 97, dtype=np.intp), got.shape)
             if not close(got[few], candidate[few], self.rtol, self.atol).all():
                 return False
-        return bool(close(got, candidate, self.rtol, self.atol).all())
+        if not close(got, candidate, self.rtol, self.atol).all():
+            return False
+        if not whole:
+            return True
+        with np.errstate(invalid="ignore", over="ignore"):
+            left = np.abs(got - candidate) > REMAINDER * self.error
+        return not (left & ~self.right & np.isfinite(self.error)).any()
 
     def differs(self, candidate: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Where two arrays differ by far more than the tolerance."""
@@ -300,17 +376,22 @@ def _non_finite(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> 
         here, due = test(got), test(want)
         wrong = here & ~due
         if wrong.any():
+            if np.isfinite(want[wrong]).all():
+                other = "finite numbers belong" if size > 1 else "a finite number belongs"
+            else:
+                other = "other values belong" if size > 1 else "another value belongs"
             text = f"is {name}" if size == 1 else f"is {name} in {_of(wrong)}"
-            text += f"{_where(wrong)}, where {'finite numbers are' if size > 1 else 'a finite number is'} due"
+            text += f"{_where(wrong)}, where {other}"
             if not wrong.all() and close(got[~wrong], want[~wrong], rtol, atol).all():
                 text += "; everything else is right"
             return Finding(kind, text)
         lacking = due & ~here
         if lacking.any():
             which = _infinity_name(want[lacking]) if kind == "infinite" else name
+            what = "finite" if np.isfinite(got[lacking]).all() else f"not {which}"
             if size == 1:
-                return Finding(kind, f"is finite, where {which} is due")
-            return Finding(kind, f"is finite in {_of(lacking)}{_where(lacking)}, where {which} is due")
+                return Finding(kind, f"is {what}, where {which} belongs")
+            return Finding(kind, f"is {what} in {_of(lacking)}{_where(lacking)}, where {which} belongs")
     wrong = np.isinf(got) & (got != want)
     if wrong.any() and size > 1:
         return Finding("infinite", f"has the wrong sign of infinity in {_of(wrong)}")
@@ -331,11 +412,11 @@ def _of(mask: np.ndarray) -> str:
 
 
 def _where(mask: np.ndarray) -> str:
-    """Return the region a mask fills, as a clause, or ""."""
-    if mask.all():
+    """Return the region that a mask fills, as a clause, or ""."""
+    region = None if mask.all() else _best_region(mask)
+    if region is None:
         return ""
-    region = _best_region(mask)
-    return f" ({region})" if region else ""
+    return f" (none of them {region.place})" if region.outside else f" (all of them {region.place})"
 
 
 def _count(right: np.ndarray) -> Finding:
@@ -345,13 +426,22 @@ def _count(right: np.ndarray) -> Finding:
     return Finding("value", f"is wrong in {wrong} of {right.size} entries")
 
 
+def _near(match: _Match) -> Finding:
+    """How many entries are wrong, and by how much if that is little."""
+    finding = _count(match.right)
+    error = float(match.error.max()) / match.scale
+    if not 1e-16 < error < 0.1:
+        return finding
+    return finding._replace(text=f"{finding.text}; the largest error is {_share(error, 'the largest entry')}")
+
+
 # Explanations of the whole array
 
 
 def _whole(match: _Match) -> Finding | None:
     """Return the one transformation that turns the right array into the wrong one, if there is evidence."""
     if not match.got.any():
-        return Finding("zeros", "is zero everywhere, which is not what is due")
+        return Finding("zeros", "is zero everywhere, and should not be")
     found = []
     if np.isfinite(match.want).all():
         found += [f for f in (_scaled(match), _offset(match)) if f]
@@ -435,14 +525,14 @@ def _scaled(match: _Match, *, single: bool = False) -> Finding | None:
     if abs(ratio + 1) <= tolerance:
         return Finding("negated", "has the wrong sign" if single else "has the opposite sign everywhere")
     for factor, text, meaning in _factors(match.got.shape):
-        # A loose tolerance lets one number pass for many multiples of another: name only the plainest.
-        if single and match.rtol > 1e-5 and factor not in (2.0, 0.5):
+        # One number is some multiple of any other: name only the plainest.
+        if single and factor not in (2.0, 0.5):
             continue
         value = math.copysign(factor, ratio)
         if abs(ratio / value - 1) <= tolerance and match.explains(value * match.want):
             sign = "minus " if ratio < 0 else ""
             note = f" ({meaning})" if meaning else ""
-            return Finding("scaled", f"is {sign}{text} what is due{everywhere}{note}")
+            return Finding("scaled", f"is {sign}{text} the right answer{everywhere}{note}")
     return None
 
 
@@ -460,13 +550,21 @@ def _ratio_tolerance(match: _Match, ratio: float, single: bool) -> float:
 
 
 def _scaled_oddly(match: _Match) -> Finding | None:
-    """Return that everything is one multiple of what is due, where the factor has no name."""
+    """Return that everything is one multiple of the right answer, where the factor has no name."""
     ratio = _ratio(match)
     if ratio is None:
         return None
     if match.distinct(match.want[match.want != 0]) < 3:
         return None
-    return Finding("scaled", "is the same multiple of what is due in every entry")
+    return Finding("scaled", "is the same multiple of the right answer in every entry")
+
+
+def _by_one(match: _Match, *, single: bool) -> Finding | None:
+    """Return that a number is off by exactly one."""
+    difference = float(match.got[0] - match.want[0])
+    if match.rtol > 1e-5 or abs(abs(difference) - 1) > match.atol + match.rtol * match.scale:
+        return None
+    return Finding("offset", f"is one too {'large' if difference > 0 else 'small'}")
 
 
 def _offset(match: _Match) -> Finding | None:
@@ -474,22 +572,24 @@ def _offset(match: _Match) -> Finding | None:
     constant = float(np.median(difference))
     if match.got.size < 3 or match.distinct(match.want) < 3 or not match.explains(match.want + constant):
         return None
+    if not match.differs(match.want + constant, match.want).all():
+        return None  # next to a large entry a small constant can't be seen
     if abs(abs(constant) - 1) <= match.atol + match.rtol:
-        direction = "larger" if constant > 0 else "smaller"
-        return Finding("offset", f"is {direction} by one than what is due, everywhere")
+        direction = "large" if constant > 0 else "small"
+        return Finding("offset", f"is one too {direction}, everywhere")
     return Finding("offset", "is off by the same constant in every entry")
 
 
 _FUNCTIONS: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
-    ("one minus what is due", lambda w: 1 - w),
-    ("one over what is due", lambda w: 1 / w),
-    ("the square of what is due", lambda w: w * w),
-    ("the square root of what is due", np.sqrt),
-    ("the logarithm of what is due", np.log),
-    ("minus the logarithm of what is due", lambda w: -np.log(w)),
-    ("the exponential of what is due", np.exp),
-    ("the exponential of minus what is due", lambda w: np.exp(-w)),
-    ("the absolute value of what is due", np.abs),
+    ("one minus the right answer", lambda w: 1 - w),
+    ("one over the right answer", lambda w: 1 / w),
+    ("the square of the right answer", lambda w: w * w),
+    ("the square root of the right answer", np.sqrt),
+    ("the logarithm of the right answer", np.log),
+    ("minus the logarithm of the right answer", lambda w: -np.log(w)),
+    ("the exponential of the right answer", np.exp),
+    ("the exponential of minus the right answer", lambda w: np.exp(-w)),
+    ("the absolute value of the right answer", np.abs),
 )
 
 
@@ -514,7 +614,7 @@ def _rearranged(match: _Match) -> Iterator[Finding]:
     for perm in _permutations(match.want.shape):
         candidate = match.want.transpose(perm)
         if candidate.shape == match.want.shape and _is_move(match, candidate):
-            yield Finding("transposed", f"is the transpose of what is due ({_perm_name(perm)})")
+            yield Finding("transposed", f"is the transpose of the right answer ({_perm_name(perm)})")
     for axis, n in enumerate(match.want.shape):
         if n < 2:
             continue
@@ -537,8 +637,8 @@ def _shifted(match: _Match, axis: int) -> Iterator[Finding]:
     """Yield a shift by one along an axis, wrapping or with anything at the border."""
     g, w = np.moveaxis(match.got, axis, 0), np.moveaxis(match.want, axis, 0)
     for got_part, want_part, stays, edge, text in (
-        (g[1:], w[:-1], w[1:], (g[0], w[-1]), "one place later than is due"),
-        (g[:-1], w[1:], w[:-1], (g[-1], w[0]), "one place earlier than is due"),
+        (g[1:], w[:-1], w[1:], (g[0], w[-1]), "one place too late"),
+        (g[:-1], w[1:], w[:-1], (g[-1], w[0]), "one place too early"),
     ):
         if not match.explains(want_part, got_part):
             continue
@@ -562,7 +662,7 @@ def _reshaped(match: _Match) -> Iterator[Finding]:
         candidate = before.ravel()
         if match.explains(candidate, flat) and match.distinct(match.want) >= 4:
             name = _perm_name(perm)
-            text = f"holds the right values reshaped where a transposition is due ({name})"
+            text = f"holds the right values, reshaped instead of transposed ({name})"
             yield Finding("reshaped", text)
 
 
@@ -596,16 +696,30 @@ def _same_values(match: _Match) -> Finding | None:
     far = match.differs(g, w)
     if not match.varied(w[far]):
         return None
+    if sign := _signs(match):
+        return _ambiguous([sign, Finding("order", "holds the right values in another order")])
     for axis, n in enumerate(w.shape):
         if w.ndim > 1 and n > 1 and w.size > n and _rows_permuted(match, axis):
             return Finding("order", f"holds the right values in another order along axis {axis}")
     if w.ndim > 1 and w.shape[-1] > 1 and match.explains(np.sort(w, axis=-1), np.sort(g, axis=-1)):
-        return Finding("order", "holds the right values of each row (last axis) in another order")
+        rows = (~match.right).any(-1)
+        text = f"holds the right values in each row (last axis), in the wrong order in {int(rows.sum())} of {rows.size} rows"
+        return Finding("order", text)
     if g.ndim == 1 and w.size > 2:
         for ordered, text in ((np.sort(w), "ascending"), (np.sort(w)[::-1], "descending")):
             if match.explains(ordered):
-                return Finding("order", f"holds the right values sorted in {text} order, which is not due")
+                return Finding("order", f"holds the right values sorted in {text} order, and should not be sorted")
     return Finding("order", "holds the right values in another order")
+
+
+def _signs(match: _Match) -> Finding | None:
+    """Return that every wrong entry has the right size and the wrong sign."""
+    wrong = ~match.right
+    if not match.explains(np.where(wrong, -match.want, match.want)):
+        return None
+    if wrong.all():
+        return Finding("negated", "has the opposite sign everywhere")
+    return Finding("negated", f"has the wrong sign in {_of(wrong)}{_where(wrong)}, and is right otherwise")
 
 
 def _rows_permuted(match: _Match, axis: int) -> bool:
@@ -617,69 +731,93 @@ def _rows_permuted(match: _Match, axis: int) -> bool:
 # Regions
 
 
-def _regions(shape: tuple[int, ...]) -> Iterator[tuple[np.ndarray, str]]:
-    """Yield the regions that have a name for an array of this shape."""
+class _Region(NamedTuple):
+    """A part of an array that has a name, and the wrong entries in it.
+
+    Attributes:
+        mask: Where it is.
+        place: "on the diagonal"; of what lies around the region where `outside` is set.
+        outside: The region is all but that place.
+        wrong: Where the answer is wrong: nowhere else.
+    """
+
+    mask: np.ndarray
+    place: str
+    outside: bool
+    wrong: np.ndarray
+
+    def finding(self, more: str = "") -> Finding:
+        n, size = int(self.wrong.sum()), self.wrong.size
+        if not self.outside:
+            return Finding("region", f"is wrong only {self.place} ({n} of {size} entries){more}")
+        nearly = "" if n == self.mask.sum() else "nearly "
+        text = f"is right {self.place}, and wrong {nearly}everywhere else ({n} of {size} entries){more}"
+        return Finding("region", text)
+
+
+def _regions(shape: tuple[int, ...]) -> Iterator[tuple[np.ndarray, str, bool]]:
+    """Yield the regions that have a name for an array of this shape: where, the name, whether of what is outside."""
     ndim = len(shape)
     for axis, n in enumerate(shape):
         if n < 2:
             continue
         index = np.arange(n).reshape([n if a == axis else 1 for a in range(ndim)])
-        along = "" if ndim == 1 else f" along axis {axis}"
-        yield index == 0, f"the first{along}"
-        yield index == n - 1, f"the last{along}"
+        first, last, of = "in the first entry", "in the last entry", ""
+        if ndim > 1:
+            of = f" of axis {axis}"
+            first, last = f"at index 0{of}", f"at the last index{of}"
+        yield index == 0, first, False
+        yield index == n - 1, last, False
         if n > 2:
-            yield index > 0, f"all but the first{along}"
-            yield index < n - 1, f"all but the last{along}"
+            yield index > 0, first, True
+            yield index < n - 1, last, True
         if n > 3:
-            yield index % 2 == 0, f"the even indices{along}"
-            yield index % 2 == 1, f"the odd indices{along}"
-            yield index < n // 2, f"the first half{along}"
-            yield index >= n - n // 2, f"the second half{along}"
+            yield index % 2 == 0, f"at the even indices{of}", False
+            yield index % 2 == 1, f"at the odd indices{of}", False
+            yield index < n // 2, f"in the first half{of}", False
+            yield index >= n - n // 2, f"in the second half{of}", False
     if ndim >= 2 and min(shape[-2:]) >= 2:
         row = np.arange(shape[-2])[:, None]
         column = np.arange(shape[-1])[None, :]
-        yield column == row, "the diagonal"
-        yield column == row + 1, "the first diagonal above the main one"
-        yield column == row - 1, "the first diagonal below the main one"
-        yield column > row, "above the diagonal"
-        yield column < row, "below the diagonal"
-        yield column >= row, "on and above the diagonal"
-        yield column <= row, "on and below the diagonal"
+        yield column == row, "on the diagonal", False
+        yield column == row + 1, "on the first diagonal above the main one", False
+        yield column == row - 1, "on the first diagonal below the main one", False
+        yield column > row, "above the diagonal", False
+        yield column < row, "below the diagonal", False
+        yield column >= row, "on and above the diagonal", False
+        yield column <= row, "on and below the diagonal", False
         shift = shape[-1] - shape[-2]
         if shift > 0:
-            yield column == row + shift, "the diagonal that ends in the last corner"
-            yield column > row + shift, "above the diagonal that ends in the last corner"
-            yield (column > row) & (column <= row + shift), "between the main diagonal and the last corner's"
+            yield column == row + shift, "on the diagonal that ends in the last corner", False
+            yield column > row + shift, "above the diagonal that ends in the last corner", False
+            between = (column > row) & (column <= row + shift)
+            yield between, "above the main diagonal, up to the one that ends in the last corner", False
 
 
-def _best_region(wrong: np.ndarray) -> str:
-    """Return the name of the smallest region that the wrong entries fill, or ""."""
+def _best_region(wrong: np.ndarray) -> _Region | None:
+    """Return the smallest region that the wrong entries fill, if there is one."""
     n_wrong = int(wrong.sum())
-    best, best_size = "", wrong.size
-    for region, name in _regions(wrong.shape):
+    best, best_size = None, wrong.size
+    for region, place, outside in _regions(wrong.shape):
         region = np.broadcast_to(region, wrong.shape)
         size = int(region.sum())
         if size >= best_size or (wrong & ~region).any():
             continue
         # Nearly all of the region has to be wrong: a few entries may be right by accident.
         if n_wrong >= 0.9 * size and (n_wrong >= 2 or wrong.ndim == 1):
-            best, best_size = name, size
+            best, best_size = _Region(region, place, outside, wrong), size
     return best
 
 
-def _region(right: np.ndarray) -> Finding | None:
+def _region(right: np.ndarray) -> _Region | None:
     if not right.any() or right.size < 3:
         return None
-    name = _best_region(~right)
-    if not name:
-        return None
-    return Finding("region", f"is wrong only in part: {name} ({int((~right).sum())} of {right.size} entries)")
+    return _best_region(~right)
 
 
-def _zero_there(got: np.ndarray, right: np.ndarray, region: Finding) -> Finding:
-    if not got[~right].any():
-        return region._replace(text=f"{region.text}, where it is zero")
-    return region
+def _region_or_count(right: np.ndarray) -> Finding:
+    region = _region(right)
+    return region.finding() if region else _count(right)
 
 
 # Rows
@@ -700,12 +838,12 @@ def _wrong_axis(match: _Match) -> Finding | None:
                 continue
             for other in range(w.ndim):
                 if sums_g[other] and not sums_w[other]:
-                    text = f"is normalised along the wrong axis: the {exponentials}entries sum to 1 along"
-                    return Finding("unnormalised", f"{text} axis {other}, and should along axis {axis}")
-            return Finding(
-                "unnormalised",
-                f"is not normalised: along axis {axis} the {exponentials}entries should sum to 1, and do not",
-            )
+                    text = f"is normalized along another axis: the {exponentials}entries sum to 1 along"
+                    return Finding("unnormalized", f"{text} axis {other}, and should along axis {axis}")
+            sums = np.abs(g.sum(axis) - 1) >= 1e-5
+            how_many = f"in {int(sums.sum())} of {sums.size} cases" if sums.size > 1 else ""
+            text = f"is not normalized: along axis {axis} the {exponentials}entries should sum to 1"
+            return Finding("unnormalized", f"{text}, and do not{' ' * bool(how_many)}{how_many}")
     return None
 
 
@@ -726,13 +864,23 @@ def _by_rows(match: _Match) -> Finding | None:
         # Along a row the right values have to vary, or anything constant would do.
         if not match.differs(w, w.mean(axis, keepdims=True)).any(axis).all():
             continue
-        if match.explains(w + np.median(g - w, axis, keepdims=True)):
-            return Finding("offset", f"is off by a constant along axis {axis}, another one for each row")
+        constant = np.median(g - w, axis, keepdims=True)
+        if match.explains(w + constant) and _is_seen(match, w + constant, axis):
+            return Finding("offset", f"is off by a constant along axis {axis}, which differs from row to row")
         norm = (w * w).sum(axis, keepdims=True)
-        if (norm > 0).all() and match.explains(w * (g * w).sum(axis, keepdims=True) / norm):
-            text = f"is a multiple of what is due along axis {axis}, another one for each row"
+        if not (norm > 0).all():
+            continue
+        factor = (g * w).sum(axis, keepdims=True) / norm
+        if match.explains(w * factor):
+            text = f"is a multiple of the right answer along axis {axis}, by a factor that differs from row to row"
             return Finding("scaled", text)
     return None
+
+
+def _is_seen(match: _Match, candidate: np.ndarray, axis: int) -> bool:
+    """Whether each row is off in all of its entries, as far as can be told, or in none."""
+    far = match.differs(candidate, match.want)
+    return bool((far.all(axis) | ~far.any(axis)).all())
 
 
 def _does_not_vary(match: _Match) -> Finding | None:
@@ -753,23 +901,42 @@ def _does_not_vary(match: _Match) -> Finding | None:
 
 
 def _precision(match: _Match) -> Finding | None:
-    """Return to how many digits the answer is right, where that is three or more."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        errors = np.abs(match.got - match.want)
-    error = float(errors.max())
+    """Return how close the answer is, where it is right to three digits or more. Why is another matter."""
+    error = float(match.error.max())
     if not 0 < error < 5e-4 * match.scale:
         return None
     # Small entries have to be right to two digits and zeros to six, or it is no matter of precision.
-    size = np.abs(match.want)
-    if (errors > 1e-2 * np.maximum(size, 1e-4 * match.scale))[size > 0].any():
+    size, wrong = np.abs(match.want), ~match.right
+    if (match.error > 1e-2 * np.maximum(size, 1e-4 * match.scale))[size > 0].any():
         return None
-    if (errors > 1e-6 * match.scale)[size == 0].any():
+    if (match.error > 1e-6 * match.scale)[size == 0].any() or (match.error > 0.5 * size)[wrong & (size > 0)].any():
         return None
-    digits = int(-math.log10(error / match.scale))
-    text = f"is right to about {digits} digits, but not to the tolerance"
-    if 6 <= digits <= 8:
-        text += "; float32 keeps about 7"
-    return Finding("precision", text)
+    relative = float((match.error[size > 0] / size[size > 0]).max())
+    if relative < 5e-4 and not match.error[size == 0].any():
+        text = f"is right to about {int(-math.log10(relative))} digits, but not to the tolerance"
+    else:
+        share = _share(error / match.scale, "the largest entry")
+        text = f"is close, but not to the tolerance: the largest error is {share}"
+    note = _float32_note(match.got, match.want)
+    if not note and wrong.sum() >= 4:
+        above = (match.got > match.want)[wrong]
+        if above.all() or not above.any():
+            note = f"; every wrong entry is {'above' if above.all() else 'below'} the right value"
+    return Finding("precision", text + note)
+
+
+def _float32_note(got: np.ndarray, want: np.ndarray) -> str:
+    """That the answer has been through float32, where each entry is one of its numbers and the right answer is not.
+
+    A float64 computation ends on a float32 number once in 2^29 times.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        is_one = got.astype(np.float32).astype(np.float64) == got
+        due = want.astype(np.float32).astype(np.float64) == want
+    if not is_one.all() or due.all():
+        return ""
+    what = "it is" if got.size == 1 else "every entry is"
+    return f"; {what} a number that float32 holds exactly, and float32 keeps about 7 digits"
 
 
 # Truth values
@@ -778,22 +945,21 @@ def _precision(match: _Match) -> Finding | None:
 def _of_bools(got: np.ndarray, want: np.ndarray, right: np.ndarray) -> Finding:
     """Return what can be said about a wrong mask: a named region first, since shifts of a mask abound."""
     if want.size == 1:
-        return Finding("negated", "is the opposite of what is due")
+        return Finding("negated", "is the opposite of the right answer")
     if not right.any() and want.size > 3 and want.any() and not want.all():
         return Finding("negated", "has every truth value inverted")
     region = _region(right)
     if region:
         states = {bool(v) for v in got[~right]}
         if len(states) == 1:
-            state = "True" if states.pop() else "False"
-            return region._replace(text=f"{region.text}, where it is {state} and should not be")
-        return region
+            return region.finding(f"; the wrong ones are {states.pop()}")
+        return region.finding()
     found = []
     if (~right).sum() >= 4:
         for perm in _permutations(want.shape):
             candidate = want.transpose(perm)
             if candidate.shape == want.shape and (candidate == got).all():
-                found.append(Finding("transposed", f"is the transpose of what is due ({_perm_name(perm)})"))
+                found.append(Finding("transposed", f"is the transpose of the right answer ({_perm_name(perm)})"))
         for axis, n in enumerate(want.shape):
             if n > 2 and (np.flip(want, axis) == got).all():
                 found.append(Finding("reversed", f"is reversed along axis {axis}"))
@@ -807,6 +973,19 @@ def _of_bools(got: np.ndarray, want: np.ndarray, right: np.ndarray) -> Finding:
 # Shapes
 
 
+def _left_out(short: tuple[int, ...], long: tuple[int, ...]) -> list[int]:
+    """The axes of a shape without which it is the other one."""
+    return [axis for axis in range(len(long)) if short == long[:axis] + long[axis + 1 :]]
+
+
+def _which_axis(axes: list[int], shape: tuple[int, ...], what: str) -> str:
+    """Name an axis; where several axes are of one length, only that length is certain."""
+    length = shape[axes[0]]
+    if len(axes) == 1:
+        return f"axis {axes[0]} {'is missing' if what == 'missing' else 'should not be there'}"
+    return f"an axis of length {length} is missing" if what == "missing" else f"there is an extra axis of length {length}"
+
+
 def _unit_axes(got: tuple[int, ...], want: tuple[int, ...]) -> str:
     if want == ():
         return "it is an array of one number instead of the number itself"
@@ -814,26 +993,26 @@ def _unit_axes(got: tuple[int, ...], want: tuple[int, ...]) -> str:
     if missing > 0:
         return _count_unit_axes(want, missing, "missing")
     if missing < 0:
-        return _count_unit_axes(got, -missing, "too many")
-    return "an axis of length 1 stands in another place"
+        return _count_unit_axes(got, -missing, "extra")
+    return "an axis of length 1 is in another place"
 
 
 def _count_unit_axes(shape: tuple[int, ...], n: int, what: str) -> str:
     if n > 1:
-        return f"{n} axes of length 1 are {what}"
+        return f"{n} axes of length 1 are missing" if what == "missing" else f"there are {n} extra axes of length 1"
     axes = [axis for axis, length in enumerate(shape) if length == 1]
     place = f" (axis {axes[0]})" if len(axes) == 1 else ""
-    return f"an axis of length 1 is {what}{place}"
+    return f"an axis of length 1 is missing{place}" if what == "missing" else f"there is an extra axis of length 1{place}"
 
 
 def _axes_in_another_order(got: np.ndarray, want: np.ndarray, right: Callable[[np.ndarray], str]) -> str:
     fits = [p for p in _permutations(got.shape) if got.transpose(p).shape == want.shape]
     for perm in fits:
         if right(got.transpose(perm)):
-            return f"it is the transpose of what is due ({_perm_name(perm)}){right(got.transpose(perm))}"
+            return f"it is the transpose of the right answer ({_perm_name(perm)}){right(got.transpose(perm))}"
     if len(fits) == 1:
-        return f"the same axes in another order ({_perm_name(fits[0])})"
-    return "the same axes in another order"
+        return f"the same lengths in another order ({_perm_name(fits[0])})"
+    return "the same lengths in another order"
 
 
 def _one_axis(got: np.ndarray, want: np.ndarray, axis: int, rtol: float, atol: float) -> str:
@@ -851,4 +1030,4 @@ def _one_axis(got: np.ndarray, want: np.ndarray, axis: int, rtol: float, atol: f
     if begins == ends:
         return text
     end, verb = ("end", "begins") if begins else ("start", "ends")
-    return f"{text}: it {verb} right, with entries {'missing' if n_got < n_want else 'too many'} at the {end}"
+    return f"{text}: it {verb} right, with {'entries missing' if n_got < n_want else 'extra entries'} at the {end}"

@@ -10,12 +10,15 @@ import argparse
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from coursekit.plots import nothing_to_draw
+
 
 def find(folder: Path) -> list[Path]:
-    """The assignments' scripts in a folder, or in its `assignments/`, by name; its own where it is an assignment's."""
+    """The assignments' scripts in a folder, or in its `assignments/`, by name; if the folder is an assignment's, its own script."""
     if (folder / "assignment.toml").is_file():
         return [folder / "figures.py"]
     scripts = {
@@ -26,8 +29,13 @@ def find(folder: Path) -> list[Path]:
     return sorted(script for script in scripts if script.is_file())
 
 
+def _nothing_to_draw(script: Path) -> str:
+    manifest = tomllib.loads(script.with_name("assignment.toml").read_text(encoding="utf-8"))
+    return nothing_to_draw(script.with_name(manifest.get("module", f"{script.parent.name}.py")))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Draw, assignment by assignment, with the lines that each figure prints.
+    """Draw one assignment after the other, and print the lines of each figure.
 
     Returns:
         0 if every figure was drawn or waits for a task that is not written, 1 if one failed, 2 for a wrong command line.
@@ -37,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="ASSIGNMENT", help="only these; all when none is named")
     parser.add_argument(
-        "--folder", type=Path, default=Path(), help="where the assignments lie; by default here"
+        "--folder", type=Path, default=Path(), help="the folder that holds the assignments; by default this one"
     )
     options = parser.parse_args(argv)
     scripts = {script.resolve().parent.name: script for script in find(options.folder)}
@@ -53,6 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     for name in options.names or scripts:
         print(f"{name}:", flush=True)
+        if nothing := _nothing_to_draw(scripts[name]):
+            print(nothing, flush=True)
+            continue
         ended = subprocess.run([sys.executable, str(scripts[name])], env=environment)
         code = code or (1 if ended.returncode else 0)
     return code

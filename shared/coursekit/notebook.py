@@ -5,8 +5,8 @@ The notebook's first cell makes one object, and the cells below each task use it
     from coursekit.notebook import Notebook
     course = Notebook("attention.py", globals())
 
-    course.check("softmax")      # runs this task's public checks, and shows a table
-    course.figure("positions")   # draws one figure of figures.py
+    course.check("softmax")      # runs this task's public checks, and shows a table; without a name, all tasks'
+    course.figure("positions")   # draws one figure of figures.py; without a name, all
 
 The checks are those of the file `test_attention.py` beside the notebook, run by pytest, so that fixtures and
 parameters mean what they mean in a terminal. A task that is not written yet is one line, never a traceback.
@@ -20,6 +20,7 @@ import importlib.util
 import io
 import linecache
 import os
+import re
 import sys
 import tomllib
 import traceback
@@ -32,8 +33,10 @@ from typing import Any
 import pytest
 
 from coursekit import plots
-from coursekit.plugin import STUDENT, Student
-from coursekit.terminal import NOT_WRITTEN, OWN_LINES, Ran
+from coursekit.functions import written_in_namespace
+from coursekit.plugin import STUDENT, Student, progress_of
+from coursekit.progress import NOT_WRITTEN, Ran
+from coursekit.terminal import OWN_LINES
 
 _PYTEST_OPTIONS = (
     "-o", "addopts=", "-p", "coursekit.plugin", "-p", "no:cacheprovider", "-p", "no:faulthandler",
@@ -83,6 +86,7 @@ class Notebook:
         self.folder = Path.cwd() if folder is None else Path(folder)
         self.stem = Path(module).stem
         self._tests = self.folder / f"test_{self.stem}.py"
+        self._namespace = namespace
         self._module = _Module(self.stem, namespace)
         manifest = self.folder / "assignment.toml"
         for path in (self._tests, manifest):
@@ -91,60 +95,106 @@ class Notebook:
                     f"{path.name} is not in {self.folder}: keep the notebook in the assignment's folder and open it there"
                 )
         self._manifest = tomllib.loads(manifest.read_text(encoding="utf-8"))
+        self._broken: dict[str, str] = {}  # functions whose cell was last run as it is no Python, and where
+        if (shell := _shell()) is not None:
+            shell.events.register("post_run_cell", self._after_cell)
+            shell.set_custom_exc((NotImplementedError,), _show_unwritten)
 
-    def check(self, task: str) -> None:
+    def _after_cell(self, result: Any) -> None:
+        """Remember which functions a cell should have defined that is no Python: else they are only missing, or old."""
+        text = getattr(result.info, "raw_cell", None) or ""
+        names = re.findall(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", text, re.MULTILINE)
+        error = result.error_before_exec
+        for name in names:
+            if isinstance(error, SyntaxError):
+                self._broken[name] = f"cell In[{result.execution_count}], line {error.lineno}: {_in_words(error, text)}"
+            else:
+                self._broken.pop(name, None)
+
+    def check(self, task: str | None = None) -> None:
         """Run the public checks of one task on what the notebook has defined, and show what came of them.
+
+        Args:
+            task: Its id. Default: every task, one after the other.
 
         Raises:
             NotebookError: When there is no such task, or the checks can't be run at all.
         """
         known = {entry["id"]: entry for entry in self._manifest["tasks"]}
+        if task is None:
+            for each in known:
+                self.check(each)
+            return
         if task not in known:
             raise NotebookError(f"no task is called {task}; tasks here: {', '.join(known)}")
         number = list(known).index(task) + 1
         title = f"Task {number}: {known[task]['title']}"
         functions = dict.fromkeys(name.partition(".")[0] for name in known[task]["functions"])
         missing = [name for name in functions if not hasattr(self._module, name)]
+        for name in functions:
+            if name in self._broken:
+                older = "" if name in missing else f" What is checked is the {name} of before."
+                _show_line(f"{title}: the cell of {name} is not valid Python: {self._broken[name]}.{older}")
         if missing:
             names = ", ".join(missing)
-            _show_line(
-                f"{title}: {names} {'is' if len(missing) == 1 else 'are'} not defined here. Run the cell of each first."
-            )
+            if not all(name in self._broken for name in missing):
+                verb = "is" if len(missing) == 1 else "are"
+                _show_line(f"{title}: {names} {verb} not defined here. Run the cell of each first.")
             self._tell_nbgrader(f"{title}: not defined: {names}")
             return
-        rows = self._run(task)
-        if all(row.state == "not written" for row in rows):
+        ran = self._run(task)
+        rows = ran.rows
+        functions = self._functions(task, ran.checks)
+        if all(row.state == "not written" for row in rows) and set(functions) <= {NOT_WRITTEN}:
             _show_line(f"{title}: not written yet.")
         else:
-            _show(_as_html(title, rows), _as_text(title, rows))
+            _show(_as_html(title, functions, rows), _as_text(title, functions, rows))
         if any(row.state not in ("passed", "not run") for row in rows):
-            self._tell_nbgrader(_as_text(title, rows))
+            self._tell_nbgrader(_as_text(title, functions, rows))
 
-    def figure(self, name: str) -> None:
+    def figure(self, name: str | None = None) -> None:
         """Draw one of the assignment's figures from what the notebook has defined.
+
+        Args:
+            name: Of the figure. Default: all of them, one after the other.
 
         Raises:
             NotebookError: When there is no such figure.
         """
         drawings = {item.name: item for item in self._figures()}
+        if name is None:
+            for each in drawings:
+                self.figure(each)
+            return
         if name not in drawings:
             raise NotebookError(f"no figure is called {name}; there are {', '.join(drawings) or 'none'}")
         item = drawings[name]
         try:
             with plots.style(), _closing_figures():
-                drawing = item.draw(self._module)
+                drawing, left_out = plots.drawn(item, self._module)
                 image = io.BytesIO()
                 drawing.savefig(image, format="png", dpi=144, metadata={"Software": None})
         except NotImplementedError as error:
-            _show_line(f"Figure {name}: {error or 'a task is not written yet'}.")
+            _show_line(f"Figure {name}: {plots.unwritten(error)} is not written yet.")
         except Exception as error:
-            _show_line(f"Figure {name}: {self._blame(error)}")
+            _show_line(f"Figure {name}: {self._blame(error, item)}")
         else:
+            if left_out:
+                _show_line(f"Figure {name}: without the parts that wait for {', '.join(left_out)}.")
             _show_image(image.getvalue(), drawing.get_size_inches()[0], item.caption)
 
     # ---- running ----------------------------------------------------------------------------------------------
 
-    def _run(self, task: str) -> list[Row]:
+    def _functions(self, task: str, checks: list[Ran]) -> dict[str, list[str]]:
+        """The functions of a task by what came of them, such as `passes`."""
+        progress = progress_of(self._tests, self._manifest, checks, written_in_namespace(self._namespace))
+        found: dict[str, list[str]] = {}
+        for function, state in progress.states.items():
+            if function.task == task:
+                found.setdefault(state.word, []).append(function.name + (f" ({state.detail})" if state.detail else ""))
+        return found
+
+    def _run(self, task: str) -> _Collector:
         collector = _Collector(Student(self._module, self._place))
         for name in [name for name, module in sys.modules.items() if _file_of(module) == str(self._tests)]:
             del sys.modules[name]  # the checks may have been edited since
@@ -158,7 +208,7 @@ class Notebook:
             raise KeyboardInterrupt
         if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             raise NotebookError(f"the checks could not be run: {said.getvalue().strip()[-500:]}")
-        return collector.rows
+        return collector
 
     def _tell_nbgrader(self, text: str) -> None:
         """Fail the cell under `nbgrader validate`, and only there: elsewhere the cells below must still run."""
@@ -185,12 +235,17 @@ class Notebook:
         cell = _cell_name(file)
         return f"{cell}, line {line}: {linecache.getline(file, line).strip()}" if cell else ""
 
-    def _blame(self, error: Exception) -> str:
-        """The error, with the last line of the notebook that led to it."""
+    def _blame(self, error: Exception, item: plots.Registered) -> str:
+        """The error, with the last line of the notebook that led to it, or the functions whose results can't be drawn."""
         frames = traceback.extract_tb(error.__traceback__)
         words = [words for frame in frames if (words := self._words(frame.filename, frame.lineno))]
-        where = f" ({words[-1]})" if words else ""
-        return f"{type(error).__name__}: {error}{where}"
+        what = f"{type(error).__name__}: {error}"
+        if not words and (names := plots.behind(error, item, self._module)):
+            codes = [getattr(self._module, name).__code__ for name in names]
+            places = [self._words(code.co_filename, code.co_firstlineno).partition(":")[0] for code in codes]
+            returned = ", ".join(f"{name} ({place})" if place else name for name, place in zip(names, places, strict=True))
+            return f"what {returned} returned can't be drawn: {what}"
+        return f"{what} ({words[-1]})" if words else what
 
 
 class _Module(ModuleType):
@@ -214,6 +269,7 @@ class _Collector:
         self._student = student
         self._about: dict[str, tuple[str, str, str]] = {}
         self.rows: list[Row] = []
+        self.checks: list[Ran] = []
         self.broken = ""
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -238,6 +294,7 @@ class _Collector:
             return
         number, claim, case = self._about[report.nodeid]
         self.rows.append(Row(number, claim, case, *_state(report)))
+        self.checks.append(Ran(**report.coursekit["ran"]))
 
 
 def _state(report: pytest.TestReport) -> tuple[str, str]:
@@ -287,6 +344,23 @@ def _closing_figures() -> Iterator[None]:
     finally:
         for number in numbers() - before:
             sys.modules["matplotlib.pyplot"].close(number)
+
+
+def _in_words(error: SyntaxError, text: str) -> str:
+    """What Python says of a cell by itself: Jupyter compiles it so that it may go on, and then it is `incomplete`."""
+    try:
+        compile(text, "cell", "exec")
+    except SyntaxError as plain:
+        return plain.msg
+    return error.msg
+
+
+def _show_unwritten(shell: Any, kind: type, error: BaseException, trace: Any, tb_offset: int | None = None) -> None:
+    """A line in place of a traceback for a function that is not written; any other error of the kind as always."""
+    if re.fullmatch(r"task \w+ is not written yet", str(error)):
+        _print(f"{plots.unwritten(error)} is not written yet")
+    else:
+        shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
 
 
 def _file_of(module: object) -> str:
@@ -344,28 +418,32 @@ def _grouped(rows: list[Row]) -> Iterator[tuple[str, str, str, list[tuple[str, s
         yield number, claim, state, [(row.case, row.text) for row in cases if row.text]
 
 
-def _as_html(title: str, rows: list[Row]) -> str:
+def _by_state(functions: dict[str, list[str]]) -> str:
+    return " · ".join(f"{word}: {', '.join(names)}" for word, names in functions.items())
+
+
+def _as_html(title: str, functions: dict[str, list[str]], rows: list[Row]) -> str:
     lines = []
     for number, claim, state, cases in _grouped(rows):
-        mark, colour = _MARKS[state]
+        mark, color = _MARKS[state]
         texts = "".join(
             f"{f'<div>Case <code>{html.escape(case)}</code></div>' if case else ''}"
             f'<pre style="{_PRE}">{html.escape(text)}</pre>'
             for case, text in cases
         )
         lines.append(
-            f'<tr style="background:none"><td style="{_CELL};color:{colour}" title="{state}"><b>{mark}</b></td>'
+            f'<tr style="background:none"><td style="{_CELL};color:{color}" title="{state}"><b>{mark}</b></td>'
             f'<td style="{_CELL}">{html.escape(number)}</td>'
             f'<td style="{_CELL};max-width:60em">{html.escape(claim)}{texts}</td></tr>'
         )
     return (
-        f'<div><b>{html.escape(_headline(title, rows))}</b><table style="border:none;margin:4px 0">{"".join(lines)}'
+        f'<div><b>{html.escape(_headline(title, rows))}</b><br>{html.escape(_by_state(functions))}<table style="border:none;margin:4px 0">{"".join(lines)}'
         f'</table><span style="opacity:0.7">{_AFTERWARDS}</span></div>'
     )
 
 
-def _as_text(title: str, rows: list[Row]) -> str:
-    lines = [_headline(title, rows)]
+def _as_text(title: str, functions: dict[str, list[str]], rows: list[Row]) -> str:
+    lines = [_headline(title, rows), _by_state(functions)]
     for number, claim, state, cases in _grouped(rows):
         lines.append(f"{_MARKS[state][0]} {number} {claim}")
         for case, text in cases:

@@ -14,12 +14,15 @@ An assignment's `figures.py` registers functions and hands over to `main`:
     if __name__ == "__main__":
         main("attention")
 
-`python figures.py` then writes figures/attention_map.svg and .png beside the script. A figure whose task is
-not written yet is skipped with a line that says so.
+`python figures.py` then writes figures/attention_map.svg and .png beside the script. A figure that needs a function
+that is not written yet is skipped with a line that says so; one of several parts draws those that are ready:
+
+        with if_written(ax):
+            ax.plot(x, student.softplus(x))
 
 The style is a context, entered only while a figure is drawn and saved: no global setting is left changed, no
-window opens and pyplot is not needed. The same code gives the same bytes on every run. Colours are Okabe and
-Ito's, told apart with any kind of colour blindness and in grey; lines also differ in their dashes.
+window opens and pyplot is not needed. The same code gives the same bytes on every run. Colors are Okabe and
+Ito's, told apart with any kind of color blindness and in gray; lines also differ in their dashes.
 """
 
 from __future__ import annotations
@@ -28,15 +31,18 @@ import argparse
 import importlib.util
 import sys
 import textwrap
+import tomllib
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
+
+from coursekit.functions import CheckFile, functions_of, owner_of, written_in_text
 
 COLORS = {
     "blue": "#0072B2",
@@ -48,13 +54,13 @@ COLORS = {
     "black": "#222222",
     "grey": "#8A8A8A",
 }
-"""Named colours. Series take them in this order; use grey for what is only there for reference."""
+"""Named colors. Series take them in this order; the gray one is for what is only there for reference."""
 
 SEQUENTIAL = "cividis"
-"""Colour map for amounts from zero up: lightness rises evenly, and it reads the same to every eye."""
+"""Color map for amounts from zero up: lightness rises evenly, and it reads the same to every eye."""
 
 DIVERGING = "PuOr_r"
-"""Colour map for signed numbers, centred on zero: purple below, orange above."""
+"""Color map for signed numbers, centered on zero: purple below, orange above."""
 
 _DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1.5)), (0, (8, 2)))
 
@@ -153,16 +159,16 @@ def heatmap(
     diverging: bool | None = None,
     limits: tuple[float, float] | None = None,
 ) -> Any:
-    """Draw a matrix as coloured cells, with a colour bar and, where there is room, its numbers.
+    """Draw a matrix as colored cells, with a color bar and, where there is room, its numbers.
 
     Args:
         ax: Where to draw.
         matrix: Shape (R, C): an array or a tensor.
         rows, columns: Names of the rows and columns.
-        label: What the numbers are, beside the colour bar.
+        label: What the numbers are, beside the color bar.
         values: Write the numbers into the cells. Default: where there are at most 100 cells.
-        diverging: Centre the colours on zero. Default: if there are numbers of both signs.
-        limits: Least and greatest number of the colour scale. Default: those of the matrix.
+        diverging: Center the colors on zero. Default: if there are numbers of both signs.
+        limits: Least and greatest number of the color scale. Default: those of the matrix.
 
     Returns:
         The matplotlib image.
@@ -178,7 +184,7 @@ def heatmap(
         high = max(abs(low), abs(high))
         low = -high
     if low == high:
-        high = low + 1.0  # one colour, at the lower end of the scale
+        high = low + 1.0  # one color, at the lower end of the scale
     image = ax.imshow(matrix, cmap=DIVERGING if diverging else SEQUENTIAL, vmin=low, vmax=high, aspect="auto")
     ax.grid(False)
     for side in ("left", "bottom"):
@@ -207,7 +213,7 @@ def band(ax: Any, x: Any, low: Any, high: Any, *, color: str = "blue", label: st
     Args:
         ax: Where to draw.
         x, low, high: Shape (n,).
-        color: A name of `COLORS`, or any matplotlib colour.
+        color: A name of `COLORS`, or any matplotlib color.
         label: Its name in the legend.
 
     Returns:
@@ -219,9 +225,9 @@ def band(ax: Any, x: Any, low: Any, high: Any, *, color: str = "blue", label: st
 
 
 def name_lines(ax: Any) -> None:
-    """Write each labelled line's name at its right end, in its colour, instead of a legend."""
-    labelled = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
-    named = [line for line in labelled if len(line.get_xdata())]
+    """Write each labeled line's name at its right end, in its color, instead of a legend."""
+    labeled = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
+    named = [line for line in labeled if len(line.get_xdata())]
     if not named:
         return
     low, high = ax.get_ylim()
@@ -277,7 +283,7 @@ def figure(name: str, *, caption: str) -> Callable[[Drawing], Drawing]:
         A decorator that leaves the function as it is.
 
     Raises:
-        ValueError: If the name is no file stem.
+        ValueError: If the name can't be a file's stem.
     """
     if not name or not all(c.isascii() and (c.isalnum() or c in "-_") for c in name):
         raise ValueError(f"name must be made of letters, digits, '-' and '_', got {name!r}")
@@ -345,6 +351,43 @@ def _write_below(fig: Any, caption: str) -> None:
     )
 
 
+_left_out: list[str] = []  # of the figure that is being drawn: the functions whose parts wait
+
+
+@contextmanager
+def if_written(ax: Any = None) -> Iterator[None]:
+    """Draw a part of a figure, or, where a function that it needs is not written, say so on the axes and go on.
+
+    Args:
+        ax: Where to write which function the part waits for. Default: nowhere; the line that is printed names it.
+    """
+    try:
+        yield
+    except NotImplementedError as error:
+        name = unwritten(error)
+        _left_out.append(name)
+        if ax is not None:
+            middle = {"transform": ax.transAxes, "ha": "center", "va": "center"}
+            ax.text(0.5, 0.5, f"{name}\nis not written yet", color=COLORS["grey"], **middle)
+
+
+def drawn(item: Registered, student: ModuleType) -> tuple[Any, list[str]]:
+    """A figure, and the functions that parts of it wait for."""
+    _left_out.clear()
+    fig = item.draw(student)
+    if not hasattr(fig, "savefig"):
+        raise TypeError(f"the figure's function must return a Figure, got {type(fig).__name__}")
+    return fig, list(dict.fromkeys(_left_out))
+
+
+def unwritten(error: NotImplementedError) -> str:
+    """The function that raised it, at the top of its module: the stub's line stands there."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return owner_of(last.tb_frame.f_code.co_qualname) if last is not None else str(error)
+
+
 def draw(figures: Iterable[Registered], student: ModuleType, folder: Path) -> int:
     """Draw figures from a module and print a line for each.
 
@@ -354,24 +397,23 @@ def draw(figures: Iterable[Registered], student: ModuleType, folder: Path) -> in
         folder: Where the files go.
 
     Returns:
-        The exit code: 0 if every figure was drawn or waits for a task that is not written, else 1.
+        The exit code: 0 if every figure was drawn or waits for a function that is not written, else 1.
     """
     code = 0
     for item in figures:
         try:
             with style():
-                fig = item.draw(student)
-                if not hasattr(fig, "savefig"):
-                    raise TypeError(f"the figure's function must return a Figure, got {type(fig).__name__}")
+                fig, left_out = drawn(item, student)
                 _write_below(fig, item.caption)
                 svg, _ = save(fig, folder, item.name, item.caption)
         except NotImplementedError as error:
-            _say(f"skipped: {item.name}, {error or 'a task is not written yet'}")
+            _say(f"skipped: {item.name}, {unwritten(error)} is not written yet")
         except Exception as error:
-            _say(f"failed: {item.name}, {_blame(error, student)}")
+            _say(f"failed: {item.name}, {_blame(error, student, item)}")
             code = 1
         else:
-            _say(f"drew {svg.parent.name}/{svg.name} and .png: {item.caption}")
+            waits = f" (without the parts that wait for {', '.join(left_out)})" if left_out else ""
+            _say(f"drew {svg.parent.name}/{svg.name} and .png{waits}: {item.caption}")
             _close(fig)
     return code
 
@@ -388,7 +430,7 @@ def main(module_name: str, argv: Sequence[str] | None = None) -> None:
         argv: The command line. Default: the program's.
 
     Raises:
-        SystemExit: Always. Code 0 if every figure was drawn or skipped because its task is not written yet,
+        SystemExit: Always. Code 0 if every figure was drawn or skipped because a function is not written yet,
             1 if one failed, 2 for a wrong command line.
     """
     caller = sys._getframe(1).f_globals
@@ -406,6 +448,9 @@ def main(module_name: str, argv: Sequence[str] | None = None) -> None:
         if name not in known:
             parser.error(f"no figure is called {name}; there are {', '.join(known)}")
 
+    if nothing := nothing_to_draw(options.module):
+        _say(nothing)
+        raise SystemExit(0)
     student = _load(options.module)
     if student is None:
         raise SystemExit(1)
@@ -439,13 +484,66 @@ def _load(path: Path) -> ModuleType | None:
     return module
 
 
-def _blame(error: Exception, student: ModuleType) -> str:
-    """Return an error with the last line of the student's own file that led to it, or the last of all."""
+def nothing_to_draw(module: Path) -> str:
+    """A line for a student who has written nothing yet; empty once a function is, or where that can't be known."""
+    manifest = _manifest_beside(module)
+    try:
+        written = written_in_text(module.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):  # told when it is imported
+        return ""
+    functions = functions_of(manifest) if manifest else []
+    if written.names is None or not functions or not all(map(written.holds_stub, functions)):
+        return ""
+    return f"nothing to draw yet: no function in {module.name} is written; begin with {functions[0].name}"
+
+
+def _manifest_beside(module: Path) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(module.with_name("assignment.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _blame(error: Exception, student: ModuleType, item: Registered | None = None) -> str:
+    """Return an error with the last line of the student's own file that led to it.
+
+    One that arose in `figures.py` itself came of what a student's function returned: then these functions are named.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     file = getattr(student, "__file__", None)
     own = [frame for frame in frames if file and Path(frame.filename) == Path(file)]
+    what = f"{type(error).__name__}: {error}"
+    if not own and item is not None and (names := behind(error, item, student)):
+        places = ", ".join(f"{name} ({_defined_at(getattr(student, name))})" for name in names)
+        line = next(frame.lineno for frame in reversed(frames) if frame.filename == _script_of(item))
+        return (
+            f"what {places} returned can't be drawn (figures.py:{line}: {what}); "
+            f"check it first: pytest -k {names[0]}"
+        )
     frame = (own or frames)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno}: {type(error).__name__}: {error}"
+    return f"{Path(frame.filename).name}:{frame.lineno}: {what}"
+
+
+def behind(error: Exception, item: Registered, student: object) -> list[str]:
+    """The student's functions whose results the line of a figure's script used at which an error arose."""
+    script = _script_of(item)
+    line = next((f.lineno for f in reversed(traceback.extract_tb(error.__traceback__)) if f.filename == script), 0)
+    parameter = item.draw.__code__.co_varnames[0]
+    try:
+        reader = CheckFile(Path(script).read_text(encoding="utf-8"), subject=parameter)
+    except (OSError, UnicodeDecodeError):
+        return []
+    reader.about(item.draw.__name__)  # learns what the script's helpers call the module
+    return [name for name in sorted(reader.suspects(line)) if isinstance(getattr(student, name, None), FunctionType)]
+
+
+def _script_of(item: Registered) -> str:
+    return item.draw.__code__.co_filename
+
+
+def _defined_at(function: FunctionType) -> str:
+    code = function.__code__
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
 
 
 def _close(fig: Any) -> None:

@@ -28,13 +28,17 @@ import numpy as np
 import pytest
 
 from coursekit.compare import Mismatch
-from coursekit.terminal import NOT_WRITTEN, WRONG, Ran, Summary, last_line
+from coursekit.costs import costs_of, defines_no, not_python
+from coursekit.functions import About, CheckFile, Function, Written, functions_of, owner_of, written_in_text
+from coursekit.progress import NOT_WRITTEN, STOPPED, WRONG, Progress, Ran, left_to_see
+from coursekit.terminal import Summary, last_line
 
 LOCAL_SEED = 0  # your checks draw the same inputs on every run; the graded ones draw others
 PATIENCE = (
     4  # a check is stopped after so many times the limit that it has when graded: this machine may be slower
 )
 STATEMENT = 200  # characters of a check's line that are shown
+FRAMES = 50  # of a student's functions under way that are kept, the innermost
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def load_or_fail(path: Path) -> types.ModuleType:
         return load_module(path)
     except SyntaxError as error:
         where = f"{Path(error.filename or path).name}:{error.lineno}"  # the file itself, or another that it imports
-        pytest.fail(f"{where}: not valid Python: {error.msg}", pytrace=False)
+        pytest.fail(not_python(where, error.msg), pytrace=False)
     except ModuleNotFoundError as error:
         pytest.fail(
             f"{path.name} imports {error.name}, which is not installed here and won't be when graded",
@@ -125,6 +129,7 @@ def impl(
         try:
             _modules[path] = load_or_fail(path)
         except (Exception, pytest.fail.Exception) as error:
+            error.while_loading = True
             _modules[path] = error
     loaded = _modules[path]
     if isinstance(loaded, BaseException):
@@ -196,18 +201,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest's own -k
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the checks of the task that `--task` names, or that `-k` names in so many words."""
-    wanted = config.getoption("--task")
+    """Keep the checks of the task that `--task` names, and those about the function that `-k` names in so many words."""
+    wanted, keyword = config.getoption("--task"), config.option.keyword
     tasks = dict.fromkeys(task for item in items if (task := _task_of(item)))
-    if not wanted and config.option.keyword in tasks:
-        wanted, config.option.keyword = config.option.keyword, ""
-    if not wanted:
-        return
-    chosen = [item for item in items if _task_of(item) == wanted]
-    if not chosen:
-        raise pytest.UsageError(f"no task is called {wanted}; tasks here: {', '.join(tasks)}")
-    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-    items[:] = chosen
+    chosen = list(items)
+    if wanted:
+        chosen = [item for item in items if _task_of(item) == wanted]
+        if not chosen:
+            raise pytest.UsageError(f"no task is called {wanted}; tasks here: {', '.join(tasks)}")
+    if keyword and any(function.name == keyword for item in items for function in _known(item)):
+        chosen = [item for item in chosen if any(function.name == keyword for function in _functions(item))]
+        if not chosen:
+            raise pytest.UsageError(f"no public check{f' of task {wanted}' if wanted else ''} is about {keyword}")
+        config.option.keyword = ""
+    elif keyword in tasks and not wanted:
+        chosen = [item for item in items if _task_of(item) == keyword]
+        config.option.keyword = ""
+    if len(chosen) < len(items):
+        kept = {id(item) for item in chosen}
+        config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
+        items[:] = chosen
 
 
 def _task_of(item: pytest.Item) -> str:
@@ -221,6 +234,30 @@ def _manifest_of(path: Path) -> dict | None:
     if not path.name.startswith("test_") or not manifest.is_file():
         return None
     return tomllib.loads(manifest.read_text(encoding="utf-8"))
+
+
+def _check_file(path: Path) -> CheckFile:
+    return _read_checks(_text_of(path))
+
+
+_read_checks = functools.cache(CheckFile)  # by its text: in a notebook the file may be edited between two runs
+
+
+def _about(item: pytest.Item) -> About:
+    """What a check names, in this case of it."""
+    about = _check_file(item.path).about(getattr(item, "originalname", item.name))
+    return about.of_case(item.callspec.params if hasattr(item, "callspec") else {})
+
+
+def _known(item: pytest.Item) -> list[Function]:
+    """The functions of the assignment that an item checks; none for any other test."""
+    manifest = _manifest_of(item.path)
+    return functions_of(manifest) if manifest else []
+
+
+def _functions(item: pytest.Item) -> list[Function]:
+    """Those of them that it is about."""
+    return _about(item).functions(_known(item), _task_of(item))
 
 
 # ---- a check that does not end
@@ -238,6 +275,10 @@ def pytest_runtest_setup(item: pytest.Item) -> object:
 def pytest_runtest_call(item: pytest.Item) -> object:
     with _time_limit(item):
         return (yield)
+
+
+class Stopped(pytest.fail.Exception):
+    """A check took too long."""
 
 
 @contextlib.contextmanager
@@ -261,7 +302,7 @@ def _time_limit(item: pytest.Item) -> Iterator[None]:
     seconds = PATIENCE * manifest.get("timeout_s", 10.0)
 
     def stop(signum: int, frame: types.FrameType | None) -> None:
-        pytest.fail(f"stopped after {seconds:g} s: is there a loop that does not end?", pytrace=False)
+        raise Stopped(f"stopped after {seconds:g} s: is there a loop that does not end?", pytrace=False)
 
     previous = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)  # again and again: a bare `except` may swallow one
@@ -279,9 +320,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> objec
         return report
     name = item.name.removeprefix("test_").replace("_", " ")
     claim = " ".join((getattr(item.function, "__doc__", None) or "").split("\n\n")[0].split())
-    ran = Ran(name, _task_of(item), report.outcome, claim, loaded=report.when != "setup")
+    about = _about(item)
+    ran = Ran(name, _task_of(item), report.outcome, claim)
+    ran.names, ran.attributes = sorted(about.names), sorted(about.attributes)
     if call.excinfo is not None and not report.skipped:
-        _explain(ran, item, call.excinfo)
+        ran.loaded = not getattr(call.excinfo.value, "while_loading", False)
+        _explain(ran, call.excinfo)
+        _trace(ran, item, call.excinfo)
         ran.printed = report.capstdout
         report.longrepr = "\n".join(filter(None, (ran.observed, ran.claim, *ran.own, ran.check, ran.details)))
     report.coursekit = {
@@ -291,8 +336,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> objec
     return report
 
 
-def _explain(ran: Ran, item: pytest.Item, excinfo: pytest.ExceptionInfo) -> None:
-    """What a student reads for a failing check: what was observed, the lines of their own, the check; none of ours."""
+def _explain(ran: Ran, excinfo: pytest.ExceptionInfo) -> None:
+    """What a student reads first for a failing check: what was observed."""
     error = excinfo.value
     if isinstance(error, NotImplementedError):
         ran.outcome = NOT_WRITTEN
@@ -302,17 +347,33 @@ def _explain(ran: Ran, item: pytest.Item, excinfo: pytest.ExceptionInfo) -> None
     message = str(error)
     if not isinstance(error, (Mismatch, pytest.fail.Exception)):
         message = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    if isinstance(error, AttributeError) and error.name in ran.names and isinstance(error.obj, types.ModuleType):
+        message = defines_no(f"{error.obj.__name__}.py", error.name)
     ran.observed, _, ran.details = message.strip().partition("\n")
+
+
+def _trace(ran: Ran, item: pytest.Item, excinfo: pytest.ExceptionInfo) -> None:
+    """Where a check failed: the functions of the student's that were under way, and the statement of the check."""
     module = item.path.with_name(item.path.name.removeprefix("test_"))
     student = item.config.stash.get(STUDENT, None)
     for entry in excinfo.traceback:
         place = f"{Path(entry.path).name}:{entry.lineno + 1}"
+        function = owner_of(entry.frame.code.raw.co_qualname)
         if student is not None and (words := student.place(entry)):
             ran.own.append(words)
+            ran.frames.append((function, words.partition(":")[0]))
         elif Path(entry.path) == module:
             ran.own.append(f"{place} in {entry.name}: {str(entry.statement).strip()}")
+            ran.frames.append((function, place))
         elif Path(entry.path) == item.path:
             ran.check = f"{place}: {_in_one_line(str(entry.statement))}"
+            ran.suspects = sorted(_check_file(item.path).suspects(entry.lineno + 1))
+    ran.frames = ran.frames[-FRAMES:]
+    error = excinfo.value
+    if isinstance(error, Stopped):
+        ran.raised = STOPPED
+    elif not isinstance(error, (Mismatch, pytest.fail.Exception)) and (ran.frames or not isinstance(error, AssertionError)):
+        ran.raised = type(error).__name__
 
 
 def _in_one_line(statement: str) -> str:
@@ -334,31 +395,38 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, tuple
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """For each assignment that was run, its tasks and what to do next."""
+    """For each assignment that was run, its tasks and what to do next; a notebook says it in its own way."""
+    if STUDENT in config.stash:
+        return
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     summary = Summary(terminalreporter, encoding, everything=config.getoption("--all"))
     for path, checks in _ran(terminalreporter).items():
         manifest, module = _manifest_of(path), path.with_name(path.name.removeprefix("test_"))
-        strangers = [] if STUDENT in config.stash else strange_imports(module, manifest)
-        summary.write(manifest, module.name, checks, strangers)
+        text = _text_of(module)
+        written = written_in_text(text)
+        progress = progress_of(path, manifest, checks, written)
+        left = left_to_see(path.parent, manifest, progress, written)
+        summary.write(manifest, module.name, checks, progress, left, costs_of(module, text, manifest))
 
 
-def strange_imports(module: Path, manifest: dict) -> list[str]:
-    """Libraries that a student's file imports and that are not there when it is graded."""
+def progress_of(path: Path, manifest: dict, checks: list[Ran], written: Written) -> Progress:
+    """What a run of the checks in a file says about each function."""
+    file, known = _check_file(path), functions_of(manifest)
+    checked = {
+        function for check, task in file.checks.items() for about in file.cases(check) for function in about.functions(known, task)
+    }  # fmt: skip
+    tried = {
+        function for ran in checks
+        for function in About(frozenset(ran.names), attributes=frozenset(ran.attributes)).functions(known, ran.task)
+    }  # fmt: skip
+    return Progress(manifest, checks, written, checked - tried)
+
+
+def _text_of(path: Path) -> str:
     try:
-        tree = ast.parse(module.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):  # told elsewhere
-        return []
-    libraries = {name.partition(".")[0] for name in manifest.get("libraries", ("numpy", "torch"))}
-    own = {path.stem for path in module.parent.glob("*.py")}
-    there = {*sys.stdlib_module_names, *libraries, *own, "regex", "coursekit"}
-    imported: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imported |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            imported.add(node.module)
-    return sorted({name.partition(".")[0] for name in imported} - there)
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):  # told where it is imported
+        return ""
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,24 +1,26 @@
 """What a run of an assignment's checks looks like on a student's terminal.
 
-A table of the tasks, then one thing to do next: the first check that fails, what was observed on top and only the student's
-own lines below; or the next task to write. Everything else is a line. The plugin collects, this module says.
+A table of the tasks and what came of each of their functions, then one thing to do next: the first check that fails, what was
+observed on top and only the student's own lines below; or the next function to write. Everything else is a line. The plugin
+collects, `coursekit.progress` concludes, this module says.
 """
 
 from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
-NOT_WRITTEN = "not written"
-WRONG = "wrong"
+from coursekit.functions import Function, command
+from coursekit.progress import MISSING, NOT_WRITTEN, PASSES, RAISES, STOPPED, UNTRIED, WRONG, Left, Progress, Ran, State
 
 OWN_LINES = 4  # of a student's own frames, the innermost
 MOST_LINES = 20  # of values, and of what a student's code printed
 FEW_LINES = 3  # of values that stand right below the observation; more of them go to the end
 OTHERS = 12  # further failing checks that are named
+COLORS = {PASSES: "green", WRONG: "red", RAISES: "red", STOPPED: "red", MISSING: "red", NOT_WRITTEN: "yellow"}
 
 # What consoles lack most, in letters that every one has. Any other character that a console lacks becomes a "?".
 _PLAIN = str.maketrans(
@@ -50,35 +52,6 @@ class Terminal(Protocol):
     def section(self, title: str, sep: str = "=", **markup: bool) -> None: ...
 
 
-@dataclass
-class Ran:
-    """One check, or one case of it, as it went.
-
-    Attributes:
-        name: The test's name in words.
-        task: Id of its task.
-        outcome: `passed`, `skipped`, `wrong` or `not written`.
-        claim: First paragraph of its docstring.
-        observed: What was seen, a line; empty where it passed.
-        details: Values and messages below it.
-        own: Lines of the student's own file that were under way, outermost first.
-        check: The line of the check.
-        printed: What the student's code printed.
-        loaded: Whether the check was reached; not where the student's file can't be imported.
-    """
-
-    name: str
-    task: str
-    outcome: str
-    claim: str = ""
-    observed: str = ""
-    details: str = ""
-    own: list[str] = field(default_factory=list)
-    check: str = ""
-    printed: str = ""
-    loaded: bool = True
-
-
 def plain(text: str, encoding: str) -> str:
     """Text that a console with this encoding can show."""
     try:
@@ -105,21 +78,26 @@ class Summary:
         self._everything = everything
         self._width = min(shutil.get_terminal_size((80, 24)).columns, 100)
 
-    def write(self, manifest: dict, module: str, checks: Sequence[Ran], strangers: Sequence[str] = ()) -> None:
+    def write(
+        self, manifest: dict, module: str, checks: Sequence[Ran], progress: Progress, left: Left, costs: Sequence[str] = ()
+    ) -> None:
         """The table, and what to do next.
 
         Args:
             manifest: The assignment's, as read.
             module: Name of the student's file.
             checks: What ran.
-            strangers: Libraries that the file imports and that are not there when it is graded.
+            progress: What they say about each function.
+            left: What remains to see.
+            costs: What will cost points when it is graded, a line each.
         """
+        loaded = all(ran.loaded for ran in checks)
         self._terminal.section(plain(manifest["title"], self._encoding), sep="-")
-        self._table(manifest, checks)
-        if strangers:
+        self._table(manifest, checks, progress.states if loaded else {})
+        if costs:
             self._line()
-            what = f"{module} imports {' and '.join(strangers)}: not there when it is graded."
-            self._line(what, bold=True, red=True)
+        for cost in costs:
+            self._entry_below(cost, bold=True, red=True)
         failing = [ran for ran in checks if ran.outcome == WRONG]
         if failing and not failing[0].loaded:
             loading = replace(failing[0], name=f"{module}, which can't be imported", claim="", check="", task="")
@@ -127,34 +105,55 @@ class Summary:
             return
         if failing:
             for ran in failing if self._everything else failing[:1]:
-                self._explain(ran, "Wrong" if self._everything else "First to mend")
+                self._explain(ran, "Wrong" if self._everything else "First to mend", progress)
             if not self._everything:
                 self._others(failing[1:])
             return
-        missing = {ran.task for ran in checks if ran.outcome == NOT_WRITTEN}
-        following = next((task for task in manifest["tasks"] if task["id"] in missing), None)
+        following = progress.next()
         if following:
-            names = ", ".join(following["functions"])
             self._line()
-            self._line(
-                f"Next: write {names} in {module}, then run: pytest --task {following['id']}", bold=True
-            )
+            verb = "define" if progress.states[following].word == MISSING else "write"
+            what = f"Next: {verb} {following.name} in {module}, then run: {command(following, list(progress.states))}"
+            self._entry_below(what, bold=True)
+        self._left(left)
 
-    def _table(self, manifest: dict, checks: Sequence[Ran]) -> None:
-        title_width = max(20, self._width - 42)
-        self._line(f"{'task':<{title_width}}  {'state':<13} {'public':>7} {'points':>6} {'min.':>5}")
+    def _table(self, manifest: dict, checks: Sequence[Ran], states: Mapping[Function, State]) -> None:
+        title_width = self._width - 24
+        self._line(f"{'task':<{title_width}}  {'public':>7} {'points':>6} {'min.':>5}")
         for number, task in enumerate(manifest["tasks"], start=1):
             mine = [ran for ran in checks if ran.task == task["id"]]
             if not mine:
                 continue
             passed, ran = tally(mine)
-            state, colour = _state(mine, passed, ran)
             title = textwrap.shorten(f"{number} {task['title']}", title_width, placeholder="...")
-            self._terminal.write(plain(f"{title:<{title_width}}  ", self._encoding))
-            self._terminal.write(f"{state:<13}", **{colour: True, "bold": state == WRONG})
-            self._line(f" {passed:>3}/{ran:<3} {task['points']:>6} {task['minutes']:>5}")
+            counts = f"  {f'{passed}/{ran}':>7} {task['points']:>6} {task['minutes']:>5}"
+            self._line(f"{title:<{title_width}}{counts}", bold=True)
+            self._functions({function: state for function, state in states.items() if function.task == task["id"]})
 
-    def _explain(self, ran: Ran, heading: str) -> None:
+    def _functions(self, states: Mapping[Function, State]) -> None:
+        """The functions of a task, those of one state together."""
+        together: dict[str, list[str]] = {}
+        for function, state in states.items():
+            if state.word != UNTRIED:
+                more = f" ({state.detail})" if state.detail else ""
+                together.setdefault(state.word, []).append(function.name + more)
+        for word, names in together.items():
+            lines = textwrap.wrap(", ".join(names), self._width - 16, break_long_words=False, break_on_hyphens=False)
+            for number, line in enumerate(lines):
+                self._terminal.write("    ")
+                self._terminal.write(f"{word if number == 0 else '':<12}", **_markup(word))
+                self._line(line)
+
+    def _left(self, left: Left) -> None:
+        """One line on figures and questions."""
+        parts = [f"python figures.py {' '.join(left.figures)}"] if left.figures else []
+        if left.questions:
+            titles = ", ".join(f'"{title}"' for title in left.questions)
+            parts.append(f"question{'s' if len(left.questions) > 1 else ''} {titles} in README.md")
+        if parts:
+            self._entry_below(f"Left to see: {'; '.join(parts)}")
+
+    def _explain(self, ran: Ran, heading: str, progress: Progress | None = None) -> None:
         self._line()
         self._terminal.write(f"{heading}: ", bold=True, red=True)
         self._line(ran.name, bold=True)
@@ -169,7 +168,9 @@ class Summary:
         if ran.check:
             self._entry("The check", ran.check)
         if ran.task:
-            self._entry("Run again", f"pytest --task {ran.task}")
+            blamed = progress.blame(ran) if progress else []
+            again = command(blamed[0], list(progress.states)) if len(blamed) == 1 else f"pytest --task {ran.task}"
+            self._entry("Run again", again)
         printed = ran.printed.rstrip().splitlines()
         for title, lines in (("", many), ("Your code printed:", printed)):
             if lines:
@@ -200,6 +201,11 @@ class Summary:
             self._terminal.write(f"  {label if number == 0 else '':<10} ")
             self._line(line, **markup)
 
+    def _entry_below(self, text: str, **markup: bool) -> None:
+        """A line, or as many as it takes."""
+        for line in textwrap.wrap(text, self._width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False):
+            self._line(line, **markup)
+
     def _line(self, text: str = "", **markup: bool) -> None:
         self._terminal.write_line(plain(text, self._encoding), **markup)
 
@@ -215,9 +221,6 @@ def last_line(checks: Sequence[Ran]) -> str:
     return f"Public checks: {passed} of {ran}. Hidden checks run when you submit."
 
 
-def _state(mine: Sequence[Ran], passed: int, ran: int) -> tuple[str, str]:
-    if not ran:
-        return "not run", "light"
-    if any(check.outcome == NOT_WRITTEN for check in mine):
-        return ("partly there", "yellow") if passed else (NOT_WRITTEN, "yellow")
-    return ("passes", "green") if passed == ran else (WRONG, "red")
+def _markup(word: str) -> dict[str, bool]:
+    color = COLORS.get(word)
+    return {color: True, "bold": color == "red"} if color else {"light": True}

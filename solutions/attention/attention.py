@@ -4,6 +4,7 @@ Every tensor keeps its features last and its tokens next to last, (..., T, d), w
 for any number of batch dimensions, none included. Weights multiply from the right, `x @ w`.
 A mask is boolean and True means "may be seen". Results keep the dtype and device of the inputs.
 Inputs are float32 or float64; the attention of tasks 3 and 9 also takes half precision.
+Nothing that is handed in is changed in place.
 
 There is no dropout and no training loop here, and nothing is random except `init_transformer`.
 """
@@ -35,7 +36,7 @@ def softmax(x, *, dim=-1):
     Example:
         softmax(tensor([0, log 2, log 3])) is [1/6, 2/6, 3/6].
     """
-    # Steps: the largest entry along dim; subtract it and take exp; divide by the sum.
+    # Steps: make the exponentials safe; take them; divide by their sum.
     # What becomes of each step when every entry is -inf?
     # BEGIN SOLUTION softmax
     largest = x.amax(dim=dim, keepdim=True)
@@ -60,7 +61,8 @@ def sinusoidal_positions(n_positions, d_model, *, base=10000.0, dtype=torch.floa
         n_positions: Number of rows, counted from position 0. May be 0.
         d_model: Width of a row; even.
         base: The slowest pair has a wavelength of nearly 2 pi base positions.
-        dtype: Floating dtype of the table.
+        dtype: Floating dtype of the table. Angles, sines and cosines are computed in float64 and
+            rounded to it at the end.
 
     Returns:
         Shape (n_positions, d_model).
@@ -73,13 +75,46 @@ def sinusoidal_positions(n_positions, d_model, *, base=10000.0, dtype=torch.floa
     """
     if d_model % 2:
         raise ValueError(f"d_model must be even (one sine and one cosine per frequency), got {d_model}")
-    # Steps: one angle per position and pair; its sine and cosine side by side in the columns.
+    # Steps: one angle per position and pair; from each, two columns that are neighbors.
     # BEGIN SOLUTION positions
     positions = torch.arange(n_positions, dtype=torch.float64)
     frequencies = base ** (-torch.arange(0, d_model, 2, dtype=torch.float64) / d_model)
     angles = positions[:, None] * frequencies  # (n_positions, d_model / 2)
     pairs = torch.stack([angles.sin(), angles.cos()], dim=-1)  # (n_positions, d_model / 2, 2)
     return pairs.flatten(-2).to(dtype)
+    # END SOLUTION
+
+
+def shift_positions(table, n_steps, *, base=10000.0):
+    """The rows that stand n_steps further down in the position table, made from the given rows alone.
+
+    Nobody says which positions the rows belong to, and the answer doesn't need it.
+
+    Args:
+        table: Rows of a sinusoidal table, of any positions and in any order, shape (..., d_model).
+        n_steps: How many positions further, an integer; negative for back.
+        base: That of the table.
+
+    Returns:
+        Row p of the table becomes row p + n_steps. With the shape and dtype of `table`.
+
+    Raises:
+        ValueError: If d_model is odd.
+
+    Example:
+        The row (0, 1, 0, 1) of position 0, shifted by 2, is (sin 2, cos 2, sin 0.02, cos 0.02).
+    """
+    if table.shape[-1] % 2:
+        raise ValueError(f"table must have an even number of columns, got table {tuple(table.shape)}")
+    # Steps: by which angle each pair moves on; what that makes of its sine and of its cosine.
+    # BEGIN SOLUTION positions
+    d_model = table.shape[-1]
+    pairs = torch.arange(0, d_model, 2, dtype=torch.float64, device=table.device)
+    angles = n_steps * base ** (-pairs / d_model)
+    cos, sin = angles.cos().to(table.dtype), angles.sin().to(table.dtype)
+    sines, cosines = table[..., 0::2], table[..., 1::2]
+    moved = torch.stack([sines * cos + cosines * sin, cosines * cos - sines * sin], dim=-1)
+    return moved.flatten(-2)
     # END SOLUTION
 
 
@@ -105,7 +140,7 @@ def causal_mask(T_q, T_k, *, device=None):
     """
     if T_q > T_k:
         raise ValueError(f"T_q must not exceed T_k, got T_q = {T_q} and T_k = {T_k}")
-    # Steps: the position of every query; the position of every key; compare.
+    # Steps: where does every query sit, where every key, and who may see whom?
     # BEGIN SOLUTION sdpa
     queries = torch.arange(T_q, device=device) + (T_k - T_q)
     keys = torch.arange(T_k, device=device)
@@ -148,8 +183,7 @@ def scaled_dot_product_attention(q, k, v, *, mask=None, causal=False, bias=None)
         raise ValueError(f"k and v must share T_k, got k {tuple(k.shape)} and v {tuple(v.shape)}")
     # At least float32, and float64 where the inputs are.
     dtype = torch.promote_types(q.dtype, torch.float32)
-    # Steps: scores in `dtype`; add the bias; hide what may not be seen; softmax over the keys;
-    # average the values; cast back.
+    # Steps: the score order of the conventions, in `dtype`; average the values; round to q's dtype.
     # BEGIN SOLUTION sdpa
     scores = q.to(dtype) @ k.to(dtype).transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., T_q, T_k)
     if bias is not None:
@@ -167,7 +201,7 @@ def scaled_dot_product_attention(q, k, v, *, mask=None, causal=False, bias=None)
 
 
 def split_heads(x, n_heads):
-    """Cut every token's features into n_heads runs of neighbours, one run per head.
+    """Cut every token's features into n_heads runs of neighbors, one run per head.
 
     Head h gets features h * d_k up to (h + 1) * d_k - 1 of every token, d_k = d_model / n_heads.
 
@@ -183,7 +217,7 @@ def split_heads(x, n_heads):
     """
     if x.shape[-1] % n_heads:
         raise ValueError(f"n_heads must divide d_model, got n_heads = {n_heads} and x {tuple(x.shape)}")
-    # Steps: cut the last dimension in two; move the heads before the tokens.
+    # Steps: tell the heads apart; give them their own dimension, before the tokens.
     # BEGIN SOLUTION multi_head
     return x.unflatten(-1, (n_heads, x.shape[-1] // n_heads)).transpose(-3, -2)
     # END SOLUTION
@@ -198,7 +232,7 @@ def join_heads(x):
     Returns:
         Shape (..., T, n_heads * d_k); head 0 comes first.
     """
-    # Steps: move the heads after the tokens; merge the last two dimensions.
+    # Steps: undo the steps of split_heads, the last one first.
     # BEGIN SOLUTION multi_head
     return x.transpose(-3, -2).flatten(-2)
     # END SOLUTION
@@ -246,7 +280,7 @@ def multi_head_attention(
             f"key_mask must have one entry per token of the context, "
             f"got key_mask {tuple(key_mask.shape)} and context {tuple(context.shape)}"
         )
-    # Steps: project; split; give key_mask a place for heads and queries; attend; join; W_O.
+    # Steps: project; split; give key_mask a place for heads and queries; attend once; join; W_O.
     # BEGIN SOLUTION multi_head
     q = split_heads(x @ w_q, n_heads)  # (..., n_heads, T_q, d_k)
     k = split_heads(context @ w_k, n_heads)  # (..., n_heads, T_k, d_k)
@@ -263,24 +297,26 @@ def multi_head_attention(
 def layer_norm(x, gain, bias, *, eps=1e-5):
     """Each token's features, shifted and scaled to mean 0 and variance 1, then `gain` and `bias`.
 
-        y = (x - mean) / sqrt(variance + eps) * gain + bias
-
-    Mean and variance run over the d features of one token, and over nothing else. The variance
-    is the biased one: the mean of the squared deviations, divided by d.
+    Mean and variance run over the d features of one token, and over nothing else. The variance is
+    the biased one: the sum of the squared deviations, divided by d. eps is added to the variance,
+    before the root is taken. `gain` multiplies the result feature by feature, `bias` is added last.
 
     Args:
         x: Shape (..., d).
         gain: Shape (d,).
         bias: Shape (d,).
-        eps: Added to the variance, inside the root.
+        eps: Added to the variance.
 
     Returns:
         Shape (..., d).
 
+    Example:
+        The token (1, 3) has mean 2 and variance 1: with gain 1, bias 0 and eps 0 it becomes (-1, 1).
+
     Source:
         Ba, Kiros and Hinton 2016.
     """
-    # Steps: mean; variance; normalise; gain and bias.
+    # Steps: the token's mean and variance; normalize; gain and bias.
     # BEGIN SOLUTION layer_norm
     mean = x.mean(dim=-1, keepdim=True)
     variance = (x - mean).square().mean(dim=-1, keepdim=True)
@@ -292,9 +328,7 @@ def layer_norm(x, gain, bias, *, eps=1e-5):
 
 
 def mlp(x, w_1, b_1, w_2, b_2):
-    """Two layers with a ReLU between them, applied to every token on its own.
-
-        relu(x W_1 + b_1) W_2 + b_2
+    """Two layers with a ReLU between them, applied to every token on its own (given; nothing to write here).
 
     Args:
         x: Shape (..., T, d_model).
@@ -306,19 +340,15 @@ def mlp(x, w_1, b_1, w_2, b_2):
     Returns:
         Shape (..., T, d_model).
     """
-    # Steps: to d_mlp; ReLU; back to d_model.
-    # BEGIN SOLUTION block
     return torch.relu(x @ w_1 + b_1) @ w_2 + b_2
-    # END SOLUTION
 
 
 def transformer_block(x, attention_layer, mlp_layer, norm_1, norm_2, *, pre_norm=False):
     """The tokens after one round of looking at each other and one round of thinking alone.
 
-    Each of the two layers is wrapped in a residual connection and a norm:
-
-        post-norm (2017, the course notes)   x = norm(x + layer(x))
-        pre-norm (most models since)         x = x + layer(norm(x))
+    Each of the two layers is wrapped in a residual connection and a norm of its own. Post-norm, as in
+    2017: the layer's output is added to its input, and the norm acts on the sum. Pre-norm, as in most
+    models since: the norm acts on what goes into the layer, and the output is added to x itself.
 
     Args:
         x: Shape (..., T, d_model).
@@ -334,8 +364,7 @@ def transformer_block(x, attention_layer, mlp_layer, norm_1, norm_2, *, pre_norm
     Source:
         Vaswani et al. 2017, section 3.1 (post-norm); Xiong et al. 2020 (pre-norm).
     """
-    # Steps: wrap attention_layer in its residual and norm_1; then, on what comes out of that,
-    # mlp_layer in its own residual and norm_2. Once for each place of the norms.
+    # Steps: the attention's half; then, on what comes out of it, the MLP's half; in both norm orders.
     # BEGIN SOLUTION block
     if pre_norm:
         x = x + attention_layer(norm_1(x))
@@ -351,10 +380,10 @@ def transformer_block(x, attention_layer, mlp_layer, norm_1, norm_2, *, pre_norm
 def language_model(tokens, embedding, positions, layers):
     """Logits for the next token at every position, from a table used at both ends.
 
-        x = E[tokens] + positions;  x = layer(x) for each layer in turn;  logits = x E^T
-
-    The output layer is tied: it is the embedding table itself, so both uses train it.
-    The embeddings are not multiplied by sqrt(d_model), and the logits are not put through a softmax.
+    A token's vector is its row of the table plus the row of its position. It goes through each layer
+    in turn; its logits are then its products with all rows of the table. The output layer is tied: it
+    is the table itself, no copy, so both uses train it. The embeddings are not multiplied by
+    sqrt(d_model), and the logits are not put through a softmax.
 
     Args:
         tokens: Integers in 0 .. V - 1, shape (..., T).
@@ -375,7 +404,7 @@ def language_model(tokens, embedding, positions, layers):
             f"positions must have a row for every token, "
             f"got tokens {tuple(tokens.shape)} and positions {tuple(positions.shape)}"
         )
-    # Steps: look up the tokens and add their positions; apply the layers; back to the vocabulary.
+    # Steps: into the model's width; through the layers; back to the vocabulary.
     # BEGIN SOLUTION language_model
     x = embedding[tokens] + positions[: tokens.shape[-1]]  # (..., T, d_model)
     for layer in layers:
@@ -389,13 +418,13 @@ def next_token_loss(logits, tokens, *, mask=None):
 
         mean over t of  -log softmax(logits[t])[tokens[t + 1]]
 
-    The logits at position t are the forecast of token t + 1. So the last logits forecast nothing
-    that is known, and nothing forecasts the first token.
+    The logits at position t predict token t + 1. So the last logits predict nothing that is known,
+    and nothing predicts the first token.
 
     Args:
         logits: Shape (..., T, V), T >= 2, float32 or float64. Finite, however large.
         tokens: Integers in 0 .. V - 1, shape (..., T).
-        mask: Boolean, shape (..., T): True at the tokens whose forecast counts, False at padding.
+        mask: Boolean, shape (..., T): True at the tokens whose prediction counts, False at padding.
             The mean runs over these tokens, all sequences together. Entry 0 of a sequence never
             matters. Default: every token counts.
 
@@ -403,17 +432,21 @@ def next_token_loss(logits, tokens, *, mask=None):
         The loss, a scalar (0-d tensor) with the dtype of `logits`.
 
     Raises:
-        ValueError: If T < 2, or no token with a forecast counts.
+        ValueError: If T < 2, or no token with a prediction counts.
+
+    Example:
+        Logits of 0 everywhere give log V, whatever the tokens are.
     """
     if tokens.shape[-1] < 2:
         raise ValueError(f"tokens must have T >= 2, or nothing is next, got tokens {tuple(tokens.shape)}")
     if mask is not None and not mask[..., 1:].any():
         raise ValueError("mask must be True at one token after the first at least, or the mean is empty")
-    # Steps: pair each forecast with what came next; log-probabilities; pick; mean over what counts.
+    # Steps: pair each prediction with what came next; its log-probability, without the probability;
+    # the mean over what counts.
     # BEGIN SOLUTION language_model
-    forecasts, targets = logits[..., :-1, :], tokens[..., 1:]
-    forecasts = forecasts - forecasts.amax(dim=-1, keepdim=True)  # no exponential above 1
-    logp = forecasts - forecasts.exp().sum(dim=-1, keepdim=True).log()  # (..., T - 1, V)
+    predictions, targets = logits[..., :-1, :], tokens[..., 1:]
+    predictions = predictions - predictions.amax(dim=-1, keepdim=True)  # no exponential above 1
+    logp = predictions - predictions.exp().sum(dim=-1, keepdim=True).log()  # (..., T - 1, V)
     surprise = -logp.gather(-1, targets[..., None]).squeeze(-1)  # (..., T - 1)
     return surprise.mean() if mask is None else surprise[mask[..., 1:]].mean()
     # END SOLUTION
@@ -425,13 +458,9 @@ def next_token_loss(logits, tokens, *, mask=None):
 def apply_rope(x, positions, *, base=10000.0):
     """Rotate each pair of features by an angle that grows with the token's position (RoPE).
 
-    Features 2i and 2i + 1 of a token at position p are a point in the plane, turned
-    counter-clockwise by p * theta_i, where theta_i = base^(-2i / d):
-
-        y[2i]     = x[2i] cos(p theta_i) - x[2i + 1] sin(p theta_i)
-        y[2i + 1] = x[2i] sin(p theta_i) + x[2i + 1] cos(p theta_i)
-
-    Done to queries and keys alike, it makes their product depend on p_q - p_k alone.
+    Features 2i and 2i + 1 of a token at position p are the coordinates of a point in the plane. It is
+    turned counter-clockwise by the angle p * theta_i, where theta_i = base^(-2i / d). Angles, sines and
+    cosines are computed in float64, then rounded to the dtype of `x`.
 
     Args:
         x: Queries or keys, shape (..., T, d), d even.
@@ -444,6 +473,9 @@ def apply_rope(x, positions, *, base=10000.0):
     Raises:
         ValueError: If d is odd, or positions does not have one entry per token.
 
+    Example:
+        (1, 0) at position p becomes (cos p, sin p), since theta_0 = 1. Position 0 changes nothing.
+
     Source:
         Su et al. 2021 (RoFormer), equation 34.
     """
@@ -453,12 +485,12 @@ def apply_rope(x, positions, *, base=10000.0):
         raise ValueError(
             f"positions must have shape (T,), got positions {tuple(positions.shape)} and x {tuple(x.shape)}"
         )
-    # Steps: one angle per token and pair; the two features of each pair; turn; interleave again.
+    # Steps: one angle per token and pair; turn each pair; put the features back where they were.
     # BEGIN SOLUTION relative
     d = x.shape[-1]
-    frequencies = base ** (-torch.arange(0, d, 2, dtype=x.dtype, device=x.device) / d)
-    angles = positions[:, None].to(x.dtype) * frequencies  # (T, d / 2)
-    cos, sin = angles.cos(), angles.sin()
+    frequencies = base ** (-torch.arange(0, d, 2, dtype=torch.float64, device=x.device) / d)
+    angles = positions[:, None].to(torch.float64) * frequencies  # (T, d / 2)
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     even, odd = x[..., 0::2], x[..., 1::2]  # (..., T, d / 2)
     turned = torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1)
     return turned.flatten(-2)  # (..., T, d)
@@ -468,11 +500,10 @@ def apply_rope(x, positions, *, base=10000.0):
 def alibi_bias(n_heads, T_q, T_k, *, dtype=torch.float32):
     """A penalty on the scores that grows linearly with how far back the key lies (ALiBi).
 
-        bias[h, i, j] = -m_h * (p_i - j),   m_h = 2^(-8 (h + 1) / n_heads),   h = 0 .. n_heads - 1
-
-    p_i is the position of query i; the last query is aligned with the last key, as in
-    `causal_mask`. The formula holds for every i and j. It is positive for keys in the future,
-    which doesn't matter: the causal mask that ALiBi is used with hides them.
+    A query's own position gets 0, and each step back from there costs head h another
+    m_h = 2^(-8 (h + 1) / n_heads), h = 0 .. n_heads - 1. The last query sits at the last key, as in
+    `causal_mask`. Keys in the future lie on the same straight line, each step ahead worth m_h more
+    than 0, which doesn't matter: the causal mask that ALiBi is used with hides them.
 
     Args:
         n_heads: Number of heads; a power of two.
@@ -488,12 +519,15 @@ def alibi_bias(n_heads, T_q, T_k, *, dtype=torch.float32):
 
     Source:
         Press, Smith and Lewis 2022, section 3.
+
+    Example:
+        Two heads, one query, three keys: (-1/8, -1/16, 0) and (-1/128, -1/256, 0).
     """
     if n_heads < 1 or n_heads & (n_heads - 1):
         raise ValueError(f"n_heads must be a power of two, got {n_heads}")
     if T_q > T_k:
         raise ValueError(f"T_q must not exceed T_k, got T_q = {T_q} and T_k = {T_k}")
-    # Steps: one slope per head; the distance from every query back to every key; multiply.
+    # Steps: one slope per head; where does every query sit, and how far back lies every key?
     # BEGIN SOLUTION relative
     slopes = 2.0 ** (-8.0 * torch.arange(1, n_heads + 1, dtype=dtype) / n_heads)  # (n_heads,)
     queries = torch.arange(T_q) + (T_k - T_q)
@@ -526,11 +560,15 @@ def online_softmax_step(state, scores, values):
     Returns:
         The tuple (largest, total, weighted) with this block taken in.
 
+    Example:
+        Scores 0 and log 2 with values 10 and 100 give (log 2, 1.5, 105). If log 4 with value 1000 comes
+        next, the state is (log 4, 1.75, 1052.5).
+
     Source:
         Milakov and Gimelshein 2018; Dao et al. 2022 (FlashAttention).
     """
     largest, total, weighted = state
-    # Steps: the new largest; bring both old sums to it; add this block's part.
+    # Steps: the new largest score; both sums in terms of it, old keys and new ones.
     # BEGIN SOLUTION blockwise
     new_largest = torch.maximum(largest, scores.amax(dim=-1))
     # As in softmax: a query that has seen nothing yet has no finite largest score to shift by.
@@ -583,7 +621,7 @@ def blockwise_attention(q, k, v, *, block_size, mask=None, causal=False, step=No
         torch.zeros(q.shape[:-1], dtype=dtype, device=q.device),
         torch.zeros(*q.shape[:-1], v.shape[-1], dtype=dtype, device=q.device),
     )
-    # Steps: for each block of keys, its scores, what is hidden in it, one step; divide at the end.
+    # Steps: block after block: its scores, what is hidden in it, one step; then the answer from the state.
     # BEGIN SOLUTION blockwise
     queries = torch.arange(T_q, device=q.device) + (T_k - T_q)
     for start in range(0, T_k, block_size):
@@ -649,7 +687,7 @@ def init_transformer(seed, *, n_vocab, d_model, d_mlp, n_layers, dtype=torch.flo
     }
 
 
-def transformer(tokens, params, *, n_heads, pre_norm=False):
+def transformer(tokens, params, *, n_heads, pre_norm=False, causal=True):
     """A whole decoder-only transformer made of the pieces above (given; nothing to write here).
 
     Args:
@@ -657,6 +695,7 @@ def transformer(tokens, params, *, n_heads, pre_norm=False):
         params: What `init_transformer` returns, or the like.
         n_heads: Number of heads in every block.
         pre_norm: Where the norms stand. With pre-norm one more norm comes after the last block.
+        causal: Whether the blocks hide the future: one bool for all, or a list with one for each.
 
     Returns:
         Logits, shape (..., T, V).
@@ -666,11 +705,11 @@ def transformer(tokens, params, *, n_heads, pre_norm=False):
     def norm(weights):
         return lambda x: layer_norm(x, *weights)
 
-    def block(weights):
+    def block(weights, masked):
         return partial(
             transformer_block,
             attention_layer=lambda x: multi_head_attention(
-                x, *weights["attention"], n_heads=n_heads, causal=True
+                x, *weights["attention"], n_heads=n_heads, causal=masked
             ),
             mlp_layer=lambda x: mlp(x, *weights["mlp"]),
             norm_1=norm(weights["norm_1"]),
@@ -678,7 +717,8 @@ def transformer(tokens, params, *, n_heads, pre_norm=False):
             pre_norm=pre_norm,
         )
 
-    layers = [block(weights) for weights in params["blocks"]]
+    masked = [causal] * len(params["blocks"]) if isinstance(causal, bool) else causal
+    layers = [block(weights, hides) for weights, hides in zip(params["blocks"], masked, strict=True)]
     if pre_norm:
         layers.append(norm(params["final_norm"]))
     positions = sinusoidal_positions(tokens.shape[-1], embedding.shape[1], dtype=embedding.dtype)

@@ -2,7 +2,7 @@
 
 A *token* is a byte string. A *word* is one pre-token as a tuple of tokens: it starts as single bytes, and
 every merge makes it shorter. A *pair* is two tokens that stand side by side in a word. Training picks pairs,
-one after the other; the ordered list of them, the *merges*, is all that a tokenizer has to remember.
+one after the other. The ordered list of them, the *merges*, is all that a tokenizer has to remember.
 
 Nothing here needs more than Python's standard library and `regex`.
 """
@@ -65,10 +65,10 @@ def split_special(text: str, special_tokens: Sequence[str]) -> list[str]:
     return [piece for piece in cut.split(text) if piece]
 
 
-def pretokenise(text: str) -> list[str]:
+def pretokenize(text: str) -> list[str]:
     """Cut ordinary text into pre-tokens, which no merge may cross; joining them gives the text back.
 
-    >>> pretokenise("It's 2 low  walls")
+    >>> pretokenize("It's 2 low  walls")
     ['It', "'s", ' 2', ' low', ' ', ' walls']
     """
     return PATTERN.findall(text)
@@ -78,7 +78,7 @@ def pretokenise(text: str) -> list[str]:
 
 
 def count_pairs(words: Mapping[Word, int]) -> dict[Pair, int]:
-    """How often each pair of neighbouring tokens occurs in the corpus.
+    """How often each pair of neighboring tokens occurs in the corpus.
 
     Every position counts, overlapping ones too: the word `aaa` holds the pair (a, a) twice, although a merge
     could replace it only once.
@@ -92,7 +92,7 @@ def count_pairs(words: Mapping[Word, int]) -> dict[Pair, int]:
     Returns:
         Only pairs that occur, in any order.
     """
-    # For each word, at each place but the last: add the word's number of times to the pair that starts there.
+    # Steps: visit every word; find its pairs; add up how often each occurs.
     # BEGIN SOLUTION pairs
     counts: dict[Pair, int] = {}
     for word, n_times in words.items():
@@ -134,13 +134,13 @@ def merge_pair(word: Word, pair: Pair) -> Word:
 
     Args:
         word: Tokens of any length; the word may be empty.
-        pair: The two tokens to join. Both must be equal to the two neighbours, each to its own.
+        pair: The two tokens to join, left and right. An occurrence is exactly these two tokens: another cut of the
+            same bytes is none.
 
     Returns:
         A tuple of tokens that joins to the same bytes.
     """
-    # Walk along the word: where the pair starts, append the joined token and step over both;
-    # elsewhere append the one token.
+    # Steps: walk along the word from the left; collect what it becomes.
     # BEGIN SOLUTION merge
     left, right = pair
     joined = left + right
@@ -168,25 +168,24 @@ def count_words(text: str, special_tokens: Sequence[str] = ()) -> dict[Word, int
 
     Args:
         text: Any text without lone surrogates. It is not changed: no lower case, no stripping, no
-            normalisation.
+            normalization.
         special_tokens: They cut the text, so that nothing reaches across them, and are not themselves
             counted.
 
     Returns:
-        Words of one or more single bytes (the pre-token's UTF-8), in any order.
+        Words of one or more single bytes, in any order.
 
     Raises:
         ValueError: If `text` holds a lone surrogate.
     """
     check_text(text)
-    # 1. Cut at the special tokens and drop those. 2. Cut each piece into pre-tokens.
-    # 3. Count them as tuples of single bytes. (bytes[i] is an int; bytes[i:i+1] is a byte string.)
+    # Steps: cut the text; drop what is not counted; count the words. (bytes[i] is an int, bytes[i:i+1] a byte string.)
     # BEGIN SOLUTION words
     special = set(special_tokens)
     pretokens: Counter[str] = Counter()
     for piece in split_special(text, special_tokens):
         if piece not in special:
-            pretokens.update(pretokenise(piece))
+            pretokens.update(pretokenize(piece))
     return {_as_word(pretoken): n_times for pretoken, n_times in pretokens.items()}
     # END SOLUTION
 
@@ -220,8 +219,8 @@ def train(
         words: Distinct words of single bytes, each with the number of times it occurs.
         vocab_size: Size of the finished vocabulary, special tokens included.
         special_tokens: Only how many there are matters here.
-        count, best, merge: What tasks 1 and 2 ask for. They are arguments so that a check can lend you right
-            ones: call these, not the functions they default to.
+        count, best, merge: What Tasks 1 and 2 ask for. They are arguments so that a check can lend you right
+            ones: call these, not the functions that they default to.
 
     Returns:
         The merges, in the order in which they were learned.
@@ -237,8 +236,7 @@ def train(
         raise ValueError(
             f"vocab_size must be at least {smallest}, for the bytes and special tokens, got {vocab_size}"
         )
-    # Until there are merges enough: count the pairs of the words as they now are; stop if there are none;
-    # note the best pair; rewrite every word.
+    # Steps, until there are enough merges or no pair is left: count; choose; note the choice; rewrite the words.
     # BEGIN SOLUTION train
     merges: list[Pair] = []
     for _ in range(vocab_size - smallest):
@@ -290,31 +288,26 @@ def train_incremental(
     """Learn the same merges as `train` by changing only what a merge changes.
 
     Think of a corpus too large for memory: all you have at first is the index. A word's tokens come from
-    `read(number)`, and a merge may read only words that hold the pair at that moment, each word once in the
-    whole training. Keep the words you have read, as your merges leave them; the rest of the corpus never has
-    to be looked at.
+    `read(number)`. You may read a word only when you merge a pair that it holds at that moment, and only once
+    in the whole training. Keep the words that you have read, as your merges leave them.
 
     Args:
-        counts: How often each pair occurs at the start. This table and the next may be changed in place.
+        counts: How often each pair occurs at the start. You may change this table and the next in place.
         where: For each pair, the numbers of the words that hold it at the start.
         read: read(number) gives (word, number of times): the word as it was before any merge.
         n_merges: How many merges to learn; fewer when no pair is left.
-        merge: What task 2 asks for; call this one.
+        merge: What Task 2 asks for; call this one.
 
     Returns:
-        The merges in order, chosen by the rule of `best_pair`.
+        The merges in order, chosen by the rule of `best_pair`, ties included.
 
     Raises:
         ValueError: If `n_merges` is negative.
     """
     if n_merges < 0:
         raise ValueError(f"n_merges must be 0 or more, got {n_merges}")
-    # Until there are merges enough or no pair occurs any more:
-    # 1. Choose the best pair. (Simplest: look at all counts. Fast: a heap of (-count, pair). A pair whose
-    #    count rises needs a new entry; an entry that turns out too high when it is popped is put back with
-    #    the count that the pair now has, or dropped if that is 0.)
-    # 2. For each word that holds it: take away what the old word counted, merge, add what the new one counts.
-    # 3. Note the word's number under every pair it now holds.
+    # Steps, until there are enough merges or no pair occurs any more: choose the best pair; merge it in the words
+    # that hold it; bring the counts and the index up to date.
     # BEGIN SOLUTION incremental
     counts = dict(counts)
     where = {pair: set(numbers) for pair, numbers in where.items()}  # the caller's stay as they were
@@ -360,15 +353,20 @@ def train_incremental(
 def encode_word(word: bytes, ranks: Mapping[Pair, int]) -> list[bytes]:
     """The tokens of one pre-token: its bytes, merged in the order in which the merges were learned.
 
-    Of all neighbouring pairs that have a rank, the one with the lowest rank is merged first, wherever it
+    Of all neighboring pairs that have a rank, the one with the lowest rank is merged first, wherever it
     stands, and of equal ones the leftmost; then again, until none has a rank. Joined, the result is `word`.
+    A pair has a rank only if these two tokens are in `ranks`, left and right: another cut of the same bytes is
+    another pair.
 
-    >>> encode_word(b"abc", {(b"b", b"c"): 0, (b"a", b"b"): 1})
-    [b'a', b'bc']
+    >>> encode_word(b"lower", {(b"l", b"o"): 0, (b"lo", b"w"): 1})
+    [b'low', b'e', b'r']
 
     Args:
         word: UTF-8 of one pre-token; may be empty.
         ranks: Each merge with its place in the ordered list, from 0.
+
+    Source:
+        Sennrich et al. 2016, section 3.2.
     """
     # BEGIN SOLUTION encode
     tokens = [word[i : i + 1] for i in range(len(word))]
@@ -433,20 +431,20 @@ class Tokenizer:
             ValueError: If `text` holds a lone surrogate.
         """
         check_text(text)
-        # As in training: cut at the special tokens, and each other piece into pre-tokens; encode each alone.
+        # Steps: cut the text as training does; encode each pre-token by itself; look up the ids.
         # BEGIN SOLUTION encode
         ids: list[int] = []
         for piece in split_special(text, self.special_tokens):
             if piece in self.special_ids:
                 ids.append(self.special_ids[piece])
                 continue
-            for pretoken in pretokenise(piece):
+            for pretoken in pretokenize(piece):
                 tokens = encode_word(pretoken.encode("utf-8"), self.ranks)
                 ids.extend(self.token_ids[token] for token in tokens)
         return ids
         # END SOLUTION
 
-    # ---- task 7: decode --------------------------------------------------------------------------
+    # ---- task 7: decode and load -----------------------------------------------------------------
 
     def decode(self, ids: Iterable[int]) -> str:
         """Ids to text: decode(encode(text)) is text, for every text.
@@ -467,10 +465,8 @@ class Tokenizer:
         return b"".join(self.vocab[token_id] for token_id in ids).decode("utf-8", errors="replace")
         # END SOLUTION
 
-    # ---- task 8: save ----------------------------------------------------------------------------
-
     def dumps(self) -> str:
-        """The tokenizer as JSON text, from which `loads` makes an equal one.
+        """The tokenizer as JSON text, from which `loads` makes an equal one: given.
 
         An object with two keys: "merges", the list of [left, right] in order, each token as the lowercase
         hexadecimal of its bytes (a token need not be UTF-8); and "special_tokens", the list of strings in
@@ -479,15 +475,17 @@ class Tokenizer:
         >>> Tokenizer([(b"a", b"b")], ["<|end|>"]).dumps()
         '{"merges": [["61", "62"]], "special_tokens": ["<|end|>"]}'
         """
-        # BEGIN SOLUTION save
         merges = [[left.hex(), right.hex()] for left, right in self.merges]
         return json.dumps({"merges": merges, "special_tokens": self.special_tokens})
-        # END SOLUTION
 
     @classmethod
     def loads(cls, text: str) -> Tokenizer:
-        """The tokenizer that `dumps` wrote, here or elsewhere: white space and other keys don't matter."""
-        # BEGIN SOLUTION save
+        """The tokenizer that `dumps` wrote, here or in another program.
+
+        Args:
+            text: JSON in the format of `dumps`, with any white space and in any order; other keys don't matter.
+        """
+        # BEGIN SOLUTION decode
         data = json.loads(text)
         merges = [(bytes.fromhex(left), bytes.fromhex(right)) for left, right in data["merges"]]
         return cls(merges, data["special_tokens"])
@@ -504,14 +502,14 @@ class Tokenizer:
 
 
 def train_tokenizer(text: str, vocab_size: int, special_tokens: Sequence[str] = ()) -> Tokenizer:
-    """A tokenizer trained on text: given, and works once tasks 3 and 5 do."""
+    """A tokenizer trained on text: given, and works once Tasks 2, 3 and 5 do."""
     words = list(count_words(text, special_tokens).items())
     counts, where = index_pairs(words)
     n_merges = vocab_size - N_BYTES - len(special_tokens)
     return Tokenizer(train_incremental(counts, where, lambda number: words[number], n_merges), special_tokens)
 
 
-# ---- task 9: fertility ---------------------------------------------------------------------------
+# ---- given: what a text costs --------------------------------------------------------------------
 
 
 def tokens_per_character(encode: Callable[[str], list[int]], texts: Mapping[str, str]) -> dict[str, float]:
@@ -529,9 +527,7 @@ def tokens_per_character(encode: Callable[[str], list[int]], texts: Mapping[str,
     for name, text in texts.items():
         if not text:
             raise ValueError(f"texts must not be empty, got nothing for {name!r}")
-    # BEGIN SOLUTION fertility
     return {name: len(encode(text)) / len(text) for name, text in texts.items()}
-    # END SOLUTION
 
 
 def bytes_per_token(encode: Callable[[str], list[int]], texts: Mapping[str, str]) -> float:
@@ -544,7 +540,5 @@ def bytes_per_token(encode: Callable[[str], list[int]], texts: Mapping[str, str]
     """
     if not any(texts.values()):
         raise ValueError("texts must hold at least one character, got none")
-    # BEGIN SOLUTION fertility
     n_bytes = sum(len(text.encode("utf-8")) for text in texts.values())
     return n_bytes / sum(len(encode(text)) for text in texts.values())
-    # END SOLUTION

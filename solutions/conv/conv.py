@@ -4,8 +4,8 @@ Conventions, used by every function here:
 
 - Images have shape (N, C, H, W): example, channel, row, column. Weights have shape (C_out, C_in, K_h, K_w),
   biases (C_out,).
-- "Convolution" is what the field calls so: cross-correlation. The kernel is laid on the image as it is, not
-  flipped.
+- "Convolution" means cross-correlation, as everywhere in this field: the kernel is laid on the image as it is,
+  not flipped.
 - stride, padding, dilation and a pool's kernel are an int, or a pair (for rows, for columns).
 - Padding adds that many rows and columns on BOTH sides. Row and column 0 of the image are then row and column
   `padding` of the padded image.
@@ -117,7 +117,7 @@ def check_pool(x: np.ndarray, kernel: Pair, padding: Pair) -> None:
 
 
 def output_size(size: int, kernel: int, *, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
-    """How many windows there are along one axis: the output's size.
+    """How many windows fit along one axis: the output's size.
 
     Windows start at 0, stride, 2 stride, ... of the padded axis, and take `kernel` pixels that are `dilation`
     apart. Only windows that lie inside the padded axis count; pixels left over at the end are not used.
@@ -138,7 +138,7 @@ def output_size(size: int, kernel: int, *, stride: int = 1, padding: int = 0, di
     3
     """
     check_axis(size, kernel, stride, padding, dilation)
-    # The pixels that one window spans; the last place where it can start; the starts up to there.
+    # Count the starts.
     # BEGIN SOLUTION arithmetic
     span = dilation * (kernel - 1) + 1
     return (size + 2 * padding - span) // stride + 1
@@ -164,8 +164,7 @@ def receptive_field(layers: Sequence[tuple[int, int, int, int]]) -> tuple[int, i
     """
     for kernel, stride, padding, dilation in layers:
         check_axis(kernel * dilation, kernel, stride, padding, dilation)
-    # Begin with an input pixel, which sees itself. For each layer: how far apart, in INPUT pixels, are the
-    # numbers that it reads? From that: how much wider and further left does it look, how far does it jump?
+    # Steps: an input pixel, which sees itself; then layer by layer, what each does to the three numbers.
     # BEGIN SOLUTION arithmetic
     size, jump, start = 1, 1, 0
     for kernel, stride, padding, dilation in layers:
@@ -180,9 +179,9 @@ def receptive_field(layers: Sequence[tuple[int, int, int, int]]) -> tuple[int, i
 # Task 2: convolution as a loop
 # ---------------------------------------------------------------------------------------------------
 #
-# From here on, functions that need an output's size ask an argument, `size`, which is your own `output_size`
-# unless the caller says otherwise (the checks hand in a working one). The given lines have asked it already:
-# h_out and w_out are there.
+# From here on, functions that need an output's size call an argument, `size`: your own `output_size` unless the
+# caller passes another one (the checks pass a working one). The given lines have called it already: h_out and
+# w_out are there.
 
 
 def conv2d(
@@ -216,7 +215,7 @@ def conv2d(
     check_conv(x, w, b)
     (s_h, s_w), (p_h, p_w), (d_h, d_w) = pair(stride), pair(padding), pair(dilation)
     h_out, w_out = grid(x.shape[2:], w.shape[2:], stride, padding, dilation, size)
-    # Pad. For each place (i, j): cut out the window, multiply with each filter, add up. Then the bias.
+    # Steps: the padded images; for each place (i, j), the window against each filter; the bias.
     # BEGIN SOLUTION conv2d
     k_h, k_w = w.shape[2:]
     padded = _padded(x, (p_h, p_w))
@@ -265,7 +264,7 @@ def conv_matrix(
     dilation: Pair = 1,
     size: Callable[..., int] = output_size,
 ) -> np.ndarray:
-    """The convolution, without bias, as a matrix T: T @ x.ravel() is the output of image x, ravelled.
+    """The convolution, without bias, as a matrix T: T @ x.ravel() is the output of image x, raveled.
 
     Args:
         w: Weights, shape (C_out, C_in, K_h, K_w).
@@ -283,7 +282,7 @@ def conv_matrix(
     check_conv(np.empty((1, channels, height, width)), w)
     (s_h, s_w), (p_h, p_w), (d_h, d_w) = pair(stride), pair(padding), pair(dilation)
     h_out, w_out = grid((height, width), w.shape[2:], stride, padding, dilation, size)
-    # Each weight of each filter, at each place: which number of the image does it meet there, if any?
+    # For each weight of each filter at each place: which number of the image does it meet there, if any?
     # BEGIN SOLUTION matrix
     c_out, _, k_h, k_w = w.shape
     matrix = np.zeros((c_out, h_out, w_out, channels, height, width), dtype=w.dtype)
@@ -327,7 +326,7 @@ def im2col(
         raise ValueError(f"x must have shape (N, C, H, W), got {x.shape}")
     (k_h, k_w), (s_h, s_w), (p_h, p_w), (d_h, d_w) = pair(kernel), pair(stride), pair(padding), pair(dilation)
     h_out, w_out = grid(x.shape[2:], (k_h, k_w), stride, padding, dilation, size)
-    # Pad. What tap (u, v) sees in all windows at once is one slice of the padded images, with a step.
+    # Steps: the padded images; what each tap sees; the axes in the order above.
     # BEGIN SOLUTION im2col
     n, channels = x.shape[:2]
     padded = _padded(x, (p_h, p_w))
@@ -347,12 +346,14 @@ def conv2d_im2col(
     padding: Pair = 0,
     dilation: Pair = 1,
     size: Callable[..., int] = output_size,
+    columns: Callable[..., np.ndarray] = im2col,
     matmul: Callable[[np.ndarray, np.ndarray], np.ndarray] = np.matmul,
 ) -> np.ndarray:
     """The same numbers as `conv2d`, all from ONE call of `matmul`, however many images, filters and windows.
 
     Args:
         x, w, b, stride, padding, dilation, size: As for `conv2d`.
+        columns: Makes the columns, as `im2col` does: your own unless the caller says otherwise.
         matmul: Multiplies two arrays as `np.matmul` does. The only place where weights meet pixels.
 
     Returns:
@@ -363,9 +364,9 @@ def conv2d_im2col(
     """
     check_conv(x, w, b)
     h_out, w_out = grid(x.shape[2:], w.shape[2:], stride, padding, dilation, size)
-    # The columns; the filters as rows; their product; the axes of an image; the bias.
+    # Steps: the columns; their product with the filters; the axes of an image; the bias.
     # BEGIN SOLUTION im2col
-    cols = im2col(x, w.shape[2:], stride=stride, padding=padding, dilation=dilation, size=size)
+    cols = columns(x, w.shape[2:], stride=stride, padding=padding, dilation=dilation, size=size)
     out = matmul(w.reshape(len(w), -1), cols)  # (N, C_out, H_out * W_out)
     out = out.reshape(len(x), len(w), h_out, w_out)
     return out if b is None else out + b[:, None, None]
@@ -407,8 +408,7 @@ def conv2d_backward(
     check_windows(dout, x.shape[2:], w.shape[2:], stride, padding, dilation)
     (s_h, s_w), (p_h, p_w), (d_h, d_w) = pair(stride), pair(padding), pair(dilation)
     h_out, w_out = dout.shape[2:]
-    # For each tap: the pixels that it met. Its weight's gradient comes from them, and theirs from its weight.
-    # A pixel is met by many taps. In the end, cut the padding off.
+    # Steps: the three gradients, each by the sum that you derived. dx is that of the images without padding.
     # BEGIN SOLUTION backward
     height, width = x.shape[2:]
     padded = _padded(x, (p_h, p_w))
@@ -454,7 +454,7 @@ def max_pool2d(
     check_pool(x, kernel, padding)
     kernel, stride, padding = pair(kernel), pair(kernel if stride is None else stride), pair(padding)
     h_out, w_out = grid(x.shape[2:], kernel, stride, padding, 1, size)
-    # Pad with what can never be the largest; then the maximum of each window.
+    # Steps: the padded images; the maximum of each window.
     # BEGIN SOLUTION pooling
     padded = _padded(x, padding, -np.inf)
     return _windows(padded, kernel, (h_out, w_out), stride).max(axis=0)
@@ -464,7 +464,9 @@ def max_pool2d(
 def max_pool2d_backward(
     dout: np.ndarray, x: np.ndarray, kernel: Pair, *, stride: Pair | None = None, padding: Pair = 0
 ) -> np.ndarray:
-    """Each window's gradient goes to the pixel that is its maximum: the FIRST of equals, row by row.
+    """The gradient of a loss in the images, from its gradient in the maxima.
+
+    Of several equal maxima, the FIRST one of the window, row by row, counts as the maximum.
 
     Args:
         dout: dC/dout, shape (N, C, H_out, W_out), for out = max_pool2d(x, kernel, ...) with the same settings.
@@ -472,17 +474,21 @@ def max_pool2d_backward(
         kernel, stride, padding: As for `max_pool2d`.
 
     Returns:
-        Shape of x. A pixel that is the maximum of several windows gets the sum.
+        Shape of x.
 
     Raises:
         ValueError: If a shape or setting is out of range.
+
+    >>> max_pool2d_backward(np.array([[[[8.0]]]]), np.array([[[[1.0, 5.0], [3.0, 4.0]]]]), 2)[0, 0]
+    array([[0., 8.],
+           [0., 0.]])
     """
     check_pool(x, kernel, padding)
     check_dout(dout, *x.shape[:2])
     kernel, stride, padding = pair(kernel), pair(kernel if stride is None else stride), pair(padding)
     check_windows(dout, x.shape[2:], kernel, stride, padding)
     h_out, w_out = dout.shape[2:]
-    # The first maximum of each window; its gradient, added there; then cut the padding off.
+    # Steps: the maximum of each window; what it means for each pixel.
     # BEGIN SOLUTION pooling
     padded = _padded(x, padding, -np.inf)
     first = _windows(padded, kernel, (h_out, w_out), stride).argmax(axis=0)  # (N, C, H_out, W_out)
@@ -502,32 +508,38 @@ def avg_pool2d(
     padding: Pair = 0,
     size: Callable[..., int] = output_size,
 ) -> np.ndarray:
-    """The mean of each window, channel by channel. Padding counts, as zeros: the divisor is always K_h K_w.
+    """The mean of each window, channel by channel. Padding counts, as zeros: the divisor is always K_h K_w. (Given.)
 
     Args, Returns, Raises: As for `max_pool2d`.
     """
     check_pool(x, kernel, padding)
     kernel, stride, padding = pair(kernel), pair(kernel if stride is None else stride), pair(padding)
     h_out, w_out = grid(x.shape[2:], kernel, stride, padding, 1, size)
-    # Pad with zeros; then the mean of each window.
-    # BEGIN SOLUTION pooling
-    return _windows(_padded(x, padding), kernel, (h_out, w_out), stride).mean(axis=0)
-    # END SOLUTION
+    padded = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
+    out = np.empty((*x.shape[:2], h_out, w_out), dtype=x.dtype)
+    for i, j in np.ndindex(h_out, w_out):
+        top, left = i * stride[0], j * stride[1]
+        out[:, :, i, j] = padded[:, :, top : top + kernel[0], left : left + kernel[1]].mean(axis=(2, 3))
+    return out
 
 
 def avg_pool2d_backward(
     dout: np.ndarray, x: np.ndarray, kernel: Pair, *, stride: Pair | None = None, padding: Pair = 0
 ) -> np.ndarray:
-    """Each window's gradient is shared out equally among its K_h K_w places; what falls on padding is lost.
+    """The gradient of a loss in the images, from its gradient in the means that `avg_pool2d` gives.
 
     Args, Returns, Raises: As for `max_pool2d_backward`. Of `x`, only the shape matters.
+
+    >>> avg_pool2d_backward(np.array([[[[8.0]]]]), np.array([[[[1.0, 5.0], [3.0, 4.0]]]]), 2)[0, 0]
+    array([[2., 2.],
+           [2., 2.]])
     """
     check_pool(x, kernel, padding)
     check_dout(dout, *x.shape[:2])
     kernel, stride, padding = pair(kernel), pair(kernel if stride is None else stride), pair(padding)
     check_windows(dout, x.shape[2:], kernel, stride, padding)
     h_out, w_out = dout.shape[2:]
-    # To every place of each window its share, added up; then cut the padding off.
+    # Steps: what each window means for each pixel in it.
     # BEGIN SOLUTION pooling
     dpadded = np.zeros_like(_padded(x, padding))
     for place in np.ndindex(kernel):
@@ -557,7 +569,7 @@ def _unpadded(padded: np.ndarray, shape: tuple[int, ...], padding: tuple[int, in
 
 
 def residual_block(x: np.ndarray, branch: Block, *, shortcut: Block | None = None) -> np.ndarray:
-    """What the branch adds to the input: y = x + F(x), or S(x) + F(x) with a shortcut S.
+    """What the branch adds to the input: y = x + F(x), or S(x) + F(x) with a shortcut S. (Given.)
 
     Args:
         x: Images, shape (N, C, H, W).
@@ -568,10 +580,7 @@ def residual_block(x: np.ndarray, branch: Block, *, shortcut: Block | None = Non
     Returns:
         Shape of F(x). No activation comes after the sum.
     """
-    # Two terms.
-    # BEGIN SOLUTION skips
     return (x if shortcut is None else shortcut(x)) + branch(x)
-    # END SOLUTION
 
 
 def residual_backward(
@@ -587,7 +596,7 @@ def residual_backward(
     Returns:
         Shape of x.
     """
-    # Two ways back.
+    # Differentiate y, and read off where dout goes.
     # BEGIN SOLUTION skips
     return (dout if shortcut_vjp is None else shortcut_vjp(dout)) + branch_vjp(dout)
     # END SOLUTION
@@ -601,7 +610,7 @@ def unet_join(skip: np.ndarray, up: np.ndarray) -> np.ndarray:
         up: Features on the way up, shape (N, C_u, H, W), with H <= H_s and W <= W_s.
 
     Returns:
-        Shape (N, C_s + C_u, H, W). Of a larger skip the centre is kept: (H_s - H) // 2 rows are cut off at
+        Shape (N, C_s + C_u, H, W). Of a larger skip the center is kept: (H_s - H) // 2 rows are cut off at
         the top and the rest at the bottom; the same with columns.
 
     Raises:
@@ -609,7 +618,7 @@ def unet_join(skip: np.ndarray, up: np.ndarray) -> np.ndarray:
     """
     if len(skip) != len(up) or skip.shape[2] < up.shape[2] or skip.shape[3] < up.shape[3]:
         raise ValueError(f"skip must have up's N and at least its H and W, got {skip.shape} and {up.shape}")
-    # Where the centre of the skip begins; then one set of channels behind the other.
+    # Steps: where the center of the skip begins; both sets of channels.
     # BEGIN SOLUTION skips
     height, width = up.shape[2:]
     top, left = (skip.shape[2] - height) // 2, (skip.shape[3] - width) // 2
@@ -627,7 +636,7 @@ def unet(
     up: Block,
     join: Callable[[np.ndarray, np.ndarray], np.ndarray] = unet_join,
 ) -> np.ndarray:
-    """Down through the encoders and up through the decoders, which also get what their level's encoder made.
+    """Down through the encoders and up through the decoders, which also get what their level's encoder made. (Given.)
 
     On the way down, a level is its encoder, whose output is kept, and then `down`. Then comes the bottom. On
     the way up, a level is `up`, then `join` with what that level kept, then its decoder.
@@ -648,8 +657,6 @@ def unet(
     """
     if len(encoders) != len(decoders):
         raise ValueError(f"encoders and decoders must be as many, got {len(encoders)} and {len(decoders)}")
-    # Down, keeping features; the bottom; up, joining them.
-    # BEGIN SOLUTION skips
     skips = []
     for encode in encoders:
         x = encode(x)
@@ -659,7 +666,6 @@ def unet(
     for decode in decoders:
         x = decode(join(skips.pop(), up(x)))
     return x
-    # END SOLUTION
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -693,7 +699,7 @@ def conv2d_torch(
     check_conv(x, w, b)
     (s_h, s_w), (p_h, p_w), (d_h, d_w) = pair(stride), pair(padding), pair(dilation)
     h_out, w_out = grid(x.shape[2:], w.shape[2:], stride, padding, dilation, size)
-    # Pad; gather all windows without a loop over pixels; one product; the axes of an image; the bias.
+    # Steps: all windows, without a loop over pixels; their products with the filters; the axes of an image; the bias.
     # BEGIN SOLUTION device
     n, channels, height, width = x.shape
     c_out, _, k_h, k_w = w.shape

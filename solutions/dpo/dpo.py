@@ -1,9 +1,9 @@
 """Learning from preferences: rewards, the policy they ask for, and the loss that finds it without them.
 
 A table of policies has a row for each prompt and a column for each response, (..., K), in log-probabilities;
-a response that is impossible has -inf. A batch of pairs has one number for each pair, (M,): the
-log-probability of the whole chosen response, and that of the rejected one. A loss is a single number, the
-mean over pairs, and it is minimised. Results keep the dtype and device of the inputs.
+an impossible response has -inf. A batch of pairs has one number for each pair, (M,): the log-probability of
+the whole chosen response, and that of the rejected one. A loss is a single number, the mean over pairs, and
+it is minimized. Results keep the dtype and device of the inputs, and no input is changed in place.
 
 Nothing here is random. Not here: sampling from a policy, and the reward models that PPO needs.
 """
@@ -21,13 +21,18 @@ from coursekit.toys import forward
 def preference_probability(reward_a, reward_b):
     """How probable it is that a is preferred to b: the Bradley-Terry model.
 
-        P(a > b) = exp(r_a) / (exp(r_a) + exp(r_b)) = sigma(r_a - r_b)
+    Each answer has the strength exp(r), and a wins in proportion to its share of the two strengths:
+
+        P(a > b) = exp(r_a) / (exp(r_a) + exp(r_b))
 
     Args:
         reward_a, reward_b: Rewards, floating point, of shapes that broadcast.
 
     Returns:
-        Probabilities, in the shape to which the two broadcast; finite however large the rewards are.
+        Probabilities, in the shape to which the two broadcast. Right for rewards of any size, +-10 000 included.
+
+    Example:
+        Rewards log 3 and 0: 3/4. Rewards 10 000 + log 3 and 10 000: 3/4.
     """
     # BEGIN SOLUTION bradley_terry
     return torch.sigmoid(reward_a - reward_b)
@@ -37,15 +42,15 @@ def preference_probability(reward_a, reward_b):
 def bradley_terry_loss(reward_chosen, reward_rejected):
     """What a reward model is trained on: minus the mean log-probability of the preferences observed.
 
-        L = -mean_b log sigma(r_w[b] - r_l[b])
-
     Args:
-        reward_chosen: Rewards r_w of the preferred responses, shape (M,).
-        reward_rejected: Rewards r_l of the others, shape (M,).
+        reward_chosen: Rewards of the preferred responses, shape (M,).
+        reward_rejected: Rewards of the others, shape (M,).
 
     Returns:
-        A single number, shape (). Finite, with its gradients, for every finite difference: at -800 the
-        loss of a pair is 800.
+        A single number, shape (): the mean over pairs. Finite, with its gradients, for every finite difference.
+
+    Example:
+        One pair with rewards log 3 and 0: log(4/3). With rewards -800 and 0: 800, and the gradients are -1 and +1.
     """
     # BEGIN SOLUTION bradley_terry
     return -F.logsigmoid(reward_chosen - reward_rejected).mean()
@@ -55,33 +60,35 @@ def bradley_terry_loss(reward_chosen, reward_rejected):
 def fit_bradley_terry(wins):
     """The rewards under which the comparisons observed are most probable, found without a model or a network.
 
-        r = argmax sum_ij wins[i, j] log sigma(r_i - r_j),  with sum_i r_i = 0
-
-    The rewards are fixed only up to a constant; here they add up to 0. With s_i = exp(r_i) and
+    With wins[i, j] counted wins of i over j, maximize the log-probability of all comparisons over the rewards r.
+    The comparisons fix r only up to a constant; here the rewards add up to 0. With s_i = exp(r_i) and
     n_ij = wins[i, j] + wins[j, i], the maximum satisfies
 
         s_i = (sum_j wins[i, j]) / (sum_j n_ij / (s_i + s_j))
 
-    and putting the right side in the place of the left, for all i at once, again and again, climbs to it from
-    any positive s (Zermelo 1929). Any other method that is as exact will do. Where few have met, the climb
-    takes thousands of steps: set no limit to them, or a generous one.
+    Replace the left side by the right, for all i at once, again and again: this climbs to the maximum from any
+    positive s (Zermelo 1929). Any other method that is as exact will do. If few players have met, the climb takes
+    thousands of steps: set no limit, or a generous one.
 
     Args:
         wins: Shape (K, K), floating point, K at least 2: how often the row was preferred to the column. Need
             not be whole numbers. The diagonal is 0.
 
     Returns:
-        Shape (K,), adding up to 0, computed in float64 and right to seven digits, in the dtype of `wins`.
+        Shape (K,), adding up to 0, in the dtype of `wins`. Right to 1e-6, or to 1e-5 if `wins` is float32.
 
     Raises:
-        ValueError: If wins is not such a table, or no maximum exists: there is a group that never loses (or
-            never wins) against the rest.
+        ValueError: If wins is not such a table, or no maximum exists: some group never loses (or never wins)
+            against the rest.
+
+    Example:
+        Three wins to one: (log 3 / 2, -log 3 / 2).
     """
     _check_wins(wins)
     # Steps: all strengths alike; repeat the step above until no log of a strength changes by more than about
     # 1e-12; take logs; subtract the mean.
     # BEGIN SOLUTION bradley_terry
-    dtype, wins = wins.dtype, wins.double()  # float32 never gets as near as 1e-12
+    dtype, wins = wins.dtype, wins.double()  # in float32 the climb stops early
     games = wins + wins.T
     rewards = torch.zeros_like(wins[0])
     for _ in range(100_000):
@@ -100,20 +107,24 @@ def fit_bradley_terry(wins):
 
 
 def log_partition(reference_logp, reward, *, beta):
-    """The logarithm of what pi_ref(y) exp(r(y) / beta) must be divided by to add up to 1.
+    """The logarithm of Z: what the best policy must be divided by to add up to 1.
 
-        log Z(x) = log sum_y pi_ref(y | x) exp(r(x, y) / beta)
+    Before it is divided, the best policy is the reference times a factor that depends on the reward and on beta
+    only, and that is 1 for reward 0. Which factor, you derive.
 
     Args:
         reference_logp: Log-probabilities of the reference, shape (..., K); -inf where it never goes.
         reward: Shape (..., K), finite.
-        beta: Weight of the divergence, positive.
+        beta: Price of one nat of divergence, positive.
 
     Returns:
-        Shape (...). Finite however large reward / beta is.
+        Shape (...): log Z, without a beta in front. Finite however large reward / beta is.
 
     Raises:
         ValueError: If beta is not positive.
+
+    Example:
+        Reference (1/2, 1/2), rewards (2 log 3, 0), beta = 2: log 2. If all rewards are 0: 0.
     """
     _check_beta(beta)
     # BEGIN SOLUTION optimum
@@ -122,9 +133,7 @@ def log_partition(reference_logp, reward, *, beta):
 
 
 def optimal_policy(reference_logp, reward, *, beta):
-    """The policy that trades reward against distance from the reference best, in log-probabilities.
-
-        pi*(y | x) = pi_ref(y | x) exp(r(x, y) / beta) / Z(x)
+    """The policy with the highest `kl_regularized_objective`, in log-probabilities: pi*.
 
     Args:
         reference_logp, reward, beta: As for `log_partition`.
@@ -134,6 +143,10 @@ def optimal_policy(reference_logp, reward, *, beta):
 
     Raises:
         ValueError: If beta is not positive.
+
+    Example:
+        Reference (1/2, 1/2), rewards (2 log 3, 0), beta = 2: the logarithms of (3/4, 1/4).
+        As beta grows: the reference.
     """
     _check_beta(beta)
     # BEGIN SOLUTION optimum
@@ -142,16 +155,17 @@ def optimal_policy(reference_logp, reward, *, beta):
 
 
 def kl_divergence(logp, logq):
-    """How far p is from q, in nats, as seen from p.
-
-        KL(p || q) = sum_y p(y) (log p(y) - log q(y))
+    """How far p is from q, in nats, as seen from p: the mean of log p(y)/q(y) when y is drawn from p.
 
     Args:
         logp, logq: Log-probabilities, shape (..., K), -inf for what is impossible.
 
     Returns:
-        Shape (...), at least 0 up to rounding. What p never does adds 0, whatever q thinks of it; where p does
-        what q never does, the divergence is +inf. Gradients where a probability is 0 are not asked for.
+        Shape (...), at least 0 up to rounding. What p never does adds 0, even if q never does it either; where p
+        does what q never does, the divergence is +inf. Gradients where a probability is 0 are not asked for.
+
+    Example:
+        (3/4, 1/4) from (1/2, 1/2): 0.1308.
     """
     # BEGIN SOLUTION optimum
     impossible = logp == -math.inf
@@ -160,27 +174,27 @@ def kl_divergence(logp, logq):
     # END SOLUTION
 
 
-def kl_regularised_objective(logp, reference_logp, reward, *, beta, kl=None):
-    """What alignment maximises: the mean reward, less beta times the divergence from the reference.
+def kl_regularized_objective(logp, reference_logp, reward, *, beta):
+    """What alignment maximizes: the mean reward, less beta times the divergence from the reference. Given.
 
         J(pi) = E_{y ~ pi} [r(y)] - beta KL(pi || pi_ref)
 
     Args:
-        logp: Log-probabilities of the policy, shape (..., K).
-        reference_logp, reward, beta: As for `log_partition`.
-        kl: The divergence, called once as `kl(p, q)` with log-probabilities. Default: `kl_divergence`.
+        logp: Log-probabilities of the policy, shape (..., K), finite.
+        reference_logp: Those of the reference, shape (..., K), finite.
+        reward, beta: As for `log_partition`.
 
     Returns:
-        Shape (...): one for each prompt.
+        Shape (...): one number for each prompt.
 
     Raises:
         ValueError: If beta is not positive.
     """
     _check_beta(beta)
-    kl = kl_divergence if kl is None else kl
-    # BEGIN SOLUTION optimum
-    return (logp.exp() * reward).sum(-1) - beta * kl(logp, reference_logp)
-    # END SOLUTION
+    p = logp.exp()
+    surprise = -(p * reference_logp).sum(-1)
+    divergence = surprise - torch.special.entr(p).sum(-1)  # the extra surprise of expecting the reference
+    return (p * reward).sum(-1) - beta * divergence
 
 
 # --- Task 3: the log-probability of a response -------------------------------------------------
@@ -195,12 +209,15 @@ def collate(prompts, responses, *, pad):
         pad: The id that fills the rows. It may be a token that is used: many models pad with their eos.
 
     Returns:
-        Tokens, int64 of shape (M, T), with T the length of the longest prompt and response together: the
+        Tokens, int64 of shape (M, T), where T is the length of the longest prompt and response together: the
         prompt, its response, padding. And the mask, bool of shape (M, T): True at every token of the response
         and nowhere else.
 
     Raises:
         ValueError: If there is nothing, not as many responses as prompts, or one of them is empty.
+
+    Example:
+        Prompt [5, 6], response [8, 2], padded with 2 to T = 5: tokens [5, 6, 8, 2, 2], True at the third and fourth.
     """
     if not prompts or len(prompts) != len(responses) or not all(map(len, [*prompts, *responses])):
         lengths = [len(x) for x in prompts], [len(x) for x in responses]
@@ -220,17 +237,15 @@ def collate(prompts, responses, *, pad):
 def response_logps(logits, tokens, mask):
     """The log-probability of each response given its prompt: a sum over the tokens of the response.
 
-        log pi(y | x) = sum_{t in y} log softmax(logits[t - 1])[tokens[t]]
-
     Args:
-        logits: Shape (..., T, V); those at position t are about token t + 1.
-        tokens: Token ids, int64 of shape (..., T). Where the mask is False they may be anything, also
+        logits: Shape (..., T, V); the logits at position t are about token t + 1, and free up to a constant.
+        tokens: Token ids, int64 of shape (..., T). Where the mask is False they may be anything, even
             numbers that are no token, such as -100.
         mask: Bool, shape (..., T): True at the tokens that count. The first token has no logits before it: it
             never counts, even if it is marked.
 
     Returns:
-        Shape (...), in the dtype of the logits. 0 where nothing counts.
+        Shape (...), in the dtype of the logits. 0 where nothing counts. Finite for finite logits.
 
     Raises:
         ValueError: If logits, tokens and mask do not fit together.
@@ -253,14 +268,14 @@ def response_logps(logits, tokens, mask):
 def implicit_reward(policy_logps, reference_logps, *, beta):
     """The reward that a policy would be optimal for, up to a constant for each prompt.
 
-        r(x, y) = beta (log pi(y | x) - log pi_ref(y | x))
+        r(x, y) = beta log(pi(y | x) / pi_ref(y | x))
 
-    The constant is beta log Z(x). It is the same for all responses to a prompt, so that no comparison sees it.
+    The constant is left out: it is the same for all responses to a prompt, so no comparison sees it.
 
     Args:
         policy_logps: Log-probabilities of whole responses, any shape.
         reference_logps: Those of the reference, the same shape. They are data: no gradient reaches them.
-        beta: Weight of the divergence, positive.
+        beta: Price of one nat of divergence, positive.
 
     Returns:
         The shape of policy_logps.
@@ -277,20 +292,23 @@ def implicit_reward(policy_logps, reference_logps, *, beta):
 def dpo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta):
     """The Bradley-Terry loss of the policy's own implicit rewards.
 
-        m = r(x, y_w) - r(x, y_l),  r = beta log(pi / pi_ref)
-        L = -mean_b log sigma(m_b)
+    A pair's margin m is the difference of its two implicit rewards, chosen minus rejected. The loss is
+    L = -mean_b log sigma(m_b), the mean over pairs.
 
     Args:
         policy_chosen, policy_rejected: log pi of the preferred and of the other response, shape (M,).
         reference_chosen, reference_rejected: The same under the reference, shape (M,); no gradient reaches
             them.
-        beta: Weight of the divergence, positive.
+        beta: Price of one nat of divergence, positive.
 
     Returns:
         A single number, shape (); finite, with its gradients, for margins of any size.
 
     Raises:
         ValueError: If beta is not positive, or the shapes differ.
+
+    Example:
+        One pair with log-ratios log 9 and 0, beta = 1/2: log(4/3). At the reference: log 2.
     """
     _check_pairs(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta)
     # BEGIN SOLUTION dpo
@@ -310,24 +328,26 @@ def _margins(policy_chosen, policy_rejected, reference_chosen, reference_rejecte
 
 
 def dpo_gradient(policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta):
-    """The gradient of `dpo_loss` by formula: how hard each pair pushes, and where.
-
-        dL / d log pi(y_w[b]) = -(beta / M) sigma(-m_b),  dL / d log pi(y_l[b]) = +(beta / M) sigma(-m_b)
-
-    A pair that is ordered wrongly pushes with nearly all its weight, one that is ordered rightly by a wide
-    margin hardly at all.
+    """How hard each pair pushes the policy, and in which direction: the gradient of `dpo_loss`, by your formula.
 
     Args:
         policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta: As for `dpo_loss`.
 
     Returns:
-        Two tensors of shape (M,), the gradients in policy_chosen and in policy_rejected, without autograd.
-        Whether they carry a graph themselves does not matter.
+        (dL / d policy_chosen, dL / d policy_rejected), each of shape (M,), without autograd. They may carry a graph.
 
     Raises:
         ValueError: If beta is not positive, or the shapes differ.
+
+    Example:
+        One pair with log-ratios log 9 and 0, beta = 1/2: (-1/8, +1/8).
+        M pairs at the reference: -beta / (2 M) in every entry of the first.
+
+    Source:
+        Rafailov et al. 2023, section 4.
     """
     _check_pairs(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta)
+    # Steps: each pair's margin; the slope of its loss there; the chain rule to both log-probabilities; the mean.
     # BEGIN SOLUTION dpo
     margin = _margins(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta)
     push = beta * torch.sigmoid(-margin) / len(margin)  # (M,)
@@ -343,7 +363,7 @@ def preference_metrics(policy_chosen, policy_rejected, reference_chosen, referen
 
     Returns:
         Dict of Python floats: "chosen" and "rejected", the mean implicit rewards; "margin", the mean of the
-        margins; "accuracy", the share of pairs whose margin is above 0 (a margin of exactly 0 is no success).
+        margins; "accuracy", the share of pairs whose margin is above 0 (a tie is not a success).
 
     Raises:
         ValueError: If beta is not positive, or the shapes differ.
@@ -370,18 +390,21 @@ def smoothed_dpo_loss(
 ):
     """DPO that expects a share of the labels to be the wrong way round ("conservative" DPO).
 
-        L = mean_b [-(1 - eps) log sigma(m_b) - eps log sigma(-m_b)]
+    Each pair counts twice: as labeled, with weight 1 - eps, and with chosen and rejected exchanged, with weight
+    eps. The weights multiply the two losses, not the two probabilities.
 
     Args:
         policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta: As for `dpo_loss`.
         label_smoothing: eps, the share of labels believed to be flipped, 0 <= eps < 0.5. With 0 it is DPO.
 
     Returns:
-        A single number, shape (); finite for margins of any size. Least where every margin is
-        log((1 - eps) / eps).
+        A single number, shape (): the mean over pairs. Finite for margins of any size.
 
     Raises:
         ValueError: If beta or label_smoothing is out of range, or the shapes differ.
+
+    Example:
+        One pair with margin log 3, eps = 1/4: log 4 - (3/4) log 3.
     """
     _check_pairs(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta)
     if not 0 <= label_smoothing < 0.5:
@@ -396,10 +419,11 @@ def smoothed_dpo_loss(
 
 
 def ipo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta):
-    """Identity preference optimisation: pull the difference of log-ratios to a finite target.
+    """Identity preference optimization: pull the difference of log-ratios to a finite target.
 
-        h = log(pi(y_w) / pi_ref(y_w)) - log(pi(y_l) / pi_ref(y_l))       (no beta in it)
         L = mean_b (h_b - 1 / (2 beta))^2
+
+    h is the log-ratio of the chosen response minus that of the rejected one. No beta is in it.
 
     Args:
         policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta: As for `dpo_loss`.
@@ -410,6 +434,9 @@ def ipo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejecte
 
     Raises:
         ValueError: If beta is not positive, or the shapes differ.
+
+    Source:
+        Azar et al. 2023, equation 17.
     """
     _check_pairs(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta)
     # BEGIN SOLUTION variants
@@ -425,21 +452,24 @@ def ipo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejecte
 def population_dpo_loss(logits, reference_logp, preferences, *, beta):
     """The DPO loss for infinitely many comparisons: every pair of responses, by how often it goes each way.
 
-        m_ij = beta [(log pi_i - log pi_ref,i) - (log pi_j - log pi_ref,j)]
-        L = mean over prompts and over pairs i < j of  -P_ij log sigma(m_ij) - P_ji log sigma(m_ji)
+    A pair {i, j} goes to i with probability P_ij and to j with P_ji. Its loss is the mean of `dpo_loss` over these
+    two outcomes. L is the mean over prompts and over pairs, and each pair of responses counts once.
 
     Args:
         logits: Shape (N, K), K at least 2; the policy for prompt x is softmax(logits[x]).
         reference_logp: Log-probabilities of the reference, shape (N, K), finite; no gradient reaches them.
         preferences: P, shape (N, K, K): P[x, i, j] is the probability that i is preferred to j, and P[x, j, i]
-            the rest. What stands on the diagonal does not count.
-        beta: Weight of the divergence, positive.
+            is 1 - P[x, i, j]. The diagonal does not count.
+        beta: Price of one nat of divergence, positive.
 
     Returns:
-        A single number, shape ().
+        A single number, shape (). Finite for margins of any size.
 
     Raises:
         ValueError: If beta is not positive, or the shapes do not fit.
+
+    Example:
+        At the reference: log 2, for any preferences.
     """
     _check_beta(beta)
     _check_table(reference_logp, preferences)
@@ -488,9 +518,8 @@ def fit_table(reference_logp, preferences, *, beta, lr, n_steps):
 def best_of_n(reference_p, reward, n):
     """The distribution of the answer when n are drawn from the reference and the one of highest reward is kept.
 
-    Among drawn answers of the same reward, the one drawn first is kept. So a group of equal rewards gets
-    F^n - G^n together, with F the reference's probability of a reward at most that high and G of one below
-    it; and the members share in proportion to their probabilities.
+    Among drawn answers of equal reward, the one drawn first is kept. So answers of equal reward share their
+    probability of being kept in proportion to their probabilities under the reference.
 
     Args:
         reference_p: Probabilities (not their logarithms), shape (..., K); may be 0.
@@ -502,6 +531,9 @@ def best_of_n(reference_p, reward, n):
 
     Raises:
         ValueError: If n is below 1.
+
+    Example:
+        Reference (0.5, 0.3, 0.2), rewards (0, 1, 1), n = 2: (0.25, 0.45, 0.3).
     """
     _check_n(n)
     # BEGIN SOLUTION best_of_n
@@ -516,7 +548,10 @@ def best_of_n(reference_p, reward, n):
 
 
 def best_of_n_kl_bound(n):
-    """The most that best-of-n can move away from the reference: KL(best-of-n || pi_ref) <= log n - (n - 1) / n.
+    """The most that best-of-n can move away from the reference: a bound on KL(best-of-n || pi_ref).
+
+    It is the divergence in the limit in which no single answer has a probability of its own, so that rewards are
+    continuous. On a table the divergence is never larger.
 
     Args:
         n: How many are drawn, at least 1.
@@ -526,6 +561,9 @@ def best_of_n_kl_bound(n):
 
     Raises:
         ValueError: If n is below 1.
+
+    Example:
+        n = 1: 0. n = 2: 0.1931.
     """
     _check_n(n)
     # BEGIN SOLUTION best_of_n
@@ -534,12 +572,10 @@ def best_of_n_kl_bound(n):
 
 
 def best_of_n_estimate(rewards, n):
-    """The mean reward of best-of-n, estimated from N >= n draws without bias: the mean over all ways to choose n
+    """The mean reward of best-of-n, estimated without bias from N >= n draws: the mean over all ways to choose n
     of them of the highest reward among the chosen.
 
-        sum_i r_(i) C(i - 1, n - 1) / C(N, n),   r_(1) <= ... <= r_(N)
-
-    since the i-th smallest is the highest of C(i - 1, n - 1) choices.
+    N may be 100: too many choices to list. Of how many of them is the i-th smallest reward the highest?
 
     Args:
         rewards: Rewards of N draws from the reference, shape (..., N), in any order.
@@ -550,6 +586,9 @@ def best_of_n_estimate(rewards, n):
 
     Raises:
         ValueError: If n is not in 1 .. N.
+
+    Example:
+        Rewards 3, 1, 2 and n = 2: (3 + 3 + 2) / 3.
     """
     _check_n(n)
     if n > rewards.shape[-1]:
@@ -565,41 +604,42 @@ def best_of_n_estimate(rewards, n):
 
 
 def new_adapter(weight, noise):
-    """A low-rank correction of a weight that starts as no correction at all.
-
-        A = noise / sqrt(d_in),  B = 0
+    """A low-rank correction of a weight that starts as no correction at all. Given.
 
     Args:
         weight: W, shape (d_in, d_out); layers are x @ W.
         noise: Standard normal numbers, shape (d_in, rank).
 
     Returns:
-        A of shape (d_in, rank) and B of shape (rank, d_out), as a tuple, in the dtype of the weight.
+        A = noise / sqrt(d_in), shape (d_in, rank), and B = 0, shape (rank, d_out), as a tuple, in the dtype of the
+        weight.
 
     Raises:
         ValueError: If noise has not d_in rows.
     """
     if noise.ndim != 2 or len(noise) != len(weight):
         raise ValueError(f"noise must be ({len(weight)}, rank), got {tuple(noise.shape)}")
-    # BEGIN SOLUTION lora
     A = (noise / math.sqrt(len(weight))).to(weight)
     return A, weight.new_zeros(noise.shape[1], weight.shape[1])
-    # END SOLUTION
 
 
 def lora_linear(x, weight, A, B, *, alpha):
     """A linear layer with an adapter beside its frozen weight.
 
-        y = x W + (alpha / rank) (x A) B
+    The output is that of the merged weight W' of `adapted_weights`. A trained model keeps W as it is, and adds what
+    the adapter contributes.
 
     Args:
         x: Shape (..., d_in).
         weight: W, shape (d_in, d_out). It is frozen: no gradient reaches it.
         A, B: The adapter, shapes (d_in, rank) and (rank, d_out).
-        alpha: Scale, divided by the rank so that another rank needs no other learning rate.
+        alpha: Scale; divided by the rank, so that another rank needs no other learning rate.
 
     Returns:
         Shape (..., d_out).
+
+    Example:
+        x = (1, 10), W the unit matrix of size 2, A = (1, 1) as a column, B = (2, 3) as a row, alpha = 2: (45, 76).
     """
     # BEGIN SOLUTION lora
     return x @ weight.detach() + (alpha / A.shape[1]) * (x @ A) @ B
@@ -612,8 +652,8 @@ def adapted_weights(weights, adapters, *, alpha):
         W' = W + (alpha / rank) A B
 
     Args:
-        weights: Dict of the base model's weights by name; left as it is. No gradient reaches them, neither
-            those with an adapter nor those without.
+        weights: Dict of the base model's weights by name. No gradient reaches them, neither those with an adapter
+            nor those without.
         adapters: Dict from some of these names to (A, B).
         alpha: As for `lora_linear`.
 
@@ -658,12 +698,12 @@ def train_dpo(config, weights, adapters, chosen, rejected, *, alpha, beta, lr, n
 
     Args:
         config: The model's size.
-        weights: The base model's weights. They stay as they are, and they are the reference.
-        adapters: Where to start: dict from names of weights to (A, B). Left as it is.
+        weights: The base model's weights, which are the reference.
+        adapters: Where to start: dict from names of weights to (A, B). They may have been trained before.
         chosen, rejected: (tokens, mask) of the preferred responses and of the others, as `collate` makes
             them: row b of both is the same prompt. The two may differ in T.
         alpha: Scale of the adapters.
-        beta: Weight of the divergence, positive.
+        beta: Price of one nat of divergence, positive.
         lr: Step size.
         n_steps: Number of steps.
 

@@ -12,7 +12,7 @@ things are timed, each in a fresh process of its own, so that its peak memory is
   hour, so a few merges are timed at five points of the training, on the words as they then are (they
   shrink, and later scans are cheaper), and the time per merge is integrated over the training by the
   trapezoidal rule;
-- tokenizers: the compiled library, with the same pre-tokenisation, text to merges.
+- tokenizers: the compiled library, with the same pre-tokenization, text to merges.
 
 Times are CPU seconds of the process, so a busy machine changes little; for `tokenizers`, which works in
 several threads, they are the sum over its threads. Nothing here is pass or fail.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-
+import numpy as np
 import pytest
 
 from gradkit.judge.answers import Repeat, StaffAnswers
+from gradkit.judge.subjects import same_entry
+from gradkit.protocol import encode
 
 
 def transcript(n: int) -> list[tuple[str, bytes]]:
@@ -81,3 +83,26 @@ def test_the_third_of_a_class_reads_what_the_first_did(grade_source, mistaken, n
     told = [[(case.outcome, case.mistake, case.summary) for result in graded.results for case in result.cases] for graded in grades]  # fmt: skip
     assert told[0] == told[1] == told[2]
     assert name in {mistake for _, mistake, _ in told[0]}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (1, 1.0, True),
+        (1.0, 1, True),
+        ([1, 2.5], [1.0, 2.5], True),
+        (np.array([1, 2]), np.array([1.0, 2.0]), True),
+        ({"grad": [1.0]}, {"grad": [1]}, True),
+        (1, 1.5, False),
+        (1, True, False),
+        ([1, 2.5], [1.0, 2.6], False),
+        (10**8 + 1, 10**8, False),
+        (np.float32([1.5]), np.float64([1.5]), False),
+    ],
+)
+def test_a_whole_number_is_the_same_answer_as_a_float(one, other, same):
+    """Whichever of the two a mistake gives, and a submission in its place."""
+    entries = [("answered", bytes(encode(value))) for value in (one, other)]
+
+    assert same_entry(*entries) == same
+    assert same_entry(*reversed(entries)) == same

@@ -26,6 +26,8 @@ STUB, NOTEBOOK = "assignments/scaling/scaling.py", "assignments/scaling/scaling.
 PUBLIC, FIGURES = "assignments/scaling/test_scaling.py", "assignments/scaling/figures.py"
 REFERENCE, HIDDEN = "solutions/scaling/scaling.py", "solutions/scaling/test_hidden.py"
 ALTERNATIVE = "solutions/scaling/alternatives/loops.py"
+ASKED = "solutions/scaling/asked.toml"
+TEMPLATES = Path(sys.modules["gradkit.scaffold"].__file__).parent / "templates" / "new"
 MISTAKE, ENTRIES = "solutions/scaling/mistakes/planted.py", "solutions/scaling/mistakes/standardise.toml"
 NO_HINT = '"""Why."""\n\nTASK = "centre"\nHINT = "Which axis?"\n\n\ndef centre(x):\n    return x\n'
 
@@ -68,15 +70,20 @@ class Planted:
 
 def line(file: str, part: str) -> int:
     """The line of the scaffold's `file` that holds `part`."""
-    template = Path(sys.modules["gradkit.scaffold"].__file__).parent / "templates" / "new"
     side, _, name = file.partition("/scaling/")
     names = {"test_scaling.py": "test_public.py", "scaling.py": "reference.py"}
-    text = (template / side.rstrip("s") / names.get(name, name)).read_text(encoding="utf-8")
+    text = (TEMPLATES / side.rstrip("s") / names.get(name, name)).read_text(encoding="utf-8")
     if file == MANIFEST:  # the small kit's has a line more above its tasks
         text = text.replace("\n\n[[", "\ntimeout_s = 3\n\n[[", 1)
     return next(number for number, found in enumerate(text.splitlines(), 1) if part in found)
 
 
+def lines(file: str) -> int:
+    """How many lines the scaffold's `file` has."""
+    return len((TEMPLATES / file.replace("assignments/scaling/", "assignment/")).read_text(encoding="utf-8").splitlines())
+
+
+FOUND = "students are to find what a centered feature is divided by themselves"
 BY_HAND = line(PUBLIC, "def test_centre_by_hand")
 EACH = line(HIDDEN, "def test_each_feature")
 VARIANCE = line(HIDDEN, "def test_population_variance")
@@ -174,11 +181,69 @@ PLANTED = [
     ),
     Planted(
         "a solution in the handout", README, "Return X − μ.", "Return `(x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)`.",
-        [f"{README}: holds the solution's line `(x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)`"], blocks=False,
+        [
+            f"{README}: holds the solution's line `(x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)`",
+            f"{README}:{line(README, 'Return X')}: holds `/ np.sqrt(`: {FOUND}",
+        ],
+        blocks=False,
+    ),
+    Planted(
+        "what is asked for, in the handout", README, "ε is added to the variance", "Divide by √(σ² +\nε). It is added to the variance",
+        [f"{README}:{line(README, 'ε is added')}: holds `√(σ²`: {FOUND}"], blocks=False,
+    ),
+    Planted(
+        "what is asked for, in a docstring", REFERENCE, "Added to the population variance", "Added inside the root of\n            the variance",
+        [f"{STUB}:{line(REFERENCE, 'Added to the population') - 1}: holds `root of the variance`: {FOUND}"], blocks=False,
+    ),
+    Planted(
+        "what is asked for, in a public check", PUBLIC, "scaled = impl", "want = x / np.sqrt (x.var(axis=0))\n    scaled = impl",
+        [f"{PUBLIC}:{line(PUBLIC, 'scaled = impl')}: holds `/ np.sqrt(`: {FOUND}"], blocks=False,
+    ),
+    Planted(
+        "what is asked for, in a written question", MANIFEST, "You have standardised", "By the sqrt(variance) you have standardised",
+        [f"{MANIFEST}:{line(MANIFEST, 'You have standardised')}: holds `sqrt(variance`: {FOUND}"], blocks=False,
+    ),
+    Planted(
+        "what is asked for, in a figure's caption", FIGURES, "both axes get the same scale", "is divided by the sqrt( variance )",
+        [f"{FIGURES}:{line(FIGURES, 'both axes')}: holds `sqrt(variance`: {FOUND}"], blocks=False,
+    ),
+    Planted(
+        "what is asked for, in a notebook that was edited", NOTEBOOK, "Return X", "By √(σ²), return X",
+        [f"{NOTEBOOK}: stale; run gradkit build scaling", f"{NOTEBOOK}: cell centre-text: holds `√(σ²`: {FOUND}"], rebuilt=False,
+    ),
+    Planted(
+        "a form of no function's", ASKED, '["standardise"]', '["standardize"]',
+        [f"{ASKED}: what a centered feature is divided by: no task asks for a function standardize; there are centre, standardise"],
+        blocks=False,
+    ),
+    Planted(
+        "a form that is no text", ASKED, '"√(σ²"', "3",
+        [f"{ASKED}: Expected `str`, got `int` - at `$.asked[0].forms[2]`; an entry has what, functions and forms"], blocks=False,
+    ),
+    Planted(
+        "a form that stands everywhere", ASKED, '"√(σ²"', '" σ "',
+        [f"{ASKED}: what a centered feature is divided by: the form ' σ ' is too short to be told from other text"], blocks=False,
+    ),
+    Planted(
+        "a list of forms that is no TOML", ASKED, "forms = [", "forms = ",
+        [f"{ASKED}:5: not TOML: Expected newline or end of document after a statement"], blocks=False,
+    ),
+    Planted(
+        "a function without a public check of its own", PUBLIC, "scaled = impl.standardise(x, eps=0.0)",
+        "scaled = impl.standardise(x + impl.centre(x), eps=0.0)",
+        [
+            f"{PUBLIC}: standardise of task standardise has no public check of its own; "
+            "write one that names impl.standardise and no other function that students write"
+        ],
+        blocks=False,
+    ),
+    Planted(
+        "a handout that nobody reads through", README, "## Submit", "more\n" * 250 + "\n## Submit",
+        [f"{README}: {251 + lines(README)} lines; at most 250, so that a student reads it through"], blocks=False,
     ),
     Planted(
         "the handout sends students to the solutions", README, "Return X − μ.", "Return X − μ, as solutions/scaling/scaling.py does.",
-        [f"{README}:{TASK_1 + 4}: names solutions/, which students don't have"], blocks=False,
+        [f"{README}:{line(README, 'Return X')}: names solutions/, which students don't have"], blocks=False,
     ),
     Planted(
         "an unknown fixture, twice", HIDDEN, "(agree, rng)", "(agree, rgn)",
@@ -363,6 +428,7 @@ def test_a_draft_is_told_of_every_part_that_is_missing(kit):
     """Figures, notes, second solutions; and what still says TODO."""
     (kit / FIGURES).unlink()
     (kit / "solutions/scaling/notes.md").unlink()
+    (kit / ASKED).unlink()
     (kit / ALTERNATIVE).unlink()
     with open(kit / README, "a", encoding="utf-8") as file:
         file.write("\nTODO: sources\n")
@@ -370,9 +436,10 @@ def test_a_draft_is_told_of_every_part_that_is_missing(kit):
 
     gaps = said_of(kit, release_gaps(load_assignment(kit, "scaling")))
 
-    assert gaps[:3] == [
+    assert gaps[:4] == [
         f"{FIGURES}: missing; it draws from the student's own code",
         "solutions/scaling/notes.md: missing; it tells staff the conventions, tolerances and common errors",
+        f"{ASKED}: missing; it lists the forms of what students are to find themselves, which stand nowhere in their bundle",
         "solutions/scaling/alternatives: holds no solution in another style, which must get full marks",
     ]
     assert gaps[-1] == f"{README}:{last}: still says TODO"
@@ -474,27 +541,28 @@ def test_new_refuses_tasks_that_can_not_be_functions(kit, tasks):
 
 @pytest.fixture
 def glow(kit):
-    """A scaffold with three tasks, in a kit that has oracles."""
-    (kit / "tests" / "oracles").mkdir(parents=True)
+    """A scaffold with three tasks, in a kit that has oracles and tests of its handouts."""
+    for name in ("oracles", "handouts"):
+        (kit / "tests" / name).mkdir(parents=True)
     new_assignment(kit, "glow", tasks=["warm_up", "encode", "decode"])
     return load_assignment(kit, "glow")
 
 
 def test_a_scaffold_of_named_tasks_is_whole(glow):
-    """No fault; 100 points; every file that an assignment has, and an oracle that passes."""
+    """No fault; 100 points; every file that an assignment has, an oracle and a test of its handout that pass."""
     root = glow.public.parent.parent
 
     assert static_faults(glow) == []
     assert [task.points for task in glow.manifest.tasks] == [34, 33, 33]
-    assert "assignments/glow/README.md:3: still says TODO, and on 6 lines more" in said_of(root, release_gaps(glow))
+    assert "assignments/glow/README.md:3: still says TODO, and on 24 lines more" in said_of(root, release_gaps(glow))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", root / "tests" / "oracles" / "test_glow.py"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", root / "tests"],
         capture_output=True,
         text=True,
         cwd=root,
         timeout=120,
     )
-    assert done.returncode == 0 and "3 passed" in done.stdout, done.stdout
+    assert done.returncode == 0 and "6 passed" in done.stdout, done.stdout
 
 
 # ---- the students' setting
@@ -526,6 +594,74 @@ def test_a_wrong_public_check_and_a_figure_that_raises_are_found(kit):
     )
     assert said[2].startswith(f"{FIGURES}: failed on the reference in the students' folder: before_after, scaling.py:")
     assert said[2].endswith("ValueError: x must have shape (n, f), got (2,)")
+
+
+def test_a_part_of_a_figure_that_is_left_out_is_found(kit):
+    """On the reference nothing may wait for a function."""
+    figures = kit / FIGURES
+    text = figures.read_text(encoding="utf-8").replace("import figure, main", "import figure, if_written, main")
+    part = "    with if_written(axes[0]):\n        raise NotImplementedError\n    return drawing"
+    figures.write_text(text.replace("    return drawing", part), encoding="utf-8")
+
+    (said,) = said_of(kit, rehearse(load_assignment(kit, "scaling")))
+
+    assert said == (
+        f"{FIGURES}: on the reference in the students' folder, before_after is drawn without the parts that wait for before_after"
+    )
+
+
+SNIPPETS = """
+```python
+wide = np.array([[1.0], [3.0]])
+print(centre(wide))
+```
+
+<details><summary>Hint 1: a fence of another language is no snippet</summary>
+
+```
+pytest --task centre
+```
+
+</details>
+
+  ```python
+  assert standardise(wide).shape == (2, 1), "names of the same section are there"
+  1 / 0
+  ```
+
+"""
+
+
+def test_a_snippet_that_raises_is_found(kit):
+    """As pasted into the finished module: a section's blocks one after the other, another section's without their names."""
+    readme = kit / README
+    text = readme.read_text(encoding="utf-8")
+    text = text.replace("## Task 2", f"{SNIPPETS}\n## Task 2").replace("print(standardise(", "print(wide)\nprint(standardise(")
+    readme.write_text(text + "\n```python\nfor:\n```\n", encoding="utf-8")
+    at = {part: next(n for n, found in enumerate(readme.read_text(encoding="utf-8").splitlines(), 1) if part in found)
+          for part in ("1 / 0", "print(wide)", "for:")}  # fmt: skip
+
+    said = said_of(kit, rehearse(load_assignment(kit, "scaling")))
+
+    fails = "the snippet fails on the reference in the students' folder"
+    assert said == [
+        f"{README}:{at['1 / 0']}: {fails}: ZeroDivisionError: division by zero",
+        f"{README}:{at['print(wide)']}: {fails}: NameError: name 'wide' is not defined",
+        f"{README}:{at['for:']}: {fails}: SyntaxError: invalid syntax",
+    ]
+
+
+@pytest.mark.parametrize("code", ["while True: pass", "import os; os._exit(3)"])
+def test_a_snippet_that_does_not_return_is_named(kit, code):
+    """Its place, whether it goes on and on or ends the interpreter."""
+    readme = kit / README
+    text = readme.read_text(encoding="utf-8") + f"\n```python\n{code}\n```\n"
+    readme.write_text(text, encoding="utf-8")
+
+    said = said_of(kit, rehearse(load_assignment(kit, "scaling"), limit_s=20))
+
+    assert len(said) == 1 and said[0].startswith(f"{README}:{len(text.splitlines()) - 1}: ")
+    assert "does not end" in said[0] if "while" in code else "break off" in said[0]
 
 
 @pytest.mark.parametrize("module", ["gradkit.model", "test_hidden", "solutions.scaling"])

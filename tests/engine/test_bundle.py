@@ -77,7 +77,7 @@ def test_the_stub_is_told_to_be_unwritten(bundle):
 
     assert done.returncode == 1
     assert "not written" in done.stdout and "0/1" in done.stdout
-    assert "Next: write centre in scaling.py, then run: pytest --task centre" in done.stdout
+    assert "Next: write centre in scaling.py, then run: pytest -k centre" in done.stdout
     assert done.stdout.splitlines()[-1] == "Public checks: 0 of 2. Hidden checks run when you submit."
     assert "Traceback" not in done.stdout + done.stderr and "test_public" not in done.stdout
 
@@ -116,7 +116,7 @@ def test_the_table_comes_first_then_one_thing_to_mend(bundle, solved):
         "Observed   output has the opposite sign",
         "The claim  Features 1, 3 and 10, 30 have means 2 and 20.",
         "The check  test_scaling.py:",
-        "Run again  pytest --task centre",
+        "Run again  pytest -k centre",
         "want",
         "Also wrong (1; pytest --all explains each):",
         "standardised features have unit variance: variance of each feature",
@@ -143,6 +143,7 @@ def test_of_an_error_only_the_students_own_lines_are_shown(bundle, solved):
 
     assert "Observed   ValueError: cannot reshape array" in shallow
     own = [line.strip() for line in shallow.splitlines() if "scaling.py:" in line and "test_" not in line]
+    assert own.pop(0).startswith("raises      centre (ValueError at scaling.py:")
     assert len(own) == 2
     assert own[0].startswith("Your code  scaling.py:") and own[0].endswith("in centre: return helper(x)")
     assert own[1].endswith("in helper: return np.reshape(x, 7)") and "fromnumeric" not in shallow
@@ -166,6 +167,49 @@ def test_one_task_is_run_by_its_name(bundle, solved, option):
 
     assert done.returncode == 0 and "Public checks: 1 of 1." in done.stdout
     assert "2 Scale each feature" in done.stdout and "1 Centre each feature" not in done.stdout
+
+
+def test_each_function_is_told_by_itself(bundle, solved):
+    """Written and right, though another of the file is not; the next one is named with its own command."""
+    text = solved.read_text(encoding="utf-8")
+    unwritten = 'raise NotImplementedError("task standardise is not written yet")'
+    solved.write_text(text.replace("return (x - x.mean", f"{unwritten}\n    return (x - x.mean"), encoding="utf-8")
+
+    said = student(bundle, "pytest").stdout
+
+    assert "    passes      centre\n" in said and "    not written standardise\n" in said
+    assert "Next: write standardise in scaling.py, then run: pytest -k standardise" in said
+    assert all(len(line) <= 80 for line in said.splitlines()), "the table fits a terminal of 80 columns"
+
+
+def test_a_name_error_is_no_unwritten_function(bundle, solved):
+    """A written function that raises is called so, with its line."""
+    swap(solved, "return x - maen")
+
+    said = student(bundle, "pytest").stdout
+
+    assert "    raises      centre (NameError at scaling.py:21)\n" in said and "not written" not in said
+    assert "Run again  pytest -k centre" in said
+
+
+def test_what_remains_to_see_is_one_line(bundle, solved):
+    """A figure until it is drawn, and the written question when all functions pass."""
+    before = student(bundle, "pytest").stdout
+    student(bundle, "figures.py")
+    after = student(bundle, "pytest").stdout
+    shutil.rmtree(solved.parent / "figures")
+
+    assert 'Left to see: python figures.py before_after; question "New data" in README.md\n' in before
+    assert 'Left to see: question "New data" in README.md\n' in after
+
+
+def test_a_functions_name_selects_the_checks_about_it(bundle, solved):
+    """`-k centre`, and with `--task` only those of the task; a task that has none is a line."""
+    both = student(bundle, "pytest", "--task", "standardise", "-k", "standardise")
+    none = student(bundle, "pytest", "--task", "standardise", "-k", "centre")
+
+    assert "Public checks: 1 of 1." in both.stdout and "passes      standardise" in both.stdout
+    assert none.returncode == 4 and "no public check of task standardise is about centre" in none.stderr
 
 
 def test_k_still_takes_pytests_expressions(bundle, solved):
@@ -224,6 +268,25 @@ def test_a_library_that_is_not_there_when_graded_is_told_of(bundle, solved):
 
     assert "not there when it is graded" not in without
     assert "scaling.py imports matplotlib: not there when it is graded." in with_it and "2 of 2" in with_it
+
+
+def test_what_costs_points_is_told_in_the_graders_words(bundle, solved, grade_source):
+    """A function that is renamed, and a banned call: the lines that stand in the grade, before it is one."""
+    manifest = solved.with_name("assignment.toml")
+    kept = manifest.read_text(encoding="utf-8")
+    manifest.write_text(kept.replace('functions = ["centre"]', 'functions = ["centre"]\nbanned = [".mean"]'), encoding="utf-8")
+    text = solved.read_text(encoding="utf-8").replace("def centre(", "def center(")
+    solved.write_text(text, encoding="utf-8")
+
+    said = " ".join(student(bundle, "pytest").stdout.split())
+
+    manifest.write_text(kept, encoding="utf-8")
+    graded = {case.summary for result in grade_source(text).results if not result.check.hidden for case in result.cases}
+    missing = "scaling.py defines no centre: is it deleted, renamed or inside another function?"
+    assert missing in graded and said.count(missing) == 2, "as a cost, and as what was observed"
+    assert "missing centre" in said and "Run again pytest -k centre" in said
+    line = next(number for number, found in enumerate(text.splitlines(), 1) if ".mean(" in found)
+    assert f"scaling.py:{line} uses x.mean, which this assignment asks you to write yourself" in said
 
 
 def test_a_loop_without_end_is_stopped_at_its_line(bundle, solved):
@@ -287,11 +350,20 @@ def test_figures_are_drawn_from_the_students_code(bundle, solved):
     assert (bundle / "scaling" / "figures" / "before_after.svg").is_file()
 
 
-def test_figures_of_an_unwritten_task_are_skipped_by_name(bundle):
-    """They fail softly."""
+def test_figures_of_an_unwritten_function_are_skipped_by_name(bundle, solved):
+    """They fail softly; with nothing written there is one line, for all assignments too."""
+    text = solved.read_text(encoding="utf-8")
+    unwritten = 'raise NotImplementedError("task {} is not written yet")\n    return '
+    one = text.replace("return (x - x.mean", unwritten.format("standardise") + "(x - x.mean")
+    solved.write_text(one, encoding="utf-8")
     done = student(bundle, "figures.py")
+    solved.write_text(one.replace("return x - x.mean", unwritten.format("centre") + "x - x.mean"), encoding="utf-8")
+    nothing, all_of_them = student(bundle, "figures.py"), student(bundle, "-m", "coursekit.figures", folder=".")
 
-    assert done.returncode == 0 and "standardise" in done.stdout + done.stderr
+    assert done.returncode == 0 and done.stdout == "skipped: before_after, standardise is not written yet\n"
+    line = "nothing to draw yet: no function in scaling.py is written; begin with centre\n"
+    assert nothing.returncode == 0 and nothing.stdout == line
+    assert all_of_them.returncode == 0 and all_of_them.stdout == f"scaling:\n{line}"
 
 
 def test_all_assignments_figures_are_drawn_by_one_command(bundle, solved):

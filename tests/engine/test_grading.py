@@ -145,7 +145,7 @@ def test_another_signature_is_said_so(grade_source, reference_source):
 
 def test_hidden_checks_tell_no_inputs_prints_or_messages(grade_source, reference_source):
     """A submission that prints its inputs and puts them into its exception learns nothing from a hidden check."""
-    leak = BROKEN_STANDARDISE + "    print('LEAK', x)\n    raise ValueError('LEAK ' + repr(x.tolist()))\n"
+    leak = BROKEN_STANDARDISE + "    text = 'LE' + 'AK' + repr(x.tolist())\n    print(text)\n    raise ValueError(text)\n"
 
     graded = grade_source(reference_source + leak)
 

@@ -12,7 +12,7 @@ import pytest
 from gradkit.errors import AuthoringError, InputError
 from gradkit.judge.staff import Staff
 from gradkit.manifest import assignment_ids, load_assignment
-from gradkit.mistakes import EditedMistake, find_mistake, read_mistakes
+from gradkit.mistakes import EditedMistake, find_mistake, read_mistakes, unread_mistakes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -267,6 +267,10 @@ MINUS = f"{ONE}: minus"
             {"one_toml": entry(edits='[["x + y  # of", "x  # of"], ["of both", "of all"]]')},
             f"{MINUS}: edits 1 and 2 overlap; make one of them",
         ),
+        (
+            {"one_toml": entry(decoy="true")},
+            f"{MINUS}: a decoy has no hint: it is wrong code for which no hint may be shown",
+        ),
         ({"one_toml": entry(edits="[]")}, f'{MINUS}: edits is empty; write [["old text", "new text"]]'),
         (
             {"one_toml": entry(edits='[["one alone"]]')},
@@ -278,10 +282,10 @@ MINUS = f"{ONE}: minus"
         ),
         ({"one_toml": entry(hint='" "')}, f"{MINUS}: hint is empty: it is what a student with this mistake reads"),
         ({"one_toml": entry(why='""')}, f"{MINUS}: why is empty: say in a sentence what is wrong"),
-        ({"one_toml": entry(hint=None)}, f"{MINUS}: Object missing required field `hint`"),
+        ({"one_toml": entry(hint=None)}, f"{MINUS}: hint is empty: it is what a student with this mistake reads"),
         (
             {"one_toml": entry(hints='"x"')},
-            f"{MINUS}: Object contains unknown field `hints`; allowed: name, function, why, hint, edits, raises",
+            f"{MINUS}: Object contains unknown field `hints`; allowed: name, function, why, hint, edits, raises, costly, decoy",
         ),
         ({"one_toml": entry() + entry(name=None)}, f"{ONE}: entry 2: Object missing required field `name`"),
         (
@@ -321,6 +325,16 @@ def test_what_is_refused_when_it_is_read(sums, files, said):
         read_mistakes(assignment)
 
     assert str(refused.value) == said.format(**places)
+
+
+def test_all_that_do_not_fit_are_told_at_once(sums):
+    """A reference that was mended leaves several stale: each has its line, and those that fit have none."""
+    stale = entry(name='"stale"', edits='[["x + z", "x"]]') + entry(name='"lost"', function='"gone"')
+    assignment = sums(one_toml=entry() + stale, bad_py=WRITTEN.replace('"one"', '"three"'))
+
+    told = unread_mistakes(assignment)
+    assert len(told) == 3
+    assert {name for name in ("bad.py", "stale", "lost") for line in told if name in line} == {"bad.py", "stale", "lost"}
 
 
 @pytest.mark.parametrize(

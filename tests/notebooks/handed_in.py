@@ -19,7 +19,7 @@ def filled(assignment: Assignment, source: str) -> nbformat.NotebookNode:
     in between holds the first one, in the module as in the notebook.
     """
     notebook = nbformat.reads(assignment.notebook.read_text(encoding="utf-8"), as_version=4)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.id != "setup"]
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.id != "setup" and not cell.id.startswith("see-")]
     theirs = {name for cell in cells for name in _names(cell.source)}
     written: dict[str, str] = {}
     first: list[str] = []

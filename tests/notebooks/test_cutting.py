@@ -35,6 +35,11 @@ def marks(cell):
     return cell.metadata.get("nbgrader", {})
 
 
+def is_snippet(cell):
+    """Whether it is the handout's, to run when the task is written."""
+    return cell.id.startswith("see-")
+
+
 def test_it_is_what_the_sources_give(assignment):
     """The committed notebook is fresh."""
     assert assignment.notebook.read_text(encoding="utf-8") == build_notebook(assignment)
@@ -69,7 +74,7 @@ def test_its_code_is_the_stubs(assignment, notebook):
     def statements(text):
         return [ast.dump(node) for node in ast.parse(text).body if not (isinstance(node, ast.Expr))]
 
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.id != "setup"]
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.id != "setup" and not is_snippet(cell)]
     written = [statement for cell in cells for statement in statements(cell.source)]
 
     assert sorted(written) == sorted(statements(assignment.stub.read_text(encoding="utf-8")))
@@ -79,7 +84,7 @@ def test_it_can_be_run_from_top_to_bottom(assignment, notebook):
     """No cell needs a name that only a later one defines, and each check finds its task's functions."""
 
     class Course:
-        def check(self, task):
+        def check(self, task=None):
             functions = assignment.manifest.task(task).functions
             missing = [name for name in functions if name.partition(".")[0] not in names]
             assert not missing, f"{task} is checked before {missing} is defined"
@@ -90,7 +95,7 @@ def test_it_can_be_run_from_top_to_bottom(assignment, notebook):
     compiler = codeop.Compile()  # keeps `from __future__` from one cell to the next, as IPython does
     names = {"__name__": "__main__", "course": Course()}
     for cell in notebook.cells:
-        if cell.cell_type == "code" and cell.id != "setup":
+        if cell.cell_type == "code" and cell.id != "setup" and not is_snippet(cell):
             exec(compiler(cell.source, cell.id, "exec"), names)
 
 
@@ -100,7 +105,7 @@ def test_given_code_stands_before_what_may_use_it(assignment, notebook):
                  if isinstance(node, (ast.FunctionDef, ast.ClassDef))}  # fmt: skip
     given, student = set(), set()
     for cell in notebook.cells:
-        if cell.cell_type == "code":
+        if cell.cell_type == "code" and not is_snippet(cell):
             for node in ast.parse(cell.source).body:
                 if name := getattr(node, "name", ""):
                     (student if marks(cell).get("solution") else given).add(name)
@@ -115,6 +120,23 @@ def test_given_code_stands_before_what_may_use_it(assignment, notebook):
                     inner.id for inner in ast.walk(reference[name]) if isinstance(inner, ast.Name)
                 } & given
                 assert uses <= seen, f"{name} uses {uses - seen}, defined below the check of {cell.id}"
+
+
+def test_snippets_stand_below_the_check_and_are_the_students(small_kit):
+    """Each a cell that may be changed, that is not graded, and whose error stops no other; the text speaks of the notebook."""
+    notebook = nbformat.reads(build_notebook(load_assignment(small_kit, "scaling")), as_version=4)
+    ids = [cell.id for cell in notebook.cells]
+    (snippet,) = [cell for cell in notebook.cells if is_snippet(cell) and cell.cell_type == "code"]
+    header = next(cell.source for cell in notebook.cells if cell.id == "centre-text")
+    hint = next(cell.source for cell in notebook.cells if cell.id == "standardise-text")
+    submit = next(cell.source for cell in notebook.cells if cell.id == "text-submit")
+
+    assert snippet.source == "print(standardise(np.array([[1.0], [3.0]]), eps=3.0))"
+    assert ids.index(snippet.id) > ids.index("standardise") and not marks(snippet)
+    assert snippet.metadata == {"tags": ["raises-exception"]}
+    assert '· warm-up · `course.check("centre")`' in header and "pytest" not in header
+    assert "</summary>\n\nIn which unit" in hint and "**See.**" not in hint
+    assert "Upload this notebook, `scaling.ipynb` (or `scaling.py`" in submit
 
 
 def test_ids_come_from_names_not_places(tmp_path, small_kit):

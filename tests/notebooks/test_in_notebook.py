@@ -44,8 +44,42 @@ def test_untouched_it_says_what_is_not_written(folder):
     assert texts(shown["centre"]) == ["Task 1: Centre each feature: not written yet."]
     assert texts(shown["standardise"]) == ["Task 2: Scale each feature to unit variance: not written yet."]
     assert texts(shown["figure-before_after"]) == [
-        "Figure before_after: task standardise is not written yet."
+        "Figure before_after: standardise is not written yet."
     ]
+
+
+def test_a_snippet_of_an_unwritten_function_is_a_line(folder, scaling, reference_source):
+    """No traceback, and the cells below it run; when the function is written, it shows what it should."""
+    untouched = run(nbformat.read(folder / "scaling.ipynb", 4), folder)["see-standardise-2"]
+    solved = run(filled(scaling, reference_source), folder)["see-standardise-2"]
+
+    said = [output.text for output in untouched if output.output_type == "stream"]
+    assert said == ["standardise is not written yet\n"]
+    assert [output.text for output in solved] == ["[[-0.5]\n [ 0.5]]\n"]
+
+
+def test_a_syntax_error_is_told_at_the_check_too(folder, scaling, reference_source):
+    """Not as a name that is missing; and that the function of before is checked, where there is one."""
+    notebook = filled(scaling, reference_source)
+    first = next(cell for cell in notebook.cells if cell.id == "centre-centre")
+    broken = first.source.replace("return x - x.mean(axis=0)", "return x - x.mean(axis=0")
+    position = notebook.cells.index(first)
+    tags = {"tags": ["raises-exception"]}
+    check = nbformat.v4.new_code_cell('course.check("centre")', id="check-of-the-broken")
+    again = nbformat.v4.new_code_cell(broken, id="broken-again", metadata=tags)
+    late = nbformat.v4.new_code_cell('course.check("centre")', id="check-of-the-older")
+    notebook.cells[position : position] = [nbformat.v4.new_code_cell(broken, id="broken", metadata=tags), check]
+    notebook.cells += [again, late]
+
+    shown = run(notebook, folder)
+
+    (missing,) = texts(shown["check-of-the-broken"])
+    assert missing.startswith("Task 1: Centre each feature: the cell of centre is not valid Python: cell In[")
+    assert "'(' was never closed" in missing and "not defined" not in missing
+    (mended,) = texts(shown["centre"])
+    assert "1 of 1 public checks pass" in mended and "passes: centre" in mended
+    older, result = texts(shown["check-of-the-older"])
+    assert older.endswith("What is checked is the centre of before.") and "1 of 1 public checks pass" in result
 
 
 def test_solved_and_wrong_tasks_are_told_with_the_diagnosis(folder, scaling, reference_source):
@@ -84,6 +118,16 @@ def test_a_check_of_what_is_not_defined_says_which_cell_to_run(small_kit, capsys
 
     said = capsys.readouterr().out
     assert said == "Task 1: Centre each feature: centre is not defined here. Run the cell of each first.\n"
+
+
+def test_without_a_name_all_are_meant(small_kit, capsys):
+    """Every task's checks and every figure, in their order."""
+    course = Notebook("scaling.py", {}, folder=small_kit / "assignments" / "scaling")
+    course.check()
+    course.figure()
+
+    said = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in said] == ["Task 1", "Task 2", "Figure before_after"]
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,21 @@ def test_positions(reference, n_positions, d_model):
     same(table, torch.tensor(entries, dtype=F64).reshape(n_positions, d_model))
 
 
+@pytest.mark.parametrize("n_steps", [-7, 0, 1, 1000])
+def test_shift(reference, n_steps):
+    """Python's sines and cosines at the shifted positions, those before position 0 included."""
+    d_model, base = 6, 50.0
+
+    def row(p):
+        angles = [p / base ** (2 * i / d_model) for i in range(d_model // 2)]
+        return [f(angle) for angle in angles for f in (math.sin, math.cos)]
+
+    rows = torch.tensor([row(p) for p in (0, 3, 40)], dtype=F64)
+    moved = torch.tensor([row(p + n_steps) for p in (0, 3, 40)], dtype=F64)
+
+    same(reference.shift_positions(rows, n_steps, base=base), moved)
+
+
 # --- attention ---------------------------------------------------------------------------------
 
 
@@ -274,16 +289,16 @@ def test_transformer_can_be_trained(reference, pre_norm):
     """A hundred steps of Adam on one sequence bring the loss from log V to under a tenth of it."""
     params = reference.init_transformer(0, n_vocab=12, d_model=16, d_mlp=32, n_layers=2)
     leaves, tokens = list(_leaves(params)), torch.tensor([3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8])
-    optimiser = torch.optim.Adam([leaf.requires_grad_() for leaf in leaves], lr=0.02)
+    optimizer = torch.optim.Adam([leaf.requires_grad_() for leaf in leaves], lr=0.02)
 
     losses = []
     for _ in range(100):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = reference.next_token_loss(
             reference.transformer(tokens, params, n_heads=2, pre_norm=pre_norm), tokens
         )
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(loss.item())
 
     assert abs(losses[0] - math.log(12)) < 0.2

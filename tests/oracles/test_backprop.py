@@ -1,5 +1,5 @@
 """The reference of the backprop assignment held against torch: autograd in float64, its losses and its
-optimisers."""
+optimizers."""
 
 import importlib.util
 import math
@@ -100,7 +100,7 @@ def test_network(rng, name, n, b):
 
 
 def torch_steps(make, params, gradients, *, shrink=1.0):
-    """Parameters after each step of a torch optimiser; `shrink` multiplies the weights before each, as
+    """Parameters after each step of a torch optimizer; `shrink` multiplies the weights before each, as
     decoupled decay does."""
     leaves = {key: leaf(p) for key, p in params.items()}
     optimizer = make(leaves)

@@ -135,7 +135,7 @@ def test_training_equals_that_of_tokenizers_up_to_the_first_tie(seed):
 
 
 def test_training_on_text_equals_that_of_tokenizers_where_ties_do_not_differ():
-    """On real text with the same pre-tokenisation the merges agree up to the first tie."""
+    """On real text with the same pre-tokenization the merges agree up to the first tie."""
     words = bpe.count_words(CORPUS)
     merges = train_both_ways(words, 60)
     n = first_tie(words, merges)
@@ -148,7 +148,7 @@ def test_training_on_text_equals_that_of_tokenizers_where_ties_do_not_differ():
         ]
     )
     pieces = [piece for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str(CORPUS)]
-    assert pieces == [visible(piece.encode("utf-8")) for piece in bpe.pretokenise(CORPUS)]
+    assert pieces == [visible(piece.encode("utf-8")) for piece in bpe.pretokenize(CORPUS)]
     assert library_merges(words, 60)[:n] == merges[:n]
 
 
@@ -205,7 +205,7 @@ def test_encoding_equals_tiktokens_with_the_same_ranks(trained, by_tiktoken, tex
     """With the reference's merges as ranks, tiktoken gives the same ids, and both give the text back."""
     # Pre-token by pre-token: the two regex engines differ on what counts as white space (U+001C to U+001F).
     parts = bpe.split_special(text, SPECIAL)
-    pieces = [piece for part in parts for piece in ([part] if part in SPECIAL else bpe.pretokenise(part))]
+    pieces = [piece for part in parts for piece in ([part] if part in SPECIAL else bpe.pretokenize(part))]
     expected = [i for piece in pieces for i in by_tiktoken.encode(piece, allowed_special="all")]
 
     assert trained.encode(text) == expected
@@ -234,7 +234,7 @@ def test_encoding_equals_that_of_tokenizers(trained, text):
     model = tokenizers.models.BPE(vocab, [(visible(left), visible(right)) for left, right in trained.merges])
     library = tokenizers.Tokenizer(model)
 
-    for pretoken in bpe.pretokenise(text):
+    for pretoken in bpe.pretokenize(text):
         ids = [trained.token_ids[token] for token in bpe.encode_word(pretoken.encode("utf-8"), trained.ranks)]
         assert library.encode(visible(pretoken.encode("utf-8"))).ids == ids
 
@@ -254,7 +254,7 @@ def test_encoding_replays_the_training(trained, data):
 @settings(max_examples=200, deadline=None)
 def test_pretokens_and_pieces_join_to_the_text(text):
     """Nothing is lost or doubled when text is cut."""
-    assert "".join(bpe.pretokenise(text)) == text
+    assert "".join(bpe.pretokenize(text)) == text
     assert "".join(bpe.split_special(text, SPECIAL)) == text
 
 

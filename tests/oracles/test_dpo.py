@@ -1,4 +1,4 @@
-"""The preferences reference against torch.distributions, SciPy's optimiser, closed forms, and counting by loops.
+"""The preferences reference against torch.distributions, SciPy's optimizer, closed forms, and counting by loops.
 
 Libraries that train with DPO (`trl`, `peft`) are not among the kit's dependencies; their formulas are here as
 definitions.
@@ -71,7 +71,7 @@ def test_reward_loss_is_binary_cross_entropy(rng):
 
 
 @pytest.mark.parametrize("K", [2, 3, 7])
-def test_fit_is_the_optimisers(rng, K):
+def test_fit_is_the_optimizers(rng, K):
     """SciPy's trust-region method, on the log-likelihood with its Hessian, finds the same rewards."""
     wins = rng.integers(0, 9, size=(K, K)) + np.eye(K)[np.roll(range(K), 1)]  # somebody beats everybody
     np.fill_diagonal(wins, 0)
@@ -114,9 +114,9 @@ def test_no_policy_beats_the_optimum(seed, K, beta):
     best = reference.optimal_policy(start, reward, beta=beta)
     highest = beta * reference.log_partition(start, reward, beta=beta)
 
-    value = reference.kl_regularised_objective(best, start, reward, beta=beta)
+    value = reference.kl_regularized_objective(best, start, reward, beta=beta)
     same(value, highest, rtol=1e-9, atol=1e-9)
-    value = reference.kl_regularised_objective(other, start, reward, beta=beta)
+    value = reference.kl_regularized_objective(other, start, reward, beta=beta)
     gap = beta * kl_divergence(Categorical(logits=other), Categorical(logits=best))
     same(value, highest - gap, rtol=1e-9, atol=1e-9)
     same(best.exp(), (start.exp() * (reward / beta).exp()) / (start.exp() * (reward / beta).exp()).sum())
@@ -347,7 +347,7 @@ def test_training_is_sgd(rng):
     )
 
     A, B = (torch.nn.Parameter(factor.clone()) for factor in start[name])
-    optimiser = torch.optim.SGD([A, B], lr=lr)
+    optimizer = torch.optim.SGD([A, B], lr=lr)
 
     def logp(w, x, y):
         out = forward(config, w, torch.tensor(x + y)).log_softmax(-1)
@@ -362,9 +362,9 @@ def test_training_is_sgd(rng):
         loss = torch.stack([torch.log1p(torch.exp(-m)) for m in margins]).mean()
         assert step["loss"] == pytest.approx(loss.item(), rel=1e-9)
         assert step["margin"] == pytest.approx(sum(margins).item() / 2, rel=1e-9, abs=1e-12)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     same(adapters[name][0], A.detach(), rtol=1e-9)
     same(adapters[name][1], B.detach(), rtol=1e-9)
     assert all(torch.equal(weights[key], kept[key]) for key in weights)
@@ -385,7 +385,7 @@ ONE = torch.ones(2, dtype=F64)
         (lambda: reference.fit_bradley_terry(torch.tensor([[0.0, 1], [0, 0]])), "never loses"),
         (lambda: reference.log_partition(ONE, ONE, beta=0.0), "beta"),
         (lambda: reference.optimal_policy(ONE, ONE, beta=-1.0), "beta"),
-        (lambda: reference.kl_regularised_objective(ONE, ONE, ONE, beta=0), "beta"),
+        (lambda: reference.kl_regularized_objective(ONE, ONE, ONE, beta=0), "beta"),
         (lambda: reference.collate([[1]], [[]], pad=0), "prompts and responses"),
         (lambda: reference.collate([], [], pad=0), "prompts and responses"),
         (lambda: reference.collate([[1], [2]], [[1]], pad=0), "prompts and responses"),

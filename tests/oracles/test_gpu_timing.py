@@ -159,7 +159,7 @@ def test_bootstrap_is_scipys(rng):
     """With many resamples the percentile interval is that of scipy.stats.bootstrap.
 
     Interval ends are order statistics of 20 samples; with 20,000 resamples the two agree to a step between
-    neighbours.
+    neighbors.
     """
     samples = rng.standard_normal(20)
     theirs = scipy.stats.bootstrap(
@@ -178,7 +178,7 @@ def test_summary_is_pythons(rng):
     import statistics
 
     samples = rng.exponential(size=34)
-    summary = reference.summarise(samples)
+    summary = reference.summarize(samples)
 
     assert summary["median_ms"] == pytest.approx(statistics.median(samples))
     assert [summary["p20_ms"], summary["p80_ms"]] == pytest.approx(np.percentile(samples, [20, 80]))
@@ -280,7 +280,7 @@ def test_decode_cost(rng):
 
 @given(st.floats(1e6, 1e15), st.floats(1e3, 1e12), st.floats(1, 2000), st.floats(10, 9000), st.floats(0.01, 99))
 def test_roofline_is_consistent(operations, n_bytes, peak, bandwidth, slowdown):
-    """Time, speed, bound and utilisation are one statement in four forms."""
+    """Time, speed, bound and utilization are one statement in four forms."""
     gpu = {"peak_tflops": peak, "bandwidth_gb_s": bandwidth}
     least = reference.roofline_ms(operations, n_bytes, **gpu)
 
@@ -291,7 +291,24 @@ def test_roofline_is_consistent(operations, n_bytes, peak, bandwidth, slowdown):
     assert tflops <= peak * (1 + 1e-9) and gb_s <= bandwidth * (1 + 1e-9)
     at_peak = tflops if reference.bound(operations, n_bytes, **gpu) == "compute" else gb_s
     assert at_peak == pytest.approx(peak if at_peak is tflops else bandwidth)
-    assert reference.utilisation(operations, n_bytes, least * slowdown, **gpu) == pytest.approx(1 / slowdown)
+    assert reference.utilization(operations, n_bytes, least * slowdown, **gpu) == pytest.approx(1 / slowdown)
+
+
+def test_compute_bound_batch_is_the_first_by_bound(rng):
+    """Trying one batch after another with `bound`, on devices and models of random size."""
+    for _ in range(40):
+        gpu = {"peak_tflops": float(rng.uniform(50, 1000)), "bandwidth_gb_s": float(rng.uniform(500, 5000))}
+        n_context = int(rng.integers(1, 2000))
+
+        def cost(batch, n_context=n_context):
+            size = {"n_layers": 4, "n_heads": 8, "n_kv_heads": 2, "d_k": 64}
+            return reference.decode_cost(10**6, batch=batch, n_context=n_context, **size)
+
+        found = reference.compute_bound_batch(cost, **gpu)
+
+        tried = (batch for batch in range(1, 5000) if reference.bound(*cost(batch), **gpu) == "compute")
+        first = next(tried, math.inf)
+        assert found == first or (first == math.inf and found > 4999)
 
 
 @pytest.mark.parametrize("rows_per_block", [1, 2, 5, 50])

@@ -177,6 +177,28 @@ def test_generation(rng, config):
         assert reference.generate_batch(stepper(), prompts, max_len=8, eos=eos, pad=pad) == cut
 
 
+@pytest.mark.parametrize("make", ["LayerCache", "GrowingCache"])
+def test_drafts(rng, make):
+    """Decoding with drafts, right and wrong ones by chance, says what naive decoding says on a real model."""
+    config, weights, prompt = CONFIGS[0], random_weights(CONFIGS[0], rng), [3, 1, 4]
+    truth = reference.generate_naive(lambda x: forward(config, weights, x), prompt, max_len=20)
+    caches = [getattr(reference, make)(*[40] * (make == "LayerCache")) for _ in range(config.n_layers)]
+
+    def step(tokens):
+        return reference.cached_forward(config, weights, tokens, caches)
+
+    step(torch.tensor(prompt[:-1]))
+    tokens, calls = list(prompt), 0
+    while len(tokens) < 18:
+        draft = [t if rng.random() < 0.7 else int(rng.integers(17)) for t in truth[len(tokens) :][:3]]
+        tokens += reference.accept_draft(step, caches, tokens[-1], draft)
+        calls += 1
+        assert [len(cache) for cache in caches] == [len(tokens) - 1] * config.n_layers
+
+    assert tokens == truth[: len(tokens)]
+    assert calls < len(tokens) - len(prompt)
+
+
 def test_prefill(rng):
     """The last logits of a full pass, for every size of chunk."""
     config = CONFIGS[0]
@@ -308,6 +330,7 @@ def test_costs():
         (lambda: reference.visible_keys(2, 3, window=0), "window"),
         (lambda: reference.grouped_attention(*(torch.ones(h, 2, 4) for h in (4, 3, 3)), None), "heads"),
         (lambda: reference.cached_forward(CONFIGS[0], {}, None, []), "caches"),
+        (lambda: reference.accept_draft(None, [], 1, []), "draft"),
         (lambda: reference.prefill(None, torch.ones(2, 0), chunk_size=1), "prompt"),
         (lambda: reference.prefill(None, torch.ones(2, 3), chunk_size=0), "chunk_size"),
     ],

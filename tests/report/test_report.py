@@ -17,7 +17,7 @@ from gradkit.errors import InputError
 from gradkit.model import Outcome
 from gradkit.report.data import read_run
 from gradkit.report.pages import page_of, write_report
-from gradkit.report.summary import summarise
+from gradkit.report.summary import summarize
 
 
 class Text(HTMLParser):
@@ -74,7 +74,7 @@ def test_the_class_stands_with_its_figures(zoo):
 
 def test_rates_and_difficulties_are_those_of_the_points(zoo):
     """Check 1.1: five of eight have all its points; one of eight half. Check 2.2 ran nowhere."""
-    rows = {row.check.number: row for row in summarise(read_run(zoo)).checks}
+    rows = {row.check.number: row for row in summarize(read_run(zoo)).checks}
 
     assert rows["1.1"].item.pass_rate == 3 / 8
     assert rows["1.1"].item.difficulty == pytest.approx(1 - 3.5 / 8)
@@ -210,7 +210,7 @@ def test_damaged_missing_and_left_over_records_are_named(tmp_path):
     (tmp_path / "student03" / "graded.json").unlink()
     results.write(student(4, {}), _folder(tmp_path / "student04"))
 
-    troubles = {trouble.entry.name: trouble.status for trouble in summarise(read_run(tmp_path)).troubles}
+    troubles = {trouble.entry.name: trouble.status for trouble in summarize(read_run(tmp_path)).troubles}
 
     assert troubles == {"student02": "no record", "student03": "no record", "student04": "left over"}
     assert "student02 no record" in report(tmp_path).words

@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import math
 import pickle
+import re
 import time
 
 import numpy as np
@@ -274,28 +275,28 @@ def test_plain_relatives_count():
 @pytest.mark.parametrize(
     ("got", "want", "kind", "text"),
     [
-        ([1.0, 2.0], np.ones(2), "type", "is a list of 2 items, where a NumPy array of shape (2,) is due"),
-        (np.ones(2), torch.ones(2), "type", "is a NumPy array of shape (2,), where a torch tensor of shape"),
-        (torch.ones(2), np.ones(2), "type", "is a torch tensor of shape (2,), where a NumPy array of shape"),
-        (np.ones(2), [1.0, 1.0], "type", "is a NumPy array of shape (2,), where a list of 2 items is due"),
-        (np.ones(2), np.ones(2, np.float32), "dtype", "has dtype float64, where float32 is due"),
-        (torch.ones(2).bfloat16(), torch.ones(2), "dtype", "has dtype bfloat16, where float32 is due"),
-        (np.ones(2), np.ones(2, int), "dtype", "has dtype float64, where int64 is due"),
-        (np.ones(2, bool), np.ones(2), "dtype", "has dtype bool, where float64 is due"),
-        (np.ones(2, int), np.ones(2, bool), "dtype", "has dtype int64, where bool is due"),
-        (np.float32(1), np.float64(1), "dtype", "has dtype float32, where float64 is due"),
-        (np.ones(1), 1.0, "shape", "has shape (1,), where a single number is due"),
-        (torch.ones(1, 1), torch.tensor(1.0), "shape", "has shape (1, 1), where a single number is due"),
-        (1.0, np.ones(1), "shape", "is a single number, where a NumPy array of shape (1,) is due"),
-        (np.ones((2, 3)), np.ones((3, 3)), "shape", "has shape (2, 3), where (3, 3) is due"),
-        (True, 1, "type", "is a bool, where an int is due"),
-        (1, True, "type", "is an int, where a bool is due"),
-        (True, 1.0, "type", "is a bool, where a float is due"),
-        (1.0, 1, "type", "is a float, where an int is due"),
-        (None, 1.0, "type", "is None (was it returned?), where a float is due"),
-        ("1", 1, "type", "is a str, where an int is due"),
-        (b"a", "a", "type", "is bytes, where a str is due"),
-        ([1], {1}, "type", "is a list of 1 item, where a set of 1 item is due"),
+        ([1.0, 2.0], np.ones(2), "type", "is a list of 2 items instead of a NumPy array of shape (2,)"),
+        (np.ones(2), torch.ones(2), "type", "is a NumPy array of shape (2,) instead of a torch tensor of shape"),
+        (torch.ones(2), np.ones(2), "type", "is a torch tensor of shape (2,) instead of a NumPy array of shape"),
+        (np.ones(2), [1.0, 1.0], "type", "is a NumPy array of shape (2,) instead of a list of 2 items"),
+        (np.ones(2), np.ones(2, np.float32), "dtype", "has dtype float64 instead of float32"),
+        (torch.ones(2).bfloat16(), torch.ones(2), "dtype", "has dtype bfloat16 instead of float32"),
+        (np.ones(2), np.ones(2, int), "dtype", "has dtype float64 instead of int64"),
+        (np.ones(2, bool), np.ones(2), "dtype", "has dtype bool instead of float64"),
+        (np.ones(2, int), np.ones(2, bool), "dtype", "has dtype int64 instead of bool"),
+        (np.float32(1), np.float64(1), "dtype", "has dtype float32 instead of float64"),
+        (np.ones(1), 1.0, "shape", "has shape (1,) instead of being a single number"),
+        (torch.ones(1, 1), torch.tensor(1.0), "shape", "has shape (1, 1) instead of being a single number"),
+        (1.0, np.ones(1), "shape", "is a single number instead of a NumPy array of shape (1,)"),
+        (np.ones((2, 3)), np.ones((3, 3)), "shape", "has shape (2, 3) instead of (3, 3)"),
+        (True, 1, "type", "is a bool instead of an int"),
+        (1, True, "type", "is an int instead of a bool"),
+        (True, 1.0, "type", "is a bool instead of a float"),
+        (1.0, 1, "type", "is a float instead of an int"),
+        (None, 1.0, "type", "is None instead of a float (was it returned?)"),
+        ("1", 1, "type", "is a str instead of an int"),
+        (b"a", "a", "type", "is bytes instead of a str"),
+        ([1], {1}, "type", "is a list of 1 item instead of a set of 1 item"),
     ],
 )  # fmt: skip
 def test_what_is_not_alike_is_said_exactly(got, want, kind, text):
@@ -314,7 +315,7 @@ def test_what_is_not_alike_is_said_exactly(got, want, kind, text):
         (torch.ones(2) * 1j, "complex"),
         (torch.ones(2).to_sparse(), "sparse tensor"),
         (torch.ones(2, device="meta"), "meta tensor"),
-        (lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8), "quantised tensor"),
+        (lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8), "quantized tensor"),
         (np.array([None, 1]), "array of objects"),
         (np.ma.masked_array([1.0, 2.0], [True, False]), "masked array"),
         (torch.ones(2).to(torch.float8_e4m3fn), "unsupported dtype"),
@@ -322,7 +323,7 @@ def test_what_is_not_alike_is_said_exactly(got, want, kind, text):
 )
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 def test_odd_arrays_are_refused_by_name(got, text):
-    """Complex, sparse, quantised, meta, masked and object arrays are refused on either side."""
+    """Complex, sparse, quantized, meta, masked and object arrays are refused on either side."""
     got = got() if callable(got) else got
 
     for difference in (compare(got, np.ones(2)), compare(np.ones(2), got)):
@@ -395,6 +396,46 @@ def test_the_path_leads_to_the_part():
     assert compare(1, 2, name="loss").summary.startswith("loss ")
 
 
+def test_a_list_of_whole_numbers_and_floats_says_which_type_is_wrong():
+    """Of a right value with the wrong type nothing is said but that; a huge count that is off by one is still told."""
+    mixed = compare([1.0, 2.5], [1, 2.5])
+    count = compare([10**12 + 1, 2.5], [10**12, 2.5])
+
+    assert mixed.kind == "type"
+    assert mixed.summary == "output[0] is a float instead of an int. 1 of 2 items of output is wrong."
+    assert "1 item is wrong, the first at index 0" in count.summary
+
+
+def test_a_part_of_something_with_a_phrase_for_a_name_is_named_in_words():
+    """Calls are counted as people count them; brackets after a phrase could not be read."""
+    calls = compare([([1.0, 3.0], 3), ([2.0], 2)], [([1.0, 3.0], 3), ([2.0], 3)], name="targets and n_total of each call")
+    fed = compare([[3, 4], [3, 4]], [[3, 4], [3, 5]], name="what the model was fed, call by call")
+    others = compare({"loss": [1, 2, 9]}, {"loss": [1, 2, 3], "step": 1}, name="what was logged")
+    gradient = compare({"x": np.zeros(3)}, {"x": np.ones(3)}, name="gradient of softmax")
+
+    assert calls.summary == (
+        "in the second call, the second item of targets and n_total is one too small. "
+        "1 of 2 items of targets and n_total in the second call is wrong. "
+        "1 of 2 items of targets and n_total of each call is wrong."
+    )
+    assert fed.summary.startswith("in the second call, what the model was fed has the right length")
+    assert "in the second call, the second item of what the model was fed: got 4" in fed.detail
+    assert others.summary == "what was logged lacks 1 of the 2 keys that it should have."
+    assert gradient.summary.startswith("gradient of softmax in x is zero everywhere")
+
+
+def test_values_that_differ_look_different():
+    """As many digits are shown as it takes."""
+    close = [(np.array([0.94 + 1e-9]), np.array([0.94])), (np.array([0.1, 2.0 + 4e-16]), np.array([0.1, 2.0]))]
+    for got, want in close:
+        detail = compare(got, want, rtol=0.0, atol=0.0).detail
+        shown, due = detail.split("got:\n")[1].split("want:\n")
+
+        assert shown.strip() != due.strip()
+        first, second = re.search(r"got (\S+), want (\S+)", detail).groups()
+        assert first != second
+
+
 def test_dataclasses_compare_by_their_fields():
     """Fields that take part in equality are compared, others not; another class is another type."""
     assert compare(Pair(1, 2, "x"), Pair(1, 2, "y")) is None
@@ -438,31 +479,31 @@ def test_nesting_is_bounded():
 @pytest.mark.parametrize(
     ("got", "want", "kind", "text"),
     [
-        ("", "abc", "length", "is empty, where 3 characters are due"),
-        ("abc", "", "length", "has 3 characters, where it should be empty"),
-        ("ab", "abc", "length", "has 2 characters where 3 are due: the last one is missing"),
-        ("a", "abc", "length", "it is right as far as it goes, and stops 2 characters short"),
-        ("abcde", "abc", "length", "it begins right and goes on for 2 characters too long"),
+        ("", "abc", "length", "is empty, and should have 3 characters"),
+        ("abc", "", "length", "has 3 characters, and should be empty"),
+        ("ab", "abc", "length", "has 2 characters instead of 3: the last one is missing"),
+        ("a", "abc", "length", "it begins right, and the last 2 characters are missing"),
+        ("abcde", "abc", "length", "it begins right, with 2 extra characters at the end"),
         ("bc", "abc", "length", "it ends right, with 1 character missing at the start"),
-        ("xabc", "abc", "length", "it ends right, with 1 character too many at the start"),
-        ("abd", "abcd", "length", "1 character is missing at index 2"),
+        ("xabc", "abc", "length", "it ends right, with 1 extra character at the start"),
+        ("abd", "abcd", "length", "it is right but for 1 character missing at index 2"),
         ("xyz", "abcd", "length", "the first difference is at index 0"),
         ("cba", "abc", "reversed", "has the right characters in reverse order"),
-        ("cab", "abc", "shifted", "every character one place later"),
-        ("bca", "abc", "shifted", "every character one place earlier"),
-        ("acdb", "abcd", "order", "in another order, first at index 1"),
+        ("cab", "abc", "shifted", "every character one place too late"),
+        ("bca", "abc", "shifted", "every character one place too early"),
+        ("acdb", "abcd", "order", "in another order; the first difference is at index 1"),
         ("ABC", "abc", "value", "only in upper and lower case"),
         ("abx", "abc", "value", "1 character is wrong, the first at index 2"),
-        (b"ab", b"abc", "length", "has 2 bytes where 3 are due"),
-        ([1, 2], [1, 2, 3], "length", "has 2 items where 3 are due: the last one is missing"),
-        ([3, 1, 2], [1, 2, 3], "shifted", "one place later"),
+        (b"ab", b"abc", "length", "has 2 bytes instead of 3"),
+        ([1, 2], [1, 2, 3], "length", "has 2 items instead of 3: the last one is missing"),
+        ([3, 1, 2], [1, 2, 3], "shifted", "one place too late"),
         ([1, 9, 3], [1, 2, 3], "value", "1 item is wrong, the first at index 1"),
         (["a", "c", "b", "d"], ["a", "b", "c", "d"], "order", "in another order"),
         ([[1], [2]], [[1], [2], [3]], "length", "the last one is missing"),
-        ([2.0, 4.0, 6.2], [1.0, 2.0, 3.1], "scaled", "is 2 times what is due"),
-        ({1: 2}, {1: 2, 3: 4}, "keys", "lacks 1 of the 2 keys that are due"),
-        ({1: 2, 3: 4}, {1: 2}, "keys", "has 1 key too many"),
-        ({1, 5}, {1, 2, 3}, "keys", "lacks 2 of the 3 members that are due and has 1 member too many"),
+        ([2.0, 4.0, 6.2], [1.0, 2.0, 3.1], "scaled", "is 2 times the right answer"),
+        ({1: 2}, {1: 2, 3: 4}, "keys", "lacks 1 of the 2 keys that it should have"),
+        ({1: 2, 3: 4}, {1: 2}, "keys", "has 1 extra key"),
+        ({1, 5}, {1, 2, 3}, "keys", "lacks 2 of the 3 members that it should have and has 1 extra member"),
     ],
 )  # fmt: skip
 def test_sequences_and_keys_are_described(got, want, kind, text):
@@ -485,10 +526,14 @@ def test_text_descriptions_are_true(got, want):
     text = difference.summary
     if "the last one is missing" in text:
         assert got == want[:-1]
-    if "begins right and goes on" in text:
+    if "it begins right, with" in text:
         assert got.startswith(want)
-    if "stops" in text:
+    if "it begins right, and the last" in text:
         assert want.startswith(got)
+    if "it is right but for" in text:
+        index = int(text.rstrip(".").rsplit("index ", 1)[1])
+        longer, shorter = sorted((got, want), key=len, reverse=True)
+        assert longer[:index] + longer[index + len(longer) - len(shorter) :] == shorter
     if "at the start" in text:
         assert got.endswith(want) or want.endswith(got)
     if "reverse order" in text:
@@ -601,4 +646,4 @@ def test_sizes_that_a_submission_chose_are_not_told_in_full():
     assert describe(np.empty((0,) * 12)).endswith("(0, 0, 0, 0, 0, 0, 0, 0, ...)")
     assert describe([0] * 12_345) == "a list of 10000 or more items"
     assert "has shape (3, 10000 or more)" in compare(np.ones((3, 20_000)), np.ones((3, 2))).summary
-    assert "has shape (3,), where" in compare(np.ones(3), np.ones((3, 1))).summary
+    assert "has shape (3,) instead of" in compare(np.ones(3), np.ones((3, 1))).summary

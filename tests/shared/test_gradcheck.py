@@ -227,11 +227,11 @@ def test_one_wrong_coordinate_is_found():
     [
         (lambda g: 0 * g, "is zero everywhere"),
         (lambda g: -g, "has the opposite sign"),
-        (lambda g: g / 2, "is 1/2 of what is due"),
+        (lambda g: g / 2, "is 1/2 of the right answer"),
         (lambda g: g.sum(0, keepdims=True) + 0 * g, "gradient in argument 0"),
         (lambda g: g.T, "has shape"),
         (lambda g: None, "is None"),
-        (lambda g: g.tolist(), "is a list of 2 items, where a NumPy array of shape"),
+        (lambda g: g.tolist(), "is a list of 2 items instead of a NumPy array of shape"),
     ],
 )
 def test_wrong_gradients_are_diagnosed(wrong, text):

@@ -77,7 +77,7 @@ def test_figures_are_drawn_beside_the_script_and_the_unwritten_are_skipped(run):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "drew figures/curve.svg and .png: It bends upwards, by x².",
-        "skipped: soft, task later is not written yet",
+        "skipped: soft, later is not written yet",
     ]
     assert sorted(p.name for p in (run.folder / "figures").iterdir()) == ["curve.png", "curve.svg"]
 
@@ -90,6 +90,69 @@ def test_an_error_names_the_students_line_and_the_others_are_still_drawn(run):
     assert "failed: broken, student.py:10: ZeroDivisionError: division by zero" in done.stdout
     assert "drew figures/curve.svg" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+PARTS = """
+from coursekit.plots import if_written
+
+@figure("parts", caption="Two.")
+def parts(student):
+    fig, axes = subplots(1, 2)
+    with if_written(axes[0]):
+        axes[0].plot([student.curve(x) for x in range(3)])
+    with if_written(axes[1]):
+        axes[1].plot([student.later(x) for x in range(3)])
+    return fig
+"""
+
+
+def test_a_figure_draws_the_parts_that_are_ready(run):
+    """What is missing stands on its axes and in the line that is printed."""
+    done = run("parts", more=PARTS)
+
+    assert done.returncode == 0
+    assert done.stdout == "drew figures/parts.svg and .png (without the parts that wait for later): Two.\n"
+
+
+RETURNED = """
+def spread(student):
+    middle = student.nothing(3)
+    low, high = middle
+    return high - low
+
+@figure("spread", caption="Never.")
+def _(student):
+    spread(student)
+"""
+
+
+def test_what_a_function_returned_wrongly_is_said_with_its_line(run):
+    """The error arises in figures.py, and nothing of it is the student's; the function whose result it was is."""
+    done = run("spread", more=RETURNED, student=STUDENT + "\ndef nothing(x):\n    y = x\n")
+
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("failed: spread, what nothing (student.py:12) returned can't be drawn (figures.py:")
+    assert line.endswith(": TypeError: cannot unpack non-iterable NoneType object); check it first: pytest -k nothing")
+
+
+MANIFEST = """
+[[tasks]]
+id = "later"
+functions = ["later", "soon"]
+"""
+SOON = '\ndef soon(x):\n    raise NotImplementedError("task later is not written yet")\n'
+
+
+def test_with_nothing_written_it_is_one_line_at_once(run):
+    """What the stub gives is not drawn; with one function written, the figures are tried."""
+    run.folder.mkdir()
+    (run.folder / "assignment.toml").write_text(MANIFEST, encoding="utf-8")
+
+    nothing, one = run(student=STUDENT + SOON), run(student=STUDENT + "\ndef soon(x):\n    return x\n")
+
+    assert nothing.returncode == 0
+    assert nothing.stdout == "nothing to draw yet: no function in student.py is written; begin with later\n"
+    assert "drew figures/curve.svg" in one.stdout
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def picture():
     bars(ax, 234, [0.25, 1, 0.125, 0.5, 0.125], 56)
     arrow(ax, (338, 70), (360, 70))
     for x, width, words, number in [
-        (362, 80, "penalty", 5),
+        (362, 80, "penalty", None),
         (466, 108, "temperature", 1),
         (598, 62, "top-k", 2),
         (684, 66, "top-p\nmin-p", 3),
@@ -81,14 +81,14 @@ def picture():
     task(ax, left + length, top, 4)
 
     arrow(ax, (left - 6, top + 17), (58, top + 17), (58, 102))
-    task(ax, 58, top + 17, 6)
+    task(ax, 58, top + 17, 5)
     text(ax, 74, top, "append token 1", ha="left")
     text(ax, 74, top + 36, "again, until eos", ha="left")
 
     for x, number, words in [
-        (22, 7, "beam search keeps several texts instead of drawing one"),
-        (462, 8, "perplexity judges a model"),
-        (676, 9, "such as Shannon's n-grams"),
+        (22, 6, "beam search keeps several texts instead of drawing one"),
+        (462, 7, "perplexity judges a model"),
+        (676, 8, "such as Shannon's n-grams"),
     ]:
         task(ax, x, 270, number)
         text(ax, x + 17, 270, words, ha="left")

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradkit.examine.sources import Fault, Sources, imports, line_of
+from coursekit.functions import CheckFile, Function
+from gradkit.examine.sources import Fault, Sources, defined, imports, line_of
 from gradkit.manifest import Assignment
 
 FIXTURES = ("impl", "rng", "torch_rng", "device", "vjp")
@@ -279,6 +280,47 @@ def _import_faults(assignment: Assignment, path: Path, tree: ast.Module) -> Iter
             yield Fault(
                 f"{path}:{line}: imports {name}, which students don't have; there are {', '.join(sorted(STUDENTS_LIBRARIES))}"
             )
+
+
+# ---- a check of its own for each function
+
+
+def own_check_faults(assignment: Assignment, sources: Sources) -> Iterator[Fault]:
+    """Functions without a public check that names them and nothing else that students write.
+
+    With one, a student is told of a function as soon as it is written, whatever else is.
+    """
+    reference = sources.tree(assignment.reference)
+    if sources.tree(assignment.public_tests) is None or reference is None:
+        return
+    there, confirmed = defined(reference), confirmable(assignment, sources)
+    for function in functions_to_write(assignment):
+        if function in confirmed or function.name not in there:
+            continue
+        task, name = function
+        owner, _, method = name.partition(".")
+        named = f"impl.{owner}" + (f" and .{method}" if method else "")
+        yield Fault(
+            f"{assignment.public_tests}: {name} of task {task} has no public check of its own; "
+            f"write one that names {named} and no other function that students write",
+            blocks=False,
+        )
+
+
+def functions_to_write(assignment: Assignment) -> list[Function]:
+    """What the tasks ask for, in the manifest's order."""
+    return [Function(task.id, name) for task in assignment.manifest.tasks for name in task.functions]
+
+
+def confirmable(assignment: Assignment, sources: Sources) -> set[Function]:
+    """The functions that have a public check of their own, which needs no GPU."""
+    file, known = CheckFile(sources.text(assignment.public_tests)), functions_to_write(assignment)
+    about = [
+        case.functions(known, task)
+        for check, task in file.checks.items() if not file.needs_gpu(check)
+        for case in file.cases(check)
+    ]  # fmt: skip
+    return {names[0] for names in about if len(names) == 1}
 
 
 # ---- tolerances

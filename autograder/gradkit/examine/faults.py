@@ -7,13 +7,15 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from gradkit.errors import AuthoringError
-from gradkit.examine.checks import STUDENTS_LIBRARIES, check_faults, tolerance_faults
+from gradkit.examine.asked import FILE as ASKED
+from gradkit.examine.asked import asked_faults
+from gradkit.examine.checks import STUDENTS_LIBRARIES, check_faults, own_check_faults, tolerance_faults
 from gradkit.examine.handout import handout_faults
 from gradkit.examine.leaks import hints, leak_faults
 from gradkit.examine.sources import Fault, Sources, defined, imports, line_of
 from gradkit.lint import find_banned
 from gradkit.manifest import Assignment
-from gradkit.mistakes import read_mistakes
+from gradkit.mistakes import read_mistakes, unread_mistakes
 from gradkit.notebooks.write import notebook_text
 from gradkit.stubs import build_stub
 
@@ -63,6 +65,7 @@ def _release_gaps(assignment: Assignment, sources: Sources) -> list[str]:
     for path, what in (
         (assignment.public / "figures.py", "draws from the student's own code"),
         (assignment.hidden / "notes.md", "tells staff the conventions, tolerances and common errors"),
+        (assignment.hidden / ASKED, "lists the forms of what students are to find themselves, which stand nowhere in their bundle"),
     ):
         if not path.is_file():
             gaps.append(f"{path}: missing; it {what}")
@@ -76,7 +79,7 @@ def _release_gaps(assignment: Assignment, sources: Sources) -> list[str]:
         gaps.append(
             f"{assignment.hidden / 'mistakes'}: {mistakes} mistakes; a released assignment knows {FEWEST_MISTAKES} or more"
         )
-    for path in (manifest, assignment.public / "README.md", assignment.hidden / "notes.md"):
+    for path in (manifest, assignment.public / "README.md", assignment.hidden / "notes.md", assignment.hidden / ASKED):
         if path.is_file():
             lines = [number for number, line in enumerate(sources.text(path).splitlines(), 1) if "TODO" in line]
             more = f", and on {len(lines) - 1} lines more" if len(lines) > 1 else ""
@@ -172,6 +175,8 @@ def _rest(assignment: Assignment, sources: Sources) -> Iterator[Fault]:
     yield from _patch_faults(assignment, sources)
     yield from _figure_faults(assignment, sources)
     yield from leak_faults(assignment, sources)
+    yield from asked_faults(assignment, sources)
+    yield from own_check_faults(assignment, sources)
 
 
 def _library_faults(assignment: Assignment, sources: Sources) -> Iterator[Fault]:
@@ -209,12 +214,9 @@ def _mistake_faults(assignment: Assignment, sources: Sources) -> Iterator[Fault]
     """One that can't be read would stop the judge."""
     if sources.tree(assignment.reference) is None:  # which they are edits of
         return
-    try:
-        known = read_mistakes(assignment)
-    except AuthoringError as error:
-        yield Fault(str(error))
-        return
-    if not known:
+    unread = unread_mistakes(assignment)
+    yield from map(Fault, unread)
+    if not unread and not read_mistakes(assignment):
         yield Fault(
             f"{assignment.hidden / 'mistakes'}: holds no mistake; each is a hint for students and a test of the checks",
             blocks=False,

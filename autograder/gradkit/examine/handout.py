@@ -1,8 +1,12 @@
-"""Holds the handout against the manifest: a section for each task, with its points, minutes, functions and command."""
+"""Holds the handout against the manifest: a section for each task, with its points, minutes, functions and command.
+
+And reads the snippets out of it that a student is to paste: fenced blocks marked `python`.
+"""
 
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +14,8 @@ from pathlib import Path
 from gradkit.examine.sources import Fault, Sources
 from gradkit.manifest import Assignment, Task
 
+LONGEST = 250  # lines of a handout: what a student reads through in one evening
+_FENCE = re.compile(r"[ \t]*(```+|~~~+)[ \t]*(\w*)")
 _TASK = re.compile(r"## Task (\d+)\b")
 _COMMAND = re.compile(r"--task[ =](\w+)")
 _PICTURE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)")
@@ -47,6 +53,39 @@ def sections(text: str) -> list[Section]:
     return [Section(start + 1, tuple(lines[start:end])) for start, end in zip(starts, ends, strict=bool(starts))]
 
 
+@dataclass(frozen=True)
+class Snippet:
+    """Code that a student is to paste.
+
+    Attributes:
+        section: The line of the heading of level 2 above it, 0 above the first; those of one section run one after the other.
+        line: Its first line.
+        code: Its text.
+    """
+
+    section: int
+    line: int
+    code: str
+
+
+def snippets(text: str) -> list[Snippet]:
+    """The blocks between ```` ```python ```` and its end, in order."""
+    found: list[Snippet] = []
+    section, fence, language, begun = 0, "", "", 0
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        if not fence:
+            if line.startswith("## "):
+                section = number
+            elif match := _FENCE.match(line):
+                fence, language, begun = match[1], match[2], number
+        elif line.strip() == fence:
+            if language == "python":
+                found.append(Snippet(section, begun + 1, textwrap.dedent("\n".join(lines[begun : number - 1])) + "\n"))
+            fence = ""
+    return found
+
+
 def handout_faults(assignment: Assignment, sources: Sources) -> Iterator[Fault]:
     """What is wrong with `README.md`, by task and then by line."""
     path = assignment.public / "README.md"
@@ -66,6 +105,8 @@ def handout_faults(assignment: Assignment, sources: Sources) -> Iterator[Fault]:
             yield Fault(f"{path}:{section.line}: Task {number} stands after Task {last}; keep the manifest's order")
         last = max(last, number)
         found.setdefault(number, []).append(section)
+    if (length := len(text.splitlines())) > LONGEST:
+        yield Fault(f"{path}: {length} lines; at most {LONGEST}, so that a student reads it through", blocks=False)
     commands = "--task" in text
     for number, task in enumerate(tasks, start=1):
         if number in found:

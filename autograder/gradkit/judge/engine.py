@@ -2,7 +2,7 @@
 
 Checks are collected once, by pytest. A case whose only fixtures are ours is then called as a plain function; any other runs
 through pytest's protocol. A failed case is repeated with the reference in the submission's place, to be sure that the check
-is right, and held against what each known mistake answers in it, to find the one that answers alike.
+is right. What all cases showed is then held against what the known mistakes answer; see `explain`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ from _pytest.runner import runtestprotocol
 
 from coursekit.compare import Mismatch
 from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTimeout, ZygoteError
+from gradkit.judge import wording
 from gradkit.judge.answers import Repeat, StaffAnswers
+from gradkit.judge.explain import Cause, Explanation, Seen
 from gradkit.judge.fixtures import GIVEN, arguments, as_fixture, is_plain
-from gradkit.judge.staff import Mistake, Staff
+from gradkit.judge.messages import Explained
+from gradkit.judge.repair import Budget, Ran, Search
+from gradkit.judge.staff import Staff
 from gradkit.judge.subjects import (
     LocalSubject,
     LocalTimeout,
@@ -45,6 +49,9 @@ MAX_DETAIL = 4000  # characters of a public check's detail that are kept
 REPEAT_LIMIT_S = 3.0  # for one case on staff's code
 TRIES = 3  # runs of one case: in a worker in use, in a fresh one, and once more where that was killed from outside
 HINTS_S = 10.0  # for finding the mistakes behind one submission's answers; past it observations stand alone
+KEPT_BYTES = 64 * 2**20  # of one submission's wrong answers
+ANSWERED = frozenset({Outcome.PASSED, Outcome.FAILED, Outcome.REJECTED})  # outcomes that say something of the answers
+LINE = "With one small change at {place}, all checks of this task pass."
 _NOT_WRITTEN = re.compile(NOT_WRITTEN.format(task=r"\w+"))  # what a stub's own line says
 OWN_WORKER = "own_worker"  # the mark of a check that asks for a worker that no other check used
 
@@ -70,6 +77,17 @@ class Run:
         if self.session is None:
             self.session = Session(self.subject)
         return self.session
+
+
+@dataclass(frozen=True)
+class _Ran:
+    """One case of the submission at hand."""
+
+    check: Check
+    item: pytest.Item
+    seed: int
+    result: CaseResult
+    seen: Seen
 
 
 class StateKept(Exception):
@@ -150,8 +168,14 @@ class Judge:
             compare: Tell of each case whether its answers were the reference's, and which mistakes give them too.
         """
         self._name = staff
-        self._hints_left_s = HINTS_S if diagnose else 0.0
+        self._diagnose = diagnose
         self._compare = compare
+        self.begin_cases()
+
+    def begin_cases(self) -> None:
+        """Let the cases to come be all that is known of the submission."""
+        self._ran: dict[str, _Ran] = {}  # by case
+        self._kept_bytes = 0
 
     def run_case(self, item: pytest.Item, run: Run) -> BaseException | None:
         """Run one case; the exception that ended it, or None."""
@@ -187,8 +211,10 @@ class Judge:
         run = self._run_fairly(check, item, subject, seed)
         if self._name:
             self._answers.put(item.nodeid, seed, self._name, _as_answer(run))
-        result = replace(self._judge(check, item, run), case=case_id(item))
-        return replace(result, elapsed_s=time.monotonic() - begun)
+        result = replace(self._judge(check, item, run), case=case_id(item), elapsed_s=time.monotonic() - begun)
+        if self._diagnose:
+            self._see(check, item, run, result)
+        return result
 
     def _run_fairly(
         self,
@@ -253,9 +279,10 @@ class Judge:
         if error is None:
             if not self._compare:
                 return CaseResult("", Outcome.PASSED)
-            (answers,) = self._staff_answers(item, run.seed, [""]).values()
+            answers = self._staff_answers(item, run.seed, [""])[""]
             alike = not answers.failed and _answer_alike(run, answers)
-            return CaseResult("", Outcome.PASSED, alike=alike, used=tuple(sorted(run.open().names)))
+            touched = isinstance(run.subject, LocalSubject) and run.subject.touched
+            return CaseResult("", Outcome.PASSED, alike=alike, touched=touched, used=tuple(sorted(run.open().names)))
         if isinstance(error, pytest.skip.Exception):
             return CaseResult("", Outcome.NOT_RUN, summary=str(error))
         if isinstance(error, ZygoteError):
@@ -269,18 +296,8 @@ class Judge:
             return CaseResult(
                 "", Outcome.GRADER_ERROR, summary=f"the reference fails {check.id} too: {fault}"
             )
-        if self._hints_left_s > 0 and run.session is not None and run.session.transcript:
-            begun = time.monotonic()
-            alike = self._match(check, item, run)
-            self._hints_left_s -= time.monotonic() - begun
-            if len(alike) == 1:
-                (mistake,) = alike
-                prefix = f"This comes from {mistake.replaces[0]}. " if mistake.task != check.task else ""
-                result = replace(result, hint=prefix + mistake.hint, mistake=mistake.name)
-            if self._compare:
-                result = replace(result, rivals=tuple(mistake.name for mistake in alike))
         if self._compare:
-            (answers,) = self._staff_answers(item, run.seed, [""]).values()
+            answers = self._staff_answers(item, run.seed, [""])[""]
             result = replace(result, refusal=any(kind == "raised" for kind, _ in answers.transcript))
         return result
 
@@ -294,15 +311,12 @@ class Judge:
             if info.at_import:  # before any input was there to be told
                 summary = f"importing your file raised {info.type_name} at {where or 'an unknown line'}: {info.message[:200]}"
                 return CaseResult("", Outcome.FAILED, summary=summary, where=where)
-            at = (
-                f" at {where}"
-                if where
-                else " before reaching your code: compare the signature with the handout's"
-            )
+            subject = self.run.subject
+            line = subject.line if isinstance(subject, SubmissionSubject) else lambda file, number: ""
             return CaseResult(
                 "",
                 Outcome.FAILED,
-                summary=f"your code raised {info.type_name}{at}",
+                summary=wording.raised(error, self.staff.reference_module(), line),
                 detail=info.message[:MAX_DETAIL],
                 where=where,
                 raised=f"{info.type_name} ({where})" if where else info.type_name,
@@ -314,8 +328,11 @@ class Judge:
                 Outcome.FAILED,
                 summary=f"{self.assignment.manifest.module} defines no {name}: is it deleted, renamed or inside another function?",
             )
-        if isinstance(error, (WorkerTimeout, LocalTimeout)):
-            return CaseResult("", Outcome.TIMEOUT, summary=str(error) or "checking your answer took too long")
+        if isinstance(error, WorkerTimeout):
+            return CaseResult("", Outcome.TIMEOUT, summary=wording.timed_out(error))
+        if isinstance(error, LocalTimeout):
+            names = " and ".join(sorted(self.run.open().names)) or "your code"
+            return CaseResult("", Outcome.TIMEOUT, summary=f"checking what {names} returned took too long")
         if isinstance(error, WorkerCrashed):
             return CaseResult("", Outcome.CRASHED, summary=str(error))
         if isinstance(error, UnreadableAnswer):
@@ -331,8 +348,11 @@ class Judge:
             return CaseResult(
                 "", Outcome.FAILED, summary="the claim does not hold", detail=str(error)[:MAX_DETAIL]
             )
-        # Any other exception was raised by the check itself, on an answer it could not use; `_judge` makes sure
-        # that the reference's answers don't cause it too.
+        # Any other exception was raised by the check itself, on an answer it could not use, or on what one of its
+        # functions was called with; `_judge` makes sure that the reference does not cause it too.
+        if (handed := getattr(error, "handed", None)) is not None:
+            text = wording.called_wrongly(error, handed, self.staff.reference_module())
+            return CaseResult("", Outcome.REJECTED, summary=text, detail=str(error)[:MAX_DETAIL])
         text = f"the check could not use what your code returned ({type(error).__name__})"
         return CaseResult("", Outcome.REJECTED, summary=text, detail=str(error)[:MAX_DETAIL])
 
@@ -348,6 +368,8 @@ class Judge:
 
     def _reference_fault(self, item: pytest.Item, seed: int) -> str | None:
         """Why the reference fails this case at this seed, or None if it passes."""
+        if item.nodeid in self._reference_s and not self._staff_answers(item, seed, [""])[""].failed:
+            return None
         begun = time.monotonic()
         error = self._repeat(item, self.staff.reference, seed).error
         self._reference_s[item.nodeid] = time.monotonic() - begun
@@ -372,21 +394,95 @@ class Judge:
         known = self._answers.of(item.nodeid, seed, names, compute)
         return {name: known[name] for name in names}
 
-    def _match(self, check: Check, item: pytest.Item, run: Run) -> list[Mistake]:
-        """The known mistakes that give exactly the submission's answers: those of the check's own task, or else of others.
+    # ---- what the failed cases come from
 
-        Two that answer alike here explain nothing: a wrong hint is worse than none.
+    def _see(self, check: Check, item: pytest.Item, run: Run, result: CaseResult) -> None:
+        """Keep what a case showed."""
+        session = run.open()
+        failed = result.outcome is not Outcome.PASSED
+        transcript = session.transcript if failed and result.outcome in ANSWERED else []
+        self._kept_bytes += sum(len(payload) for _, payload in transcript)
+        if self._kept_bytes > KEPT_BYTES:  # what is not kept is like nothing, and so is explained by nothing
+            transcript = []
+        seen = Seen(item.nodeid, check.task, frozenset(session.names), failed, transcript)
+        self._ran[item.nodeid] = _Ran(check, item, run.seed, result, seen)
+
+    def explain(self) -> list[Explained]:
+        """What the submission's failed cases come from, as far as known mistakes and `HINTS_S` go.
+
+        Part of an explanation would be one that nobody has tried to refute: when time is up, nothing is told.
         """
-        concerned = self.staff.concerned(run.open().names)
-        for elsewhere in (False, True):
-            group = {mistake.name: mistake for mistake in concerned if (mistake.task != check.task) == elsewhere}
-            answers = self._staff_answers(item, run.seed, list(group))
-            alike = [
-                name for name, repeat in answers.items() if repeat.failed and _answer_alike(run, repeat)
-            ]
-            if alike:
-                return [group[name] for name in alike]
-        return []
+        seen = [ran.seen for ran in self._ran.values() if ran.result.outcome in ANSWERED]
+        if not any(case.failed for case in seen):
+            return []
+        until = time.monotonic() + HINTS_S
+
+        def answer(case: str, names: list[str]) -> dict[str, Repeat]:
+            if time.monotonic() > until:
+                raise TimeoutError
+            return self._staff_answers(self._ran[case].item, self._ran[case].seed, names)
+
+        explanation = Explanation(seen, self.staff, answer)
+        try:
+            causes = explanation.causes()
+        except TimeoutError:
+            return []
+        told = []
+        for key, ran in self._ran.items():
+            rivals = explanation.alike.get(key, ()) if self._compare else ()
+            cause = causes.get(key)
+            if cause or rivals:
+                name = cause.mistake.name if cause and cause.mistake else ""
+                told.append(Explained(ran.check.id, ran.result.case, _in_words(cause) if cause else "", name, rivals))
+        return told
+
+    def find_lines(self, subject: SubmissionSubject, explained: list[Explained], cpu_s: float) -> list[Explained]:
+        """The lines of the submission to look at, for the tasks that nothing else explains; see `repair`.
+
+        Args:
+            subject: The submission, in workers of its own.
+            explained: What is known of its failed cases.
+            cpu_s: Processor time for it.
+        """
+        known = {(told.check, told.case) for told in explained if told.hint}
+        cases = [
+            Ran(
+                key,
+                ran.check.task,
+                ran.result.outcome,
+                ran.seen.names,
+                ran.result.elapsed_s,
+                (ran.check.id, ran.result.case) in known,
+            )
+            for key, ran in self._ran.items()
+        ]
+
+        def passes(key: str, other: bool) -> bool:
+            ran = self._ran[key]
+            alone = ran.item.get_closest_marker(OWN_WORKER) is not None
+            subject.begin_case(self._reference_s.get(key, 0.0), alone=alone)
+            with time_limit(REPEAT_LIMIT_S):
+                return self.run_case(ran.item, Run(self.staff, subject, ran.seed + other, self._device)) is None
+
+        def lines(key: str) -> frozenset[int]:
+            subject.watch_lines()
+            passes(key, False)
+            return subject.lines_watched()
+
+        search = Search(cases, lines, subject.put_edit, passes, subject.end_worker, Budget(cpu_s))
+        repairs = search.repairs()
+        module = self.assignment.manifest.module
+        return [
+            Explained(
+                ran.check.id,
+                ran.result.case,
+                hint=LINE.format(place=f"{module}:{repair.line}"),
+                where=f"{module}:{repair.line}",
+                edit=repair.text,
+            )
+            for ran in self._ran.values()
+            if (repair := repairs.get(ran.check.task)) and ran.seen.failed and ran.result.outcome is not Outcome.NOT_RUN
+        ]
 
 
 for _name in GIVEN:
@@ -397,6 +493,15 @@ def _as_answer(run: Run) -> Repeat:
     """What came of a case on staff's code, to be kept."""
     ended = not isinstance(run.error, LocalTimeout)
     return Repeat(run.open().transcript if ended else [], run.error is not None, ended)
+
+
+def _in_words(cause: Cause) -> str:
+    """What a student reads of a cause."""
+    if cause.mistake is None:
+        one, other = cause.functions
+        return f"Your answers are those of a mistake in {one}, or of one in {other}: this check can't tell which."
+    place = f"This comes from {cause.functions[0]}. " if cause.elsewhere and cause.functions else ""
+    return place + cause.mistake.hint
 
 
 def _answer_alike(run: Run, repeat: Repeat) -> bool:

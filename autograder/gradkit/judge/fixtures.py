@@ -105,7 +105,7 @@ class Agree:
                 "an object of your own" if isinstance(value, Object) else type(value).__name__
                 for value in (got, want)
             ]
-            text = f"{name} is {kinds[0]} where {kinds[1]} is due"
+            text = f"{name} is {kinds[0]} instead of {kinds[1]}"
             raise Mismatch(Difference("type", text, text))
         if not isinstance(got, Object):
             rtol, atol = tol or (None, None)

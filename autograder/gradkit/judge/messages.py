@@ -7,6 +7,9 @@ import msgspec
 from gradkit.model import CaseResult, Check
 
 
+REPAIR_S = 2.0  # processor time for each submission to look for a wrong line, unless an instructor says otherwise
+
+
 class Start(msgspec.Struct, tag=True):
     """Everything a judge needs to be ready for submissions to one assignment."""
 
@@ -24,6 +27,7 @@ class Unit(msgspec.Struct, tag=True):
     seed: int
     checks: list[str] | None = None  # ids of those to run; all of them when None
     diagnose: bool = True  # look for the mistake behind a wrong answer
+    repair_s: float = 0.0  # processor time to look for the wrong line where no known mistake explains the answers
     compare: bool = False  # tell of each case whether its answers were the reference's, and who else gives them
     staff: str = ""  # what is run in the judge's own process instead of a module: a mistake's name, `vandal:KIND` or `reference:`
 
@@ -41,10 +45,25 @@ class CaseDone(msgspec.Struct, tag=True):
     anew: bool = False
 
 
+class Explained(msgspec.Struct):
+    """What a failed case comes from, known once all cases have run. Its fields are those of `CaseResult`."""
+
+    check: str
+    case: str
+    hint: str = ""
+    mistake: str = ""
+    rivals: tuple[str, ...] = ()
+    where: str = ""
+    edit: str = ""
+
+
 class UnitDone(msgspec.Struct, tag=True):
+    """The submission is graded. `explained`: what its failed cases come from, as far as that is known."""
+
     worker_cpu_s: float
     peak_mib: float
     flags: list[str] = []
+    explained: list[Explained] = []
 
 
 class Fatal(msgspec.Struct, tag=True):

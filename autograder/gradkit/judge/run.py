@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import resource
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 
 from gradkit.errors import AuthoringError, ZygoteError
 from gradkit.judge.bytecode import Bytecode
-from gradkit.judge.deadlines import Patience
+from gradkit.judge.deadlines import TRIAL_CAP_S, TRIAL_S, Patience
 from gradkit.judge.engine import Judge, StateKept
 from gradkit.judge.messages import CaseDone, Ready, Start, Unit, UnitDone
 from gradkit.judge.staff import Staff
@@ -49,7 +50,6 @@ def collect_and_run(
 
     def loop(judge: Judge) -> None:
         zygote.wait_ready()
-        gc.collect()
         gc.freeze()  # what was loaded so far stays: the collector need not look at it again
         limit_memory()
         write(Ready(list(judge.checks), zygote.isolation.describe()))
@@ -92,6 +92,7 @@ def run_pytest(assignment: Assignment, judge: Judge) -> None:
             raise AuthoringError(
                 f"{path}: missing; it holds the {'public' if path == assignment.public_tests else 'graded'} checks"
             )
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # those that happen to be installed here are no part of the checks
     status = pytest.main([*PYTEST_OPTIONS, *map(str, tests)], plugins=[judge])
     if judge.collect_errors:
         raise AuthoringError(f"{assignment.id}: the checks can't be collected: {judge.collect_errors[0]}")
@@ -106,7 +107,7 @@ def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Calla
     judge.begin_submission(staff=unit.staff, diagnose=unit.diagnose, compare=unit.compare)
     if unit.staff:
         run_checks(judge, zygote, unit, judge.staff.subject(unit.staff), write)
-        write(UnitDone(0.0, 0.0))
+        write(UnitDone(0.0, 0.0, explained=judge.explain()))
         return
     module = Path(unit.module)
     done = UnitDone(0.0, 0.0)
@@ -123,6 +124,16 @@ def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Calla
             done = UnitDone(done.worker_cpu_s + subject.cpu_s, max(done.peak_mib, subject.peak_mib), flags)
             if STATE_KEPT not in subject.flags:
                 break
+        patience = Patience(TRIAL_CAP_S, judge.staff.reach, floor_s=TRIAL_S)
+        subject = SubmissionSubject(zygote, module, patience, bytecode, device=device)
+        try:
+            done.explained = judge.explain()
+            if unit.repair_s:
+                done.explained += judge.find_lines(subject, done.explained, unit.repair_s)
+        except Exception as error:  # all scores stand; that nothing explains them is for staff to know
+            done.flags.append(f"not explained: {type(error).__name__} in the judge: {error}")
+        subject.close()
+        done.worker_cpu_s += subject.cpu_s
     write(done)  # whoever reads it removes the folder, in which nothing may be at work any more
 
 
@@ -147,6 +158,7 @@ def run_checks(
         StateKept: When the submission's answers depend on what its process was asked before; not if they are apart.
     """
     anew = apart
+    judge.begin_cases()
     wanted = [pair for pair in judge.checks.items() if unit.checks is None or pair[0].id in unit.checks]
     for check, items in sorted(wanted, key=lambda pair: pair[0].hidden):
         for item in items:

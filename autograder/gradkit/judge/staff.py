@@ -71,12 +71,21 @@ class Staff:
         """
         return list(self._by_name.values())
 
+    def mistake(self, name: str) -> Mistake:
+        return self._by_name[name]
+
+    def written_by_students(self, mistake: Mistake) -> str:
+        """The function that a mistake is in, as students know it; empty for one that only staff's file has."""
+        return next((name for name in mistake.replaces if name in self._functions), "")
+
     def subject(self, name: str) -> LocalSubject:
-        """The code of the mistake called `name`, of a vandal for `vandal:KIND`, or the reference's."""
+        """The code of the mistake called `name`, of several for `one+other`, of a vandal for `vandal:KIND`, or the reference's."""
+        if "+" in name:
+            return LocalSubject(self._execute(*(self._by_name[part].source for part in name.split("+"))))
         if name.startswith(VANDAL):
             module = self._execute()
-            vandalize(module, self._functions, name.removeprefix(VANDAL))
-            return LocalSubject(module)
+            vandal = vandalize(module, self._functions, name.removeprefix(VANDAL))
+            return LocalSubject(module, vandal=vandal)
         return self.reference if name in ("", REFERENCE) else self._by_name[name].subject
 
     def reach(self, name: str) -> set[str]:
@@ -87,22 +96,22 @@ class Staff:
         return self._module
 
     def concerned(self, names: set[str]) -> list[Mistake]:
-        """The mistakes that can change what the functions `names` answer: those in a function that they use."""
+        """The mistakes with a hint that can change what the functions `names` answer: those in a function that they use."""
         reached = reach(names, self._uses)
-        return [mistake for mistake in self.mistakes if reached & set(mistake.replaces)]
+        return [mistake for mistake in self.mistakes if mistake.hint and reached & set(mistake.replaces)]
 
     @functools.cached_property
     def _code(self) -> types.CodeType:
         return compile(self._source, str(self._path), "exec", dont_inherit=True)
 
-    def _execute(self, mistake: MistakeSource | None = None) -> types.ModuleType:
-        """A new module: the reference, and on top of it, in the same namespace, what a mistake gets wrong."""
+    def _execute(self, *mistakes: MistakeSource) -> types.ModuleType:
+        """A new module: the reference, and on top of it, in the same namespace, what mistakes get wrong."""
         module = types.ModuleType(self._name)
         module.__file__ = str(self._path)
         # dataclasses and pickling look their module up by name while a class is being made
         sys.modules[self._name] = module
         _run(lambda: self._code, module, self._path, str(self._path))
-        if mistake is not None:
+        for mistake in mistakes:
             before = dict(vars(module))
             _run(mistake.code, module, mistake.file, mistake.place)
             _rebind_defaults(vars(module), before)

@@ -14,11 +14,12 @@ import signal
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from coursekit.compare import Difference, Mismatch, compare
-from gradkit.errors import ProtocolError, WorkerError
+from gradkit.errors import ProtocolError, WorkerError, WorkerTimeout
 from gradkit.protocol import CallbackRef, Kind, Ref, Unsendable, decode, encode
+from gradkit.vandals import Vandal
 from gradkit.worker.runtime import MAX_CALLBACK_DEPTH, Raised, Runtime
 
 MODULE = Ref(0, "module")
@@ -49,13 +50,17 @@ class LocalSubject:
     Args:
         module: The reference, or the reference with a mistake on top.
         quiet: Swallow what it prints.
+        vandal: What damages the module's answers, if something does.
     """
 
     shared = False  # no case sees what another left
 
-    def __init__(self, module: types.ModuleType, *, quiet: bool = True) -> None:
+    def __init__(
+        self, module: types.ModuleType, *, quiet: bool = True, vandal: Vandal | None = None
+    ) -> None:
         self._module = module
         self._quiet = quiet
+        self._vandal = vandal
         self.lent: set[str] = set()
         self.reset()
 
@@ -71,6 +76,13 @@ class LocalSubject:
     def begin_case(self, reference_s: float, *, alone: bool) -> None:
         """Forget all objects of the previous case. Staff's code has neither a deadline nor a worker."""
         self.reset()
+        if self._vandal is not None:
+            self._vandal.touched = False
+
+    @property
+    def touched(self) -> bool:
+        """Whether a vandal was at an answer of this case."""
+        return self._vandal is not None and self._vandal.touched
 
     def end_worker(self) -> None:
         """Nothing to do; see `SubmissionSubject`."""
@@ -105,10 +117,42 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
+class Asked(NamedTuple):
+    """What was asked of the implementation when something went wrong.
+
+    Attributes:
+        function: As a student would say it: `Tokenizer.encode`. Empty where that is not known.
+        kind: Of the request.
+        value: The request.
+    """
+
+    function: str
+    kind: Kind
+    value: tuple
+
+
+class Handed(NamedTuple):
+    """A call of a function that the check handed over, with what the implementation gave it.
+
+    Attributes:
+        function: Of the implementation: what the callback was handed to.
+        place: Its position among the arguments, or its name where it was given by name; None where it lay deeper.
+        callback: The check's function.
+        args, kwargs: What it was called with.
+    """
+
+    function: str
+    place: int | str | None
+    callback: Callable
+    args: tuple
+    kwargs: dict
+
+
 class SubmissionRaised(Exception):
     """The implementation under test raised. Also an instance of the built-in class it raised, for `pytest.raises`."""
 
     info: Raised
+    asked: Asked | None = None
 
 
 def submission_raised(info: Raised, *, iterating: bool = False) -> SubmissionRaised:
@@ -174,6 +218,9 @@ class Session:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._callbacks: dict[int, Callable] = {}
+        self._places: dict[int, tuple[str, int | str]] = {}  # of callbacks, by their number
+        self._given: dict[int, tuple[str, int | str]] = {}  # of functions among the arguments at hand, by their id
+        self._called: dict[int, str] = {}  # what references stand for, as a student would say it
         self._callback_error: BaseException | None = None
         self._depth = 0
         self._garbage: list[int] = []
@@ -189,6 +236,10 @@ class Session:
         of_module = kind is Kind.GET and value[0] == MODULE
         if of_module:
             self.names.add(value[1])
+        asked = Asked(self._name_of(kind, value), kind, value)
+        if kind in (Kind.CALL, Kind.VJP, Kind.WATCH):
+            places = (*enumerate(value[1]), *value[2].items())
+            self._given = {id(given): (asked.function, place) for place, given in places if callable(given)}
         try:
             answer, payload = self._subject.request(kind, value, self)
         except Raised as raised:
@@ -196,10 +247,26 @@ class Session:
             self._record("raised", encode(raised.bases[0] if raised.bases else ""))
             if of_module and "AttributeError" in raised.bases:
                 raise MissingName(value[1]) from None
-            raise submission_raised(raised, iterating=kind is Kind.OPERATE and value[0] == "next") from None
+            error = submission_raised(raised, iterating=kind is Kind.OPERATE and value[0] == "next")
+            error.asked = asked
+            raise error from None
+        except WorkerTimeout as late:
+            late.asked_for = asked.function
+            raise
         self._raise_callback_error()
         self._record("answered", payload)
+        if type(answer) is Object and asked.function:
+            self._called[answer._ref.id] = asked.function
         return answer
+
+    def _name_of(self, kind: Kind, value: tuple) -> str:
+        """The function that a request is about, or empty where that is not known."""
+        if kind is Kind.GET and value[0] == MODULE:
+            return value[1]
+        operands = value[1] if kind is Kind.OPERATE else value[:1]
+        refs = [operand if type(operand) is Ref else operand._ref for operand in operands if type(operand) in (Ref, Object)]
+        name = self._called.get(refs[0].id, "") if refs else ""
+        return f"{name}.{value[1]}" if name and kind is Kind.GET else name
 
     def lent(self, module: str) -> set[str]:
         """The functions and classes of staff's `module` that the implementation was handed."""
@@ -217,6 +284,7 @@ class Session:
         """A callback that failed fails the check, whatever the implementation made of it."""
         if self._callback_error is not None:
             error, self._callback_error = self._callback_error, None
+            self._record("refused", encode(f"{type(error).__name__}: {error}"[:500]))
             raise error
 
     def refer(self, value: object) -> Ref | CallbackRef:
@@ -226,6 +294,8 @@ class Session:
         if callable(value) and not isinstance(value, type):
             number = next(self._numbers)
             self._callbacks[number] = value
+            if id(value) in self._given:
+                self._places[number] = self._given[id(value)]
             return CallbackRef(number)
         raise Unsendable(f"a {type(value).__name__} can't be sent")
 
@@ -256,7 +326,10 @@ class Session:
         except WorkerError:
             raise
         except Exception as error:
-            self._callback_error = self._callback_error or error
+            if self._callback_error is None:
+                function, place = self._places.get(id, ("", None))
+                error.handed = Handed(function, place, self._callbacks[id], args, kwargs)
+                self._callback_error = error
             return encode((False, type(error).__name__))
         finally:
             self._depth -= 1
@@ -274,10 +347,19 @@ class Session:
 
 
 def same_entry(one: tuple[str, bytes], other: tuple[str, bytes]) -> bool:
-    """Whether two entries of transcripts are the same answer, to the tolerance of their dtype."""
+    """Whether two entries of transcripts are the same answer, to the tolerance of their dtype.
+
+    A whole number stands for a float, as in checks; which of the two is due is not known here, so it may be either.
+    """
     if one[0] != other[0]:
         return False
-    return one[1] == other[1] or compare(_recorded(other), _recorded(one)) is None
+    if one[1] == other[1]:
+        return True
+    first, second = _recorded(one), _recorded(other)
+    difference = compare(second, first)
+    if difference is not None and difference.kind in ("type", "dtype"):
+        difference = compare(first, second)
+    return difference is None
 
 
 def _recorded(entry: tuple[str, bytes]) -> object:
@@ -342,7 +424,7 @@ def _comparison(name: str) -> Callable:
 
     def method(self: Object, other: object) -> bool:
         if not isinstance(other, Object):
-            text = "an object of your own came back where a value is due"
+            text = "an object of your own came back instead of a value"
             raise Mismatch(Difference("type", text, text))
         return self._session.request(Kind.OPERATE, (name, (self, other))) is True
 

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,12 +22,13 @@ from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTime
 from gradkit.files import remove_tree
 from gradkit.judge import isolation as isolation_module
 from gradkit.judge.bytecode import Bytecode
-from gradkit.judge.deadlines import IMPORT_S, Patience
+from gradkit.judge.deadlines import FULL_S, IMPORT_S, Patience
 from gradkit.judge.isolation import Isolation, UserSlot
 from gradkit.judge.subjects import MODULE, Object, Session
 from gradkit.manifest import Manifest
 from gradkit.protocol import Connection, Deadline, Kind, Ref, decode, encode
 from gradkit.worker import sandbox, zygote
+from gradkit.worker.edits import MOST
 from gradkit.worker.runtime import Raised
 from gradkit.worker.zygote import Ended, EndRequest, SpawnRequest
 
@@ -206,12 +208,15 @@ class Worker:
         self.number, self.connection, self.work_dir, self.uid = number, connection, work_dir, uid
         self._output, self._told = output, 0
         self.requests = 0
+        self.edit: tuple[tuple[int, ...], int] | None = None  # the one that is in place
         self.functions: dict[str, Ref] | None = None  # what the module defines, once it is imported
         self.pinned: frozenset[int] = frozenset()
         self.names: dict[int, str] = {}  # what references stand for, as a student would say it: `Tokenizer.encode`
 
     def name_of(self, kind: Kind, value: tuple) -> str:
         """The function that a request is about, or empty where that is not known."""
+        if kind in (Kind.EDIT, Kind.LINES):
+            return ""
         operands = value[1] if kind is Kind.OPERATE else value[:1]
         refs = [operand if type(operand) is Ref else operand._ref for operand in operands if type(operand) in (Ref, Object)]
         name = self.names.get(refs[0].id, "") if refs else ""
@@ -231,6 +236,22 @@ class Worker:
 
     def __del__(self) -> None:
         os.close(self._output)
+
+
+class Edited(NamedTuple):
+    """An edit that is in place.
+
+    Attributes:
+        count: How many there are of these functions.
+        line: Of the submission's file, 0 where this one can't be made.
+        statement: First line of its statement.
+        text: What it is, in the worker's words: for staff only.
+    """
+
+    count: int
+    line: int
+    statement: int
+    text: str
 
 
 class SubmissionSubject:
@@ -269,6 +290,7 @@ class SubmissionSubject:
         self._not_importable: WorkerError | Raised | None = None
         self.shared = False
         self.lent: set[str] = set()
+        self._edit: tuple[tuple[int, ...], int] | None = None
         self.cpu_s = 0.0
         self.peak_mib = 0.0
         self.flags: set[str] = set()
@@ -312,6 +334,10 @@ class SubmissionSubject:
         try:
             if worker.functions is None:
                 self._load(session)
+            if kind not in (Kind.EDIT, Kind.LINES) and worker.edit != self._edit:  # a new worker has the code as it was handed in
+                case, self._deadline = self._deadline, Deadline(FULL_S, self._total, self._watch_disk)
+                self._exchange(Kind.EDIT, self._edit, session)
+                worker.edit, self._deadline = self._edit, case
             if kind is Kind.GET and value[0] == MODULE and value[1] in worker.functions:
                 return session.resolve(worker.functions[value[1]]), FUNCTION
             if kind is Kind.FORGET:
@@ -320,6 +346,8 @@ class SubmissionSubject:
             name = worker.name_of(kind, value)
             with self._waited_for(name):
                 answer, payload = self._exchange(kind, value, session)
+            if kind in (Kind.EDIT, Kind.LINES):
+                worker.edit = self._edit
             if type(answer) is Object and name:
                 worker.names[answer._ref.id] = name
             return answer, payload
@@ -356,6 +384,48 @@ class SubmissionSubject:
         finally:
             self._deadline = outer
 
+    def _begin_editing(self) -> None:
+        """Let the next request be no case's: reading the file takes its time."""
+        self.begin_case(0.0, alone=False)
+        self._deadline = Deadline(FULL_S, self._total, self._watch_disk)
+
+    def watch_lines(self) -> None:
+        """Let the submission answer as it was handed in, and note which of its lines are run.
+
+        Raises: As `put_edit`.
+        """
+        self._edit = None
+        self._begin_editing()
+        self.request(Kind.LINES, True, Session(self))
+
+    def lines_watched(self) -> frozenset[int]:
+        """The lines that were run since they are watched; none where the worker ended on the way."""
+        if self._worker is None:
+            return frozenset()
+        told, _ = self.request(Kind.LINES, False, Session(self))
+        most = self._files.get(self._module.name, 0)
+        if not (isinstance(told, tuple) and all(type(line) is int and 0 < line <= most for line in told)):
+            raise ProtocolError("malformed lines")
+        return frozenset(told)
+
+    def put_edit(self, edited: tuple[int, ...], number: int) -> Edited:
+        """Let the submission answer with one small edit of one of these lines, from now on.
+
+        Raises:
+            Raised: When the submission can't be imported, or not be parsed.
+            WorkerError: When it could not answer.
+        """
+        self._edit = edited, number
+        self._begin_editing()
+        told, _ = self.request(Kind.EDIT, self._edit, Session(self))
+        lines = self._files.get(self._module.name, 0)
+        if not (isinstance(told, tuple) and len(told) == 4):
+            raise ProtocolError("a malformed edit")
+        count, line, statement, text = told
+        if not all(type(number) is int and 0 <= number <= most for number, most in ((count, MOST), (line, lines), (statement, lines))):
+            raise ProtocolError("a malformed edit")
+        return Edited(count, line, statement or line, " ".join(_text(text)[:200].split()))
+
     def end_worker(self, grace_s: float = 0.0) -> None:
         """Let the worker go; the next request gets another."""
         if self._worker is not None:
@@ -372,6 +442,13 @@ class SubmissionSubject:
     def printed(self) -> str:
         """What the submission printed since the last time this was asked, at most 8 KB."""
         return self._last_worker.printed() if self._last_worker is not None else ""
+
+    def line(self, file: str, number: int) -> str:
+        """A line of the submission's own file, as its student wrote it, or empty where there is none."""
+        if not 0 < number <= self._files.get(file, 0):
+            return ""
+        lines = (self._module.parent / file).read_text(encoding="utf-8", errors="replace").splitlines()
+        return lines[number - 1].strip() if number <= len(lines) else ""
 
     def _take_worker(self) -> None:
         with _undisturbed():

@@ -1,9 +1,10 @@
 """Cuts the notebook that students get from an assignment's sources: the handout, the stub, the public checks.
 
-For each task there is its section of the handout, a cell for each function to write, and a cell that runs its
-public checks. Code that the stub gives stands in cells of its own. The cells carry nbgrader's metadata (schema
-version 3): check cells have the tasks' points and are graded, the functions' cells are solutions, an answer to a
-question is graded by hand. Ids come from the names of tasks and functions, so a rebuild changes none.
+For each task there is its section of the handout, a cell for each function to write, a cell that runs its public
+checks, and then what the handout has the student look at, its snippets as cells. Code that the stub gives stands in
+cells of its own. The cells carry nbgrader's metadata (schema version 3): check cells have the tasks' points and are
+graded, the functions' cells are solutions, an answer to a question is graded by hand. Ids come from the names of
+tasks and functions, so a rebuild changes none.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import ast
 import hashlib
 import json
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gradkit.errors import AuthoringError
 from gradkit.manifest import Assignment, Question, Task
 from gradkit.notebooks.names import Names, names_of
+from gradkit.notebooks.prose import folded, handing_in, in_notebook, split_at_see
 from gradkit.stubs import NOT_WRITTEN, build_stub, parse_python, read_authored
 
 FORMAT = 4, 5  # of the notebook: version and minor version
@@ -31,10 +34,9 @@ _HEADING = re.compile(r"#\s*(Task \d+|Given)\b", re.IGNORECASE)
 _CUT = re.compile(re.escape(NOT_WRITTEN).replace(r"\{task\}", r"(\w+)"))
 
 _HOW_TO = """This notebook is the handout of the assignment together with its code. Run the first cell, then work from top to
-bottom: write what stands at `YOUR CODE HERE`, run that cell, and run the check below it. Where the text speaks of
-`{module}`, the cells of this notebook are meant; where it says `pytest`, run the check cells, and where it says
-`python figures.py`, the cells at the end. Keep the names of the functions; add cells of your own wherever you like: only
-definitions, imports and constants are graded, never what a cell prints or tries."""
+bottom: write your code at `YOUR CODE HERE`, run that cell, run the check below it, and then the cells under *See*. Where the
+text speaks of `{module}`, the cells of this notebook are meant. Keep the names of the functions; add cells of your own wherever
+you like: only definitions, imports and constants are graded, never what a cell prints or tries."""
 
 _SETUP = """# Run this cell first: it finds the course's checks and figures. They look at what this notebook has defined.
 import sys
@@ -133,7 +135,12 @@ def _code(id: str, code: str, metadata: dict[str, object] | None = None) -> dict
 
 
 def _prose(id: str, text: str) -> dict:
-    return _markdown(id, text.strip())
+    return _markdown(id, folded(text).strip())
+
+
+def _snippet(id: str, code: str) -> dict:
+    """A cell to run and to change. While a function is not written, it says so, and the cells below run all the same."""
+    return _code(id, textwrap.dedent(code), {"tags": ["raises-exception"]})
 
 
 def _given(id: str, code: str) -> dict:
@@ -176,7 +183,11 @@ def _sections(assignment: Assignment) -> _Sections:
     tasks = assignment.manifest.tasks
     found = _Sections([], {task.id: [] for task in tasks}, [])
     where = found.before
+    known = {name: task.id for task in tasks for name in (*task.functions, task.id)}
     for text in _headed(read_authored(path)):
+        text = in_notebook(text, known)
+        if text.startswith("## Submit"):
+            text = handing_in(text, assignment.manifest.module)
         if match := _TASK_HEADING.match(text):
             number = int(match[1])
             if not 1 <= number <= len(tasks):
@@ -278,7 +289,8 @@ def _comment(lines: Sequence[str]) -> str:
 def _tasks(sections: _Sections, plan: _Plan) -> Iterator[dict]:
     """The cells of all tasks, in the order in which the stub first cuts their code."""
     for step in plan.steps:
-        yield _prose(_id(step.task.id, "text"), "\n\n".join(sections.tasks[step.task.id]))
+        text, seen = split_at_see("\n\n".join(sections.tasks[step.task.id]))
+        yield _prose(_id(step.task.id, "text"), text)
         if step.given:
             yield _given(_id(step.task.id, "given"), _joined(step.given))
         if step.elsewhere:
@@ -286,6 +298,9 @@ def _tasks(sections: _Sections, plan: _Plan) -> Iterator[dict]:
         for unit in step.units:
             yield _solution(_id(step.task.id, unit.name or "code"), unit.text)
         yield _check(step.task)
+        for number, part in enumerate(seen, start=1):
+            id = _id("see", step.task.id, str(number))
+            yield _snippet(id, part.text) if part.code else _prose(id, part.text)
     if plan.rest:
         yield _given("given-rest", _joined(plan.rest))
 

@@ -26,7 +26,7 @@ from gradkit.manifest import Manifest
 from gradkit.model import Graded
 from gradkit.report.data import Entry, read_run
 from gradkit.report.statistics import Bin
-from gradkit.report.summary import Summary, summarise
+from gradkit.report.summary import Summary, summarize
 
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "report"
 _SECTIONS = {
@@ -35,6 +35,7 @@ _SECTIONS = {
     "tasks": "Tasks",
     "checks": "Checks",
     "misconceptions": "Misconceptions",
+    "lines": "Lines to look at",
     "outcomes": "Timeouts and crashes",
     "flags": "Flagged calls",
     "grading": "Grading",
@@ -62,7 +63,7 @@ def write_report(
             half-written is left.
     """
     run = read_run(run_folder)
-    summary = summarise(run, manifest_of(run.assignment))
+    summary = summarize(run, manifest_of(run.assignment))
     if out.exists() and not (out / INDEX).is_file() and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out} is there already and is not a report: choose another --out")
     beside = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics as averages
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gradkit.judge.isolation import Isolation
@@ -66,6 +66,16 @@ class Misconception:
     tasks: tuple[str, ...]
     checks: tuple[str, ...]  # numbers
     submissions: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class WrongLine:
+    """A line of one submission on which one small edit makes all checks of a task pass."""
+
+    entry: Entry
+    tasks: tuple[str, ...]
+    where: str
+    edit: str
 
 
 @dataclass(frozen=True)
@@ -140,6 +150,7 @@ class Summary:
     tasks: tuple[TaskRow, ...]
     checks: tuple[CheckRow, ...]
     misconceptions: tuple[Misconception, ...]
+    lines: tuple[WrongLine, ...]
     incidents: tuple[Incident, ...]
     flagged: tuple[Entry, ...]
     troubles: tuple[Trouble, ...]
@@ -157,7 +168,7 @@ class Summary:
         return sum(share == 0 for share in self.scores.shares) if self.scores else 0
 
 
-def summarise(run: Run, manifest: Manifest | None = None) -> Summary:
+def summarize(run: Run, manifest: Manifest | None = None) -> Summary:
     """Work out everything that the class's page shows.
 
     Args:
@@ -185,6 +196,7 @@ def summarise(run: Run, manifest: Manifest | None = None) -> Summary:
             _check(check, task_ids.index(check.task) + 1, counted, analysis) for check in run.checks
         ),
         misconceptions=tuple(misconceptions),
+        lines=tuple(_lines(counted)),
         incidents=tuple(_incidents(run.entries)),
         flagged=tuple(entry for entry in run.entries if entry.graded and entry.graded.flags),
         troubles=tuple(_troubles(run.entries)),
@@ -289,6 +301,17 @@ def _misconceptions(counted: Sequence[Entry]) -> list[Misconception]:
         for name in hints
     ]
     return sorted(found, key=lambda entry: (-len(entry.submissions), entry.name))
+
+
+def _lines(counted: Sequence[Entry]) -> Iterator[WrongLine]:
+    for entry in counted:
+        found: dict[tuple[str, str], dict[str, None]] = {}
+        for result in entry.graded.results:
+            for case in result.cases:
+                if case.edit:
+                    found.setdefault((case.where, case.edit), {})[result.check.task] = None
+        for (where, edit), tasks in found.items():
+            yield WrongLine(entry, tuple(tasks), where, edit)
 
 
 def _incidents(entries: Iterable[Entry]) -> list[Incident]:

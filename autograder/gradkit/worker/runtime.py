@@ -14,10 +14,14 @@ import traceback
 import types
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gradkit.protocol import CallbackRef, Connection, Deadline, Kind, Ref, Unsendable, decode, encode
+
+if TYPE_CHECKING:
+    from gradkit.worker.edits import Edits, LinesRun
 
 MAX_CALLBACK_DEPTH = 50
 
@@ -106,6 +110,8 @@ class Runtime:
         self._module: types.ModuleType | None = None
         self._objects: dict[int, object] = {}
         self._next_id = 1
+        self._edits: tuple[tuple[int, ...], Edits] | None = None
+        self._watched: LinesRun | None = None
         self._first = 1  # the first number that is not one of the module's own functions and classes
 
     def load(self) -> None:
@@ -159,9 +165,31 @@ class Runtime:
 
             target, args, kwargs, wrt, cotangent = value
             return torch_vjp(target, *args, wrt=wrt, cotangent=cotangent, **kwargs)
+        if kind is Kind.EDIT:
+            return self._edit(*value)
+        if kind is Kind.LINES:
+            return self._lines(value)
         if kind is Kind.FORGET:
             return self._forget(value)
         raise ValueError(f"no request of kind {kind}")
+
+    def _edit(self, lines: tuple[int, ...], number: int) -> tuple[int, int, int, str]:
+        from gradkit.worker.edits import Edits
+
+        if self._edits is None or self._edits[0] != lines:
+            if self._edits is not None:
+                self._edits[1].put(-1)
+            self._edits = lines, Edits(Path(self._module.__file__), self._module, frozenset(lines))
+        return self._edits[1].put(number)
+
+    def _lines(self, begin: bool) -> tuple[int, ...] | None:
+        from gradkit.worker.edits import LinesRun
+
+        if begin:
+            self._edit((), -1)
+            self._watched = LinesRun(self._module.__file__)
+            return None
+        return self._watched.end()
 
     def _functions(self) -> dict[str, Ref]:
         """The module's own functions and classes, by name."""

@@ -34,6 +34,13 @@ def sinusoidal_positions(n_positions, d_model, *, base=10000.0, dtype=torch.floa
     return torch.view_as_real(circle).flip(-1).reshape(n_positions, d_model).to(dtype)
 
 
+def shift_positions(table, n_steps, *, base=10000.0):
+    # (sin a, cos a), swapped, is the number exp(i a)
+    points = torch.view_as_complex(table.double().unflatten(-1, (-1, 2)).flip(-1).contiguous())
+    moved = points * turns(torch.tensor([n_steps], device=table.device), table.shape[-1], base)[0]
+    return torch.view_as_real(moved).flip(-1).flatten(-2).to(table.dtype)
+
+
 def causal_mask(T_q, T_k, *, device=None):
     if T_q > T_k:
         raise ValueError(f"T_q must not exceed T_k, got {T_q} and {T_k}")

@@ -45,6 +45,16 @@ def sinusoidal_positions(n_positions, d_model, *, base=10000.0, dtype=torch.floa
     return table.to(dtype)
 
 
+def shift_positions(table, n_steps, *, base=10000.0):
+    d_model = table.shape[-1]
+    moved = torch.zeros(table.shape, dtype=torch.float64)
+    for index in each(*table.shape[:-1]):
+        for i in range(d_model // 2):
+            angle = math.atan2(table[index][2 * i], table[index][2 * i + 1]) + n_steps / base ** (2 * i / d_model)
+            moved[index][2 * i], moved[index][2 * i + 1] = math.sin(angle), math.cos(angle)
+    return moved.to(table.dtype)
+
+
 def causal_mask(T_q, T_k, *, device=None):
     if T_q > T_k:
         raise ValueError(f"T_q must not exceed T_k, got {T_q} and {T_k}")

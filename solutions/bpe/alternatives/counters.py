@@ -34,7 +34,7 @@ def split_special(text, special_tokens):
     return pieces
 
 
-def pretokenise(text):
+def pretokenize(text):
     return PATTERN.findall(text)
 
 
@@ -71,7 +71,7 @@ def count_words(text, special_tokens=()):
     words = Counter()
     for piece in split_special(text, special_tokens):
         if piece not in special_tokens:
-            for pretoken in pretokenise(piece):
+            for pretoken in pretokenize(piece):
                 data = pretoken.encode()
                 words[tuple(data[i : i + 1] for i in range(len(data)))] += 1
     return words

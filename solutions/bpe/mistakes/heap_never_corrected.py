@@ -1,5 +1,6 @@
 """Trusts a heap's entries, although counts have fallen since they were pushed."""
 
+# A little more than a third of the task: wrong choices show wherever many merges are learned.
 TASK = "incremental"
 HINT = """Your updates are right, but pairs are chosen by counts that they had earlier. A heap keeps what was
 pushed: when a count falls afterwards, what does its entry still say, and when do you find out?"""

@@ -1,5 +1,6 @@
 """Counts the pairs that a merge creates, but not which words hold them."""
 
+# More than a third of the task: after a few merges nothing is right.
 TASK = "incremental"
 HINT = """The counts are kept up to date, so a pair with a new token is chosen at the right time; but merging
 it changes nothing, and the choices after it are wrong. How does your code find the words that hold a pair

@@ -1,8 +1,8 @@
-"""Updates the neighbours of each place by itself, wrongly where two merges touch."""
+"""Updates the neighbors of each place by itself, wrongly where two merges touch."""
 
 TASK = "incremental"
 HINT = """Right unless the merged pair stands twice in a row, as (a, b) in `abab`: there, the pair (b, a) in
-the middle is taken away twice, and the neighbours you count for each place are those from before the other
+the middle is taken away twice, and the neighbors you count for each place are those from before the other
 merge. Which pairs does the whole word hold before, and which after?"""
 
 

@@ -1,5 +1,6 @@
 """Changes counts by 1 for each word, however often the word occurs."""
 
+# More than a third of the task: after a few merges nothing is right.
 TASK = "incremental"
 HINT = """Right when every word occurs once. The index counted each pair as often as its words occur in the
 text; by how much does the count of (l, o) fall when it is merged in a word that occurs 500 times?"""

@@ -143,10 +143,10 @@ def im2col(x, kernel, *, stride=1, padding=0, dilation=1, size=output_size):
     return cols
 
 
-def conv2d_im2col(x, w, b=None, *, stride=1, padding=0, dilation=1, size=output_size, matmul=np.matmul):
+def conv2d_im2col(x, w, b=None, *, stride=1, padding=0, dilation=1, size=output_size, columns=im2col, matmul=np.matmul):
     check_conv(x, w, b)
     h_out, w_out = grid(x.shape[2:], w.shape[2:], stride, padding, dilation, size)
-    cols = im2col(x, w.shape[2:], stride=stride, padding=padding, dilation=dilation, size=size)
+    cols = columns(x, w.shape[2:], stride=stride, padding=padding, dilation=dilation, size=size)
     # All windows of all images side by side: one plain matrix product.
     wide = cols.transpose(1, 0, 2).reshape(cols.shape[1], -1)
     out = matmul(w.reshape(len(w), -1), wide).reshape(len(w), len(x), h_out, w_out).swapaxes(0, 1)

@@ -126,10 +126,10 @@ def im2col(x, kernel, *, stride=1, padding=0, dilation=1, size=output_size):
     return padded[:, channel, i * s_h + u * d_h, j * s_w + v * d_w]
 
 
-def conv2d_im2col(x, w, b=None, *, stride=1, padding=0, dilation=1, size=output_size, matmul=np.matmul):
+def conv2d_im2col(x, w, b=None, *, stride=1, padding=0, dilation=1, size=output_size, columns=im2col, matmul=np.matmul):
     check_conv(x, w, b)
     h_out, w_out = grid(x.shape[2:], w.shape[2:], stride, padding, dilation, size)
-    cols = im2col(x, w.shape[2:], stride=stride, padding=padding, dilation=dilation, size=size)
+    cols = columns(x, w.shape[2:], stride=stride, padding=padding, dilation=dilation, size=size)
     out = matmul(cols.swapaxes(1, 2).reshape(-1, cols.shape[1]), w.reshape(len(w), -1).T)
     out = np.moveaxis(out.reshape(len(x), h_out, w_out, len(w)), -1, 1)
     return out if b is None else out + b[:, None, None]

@@ -56,9 +56,9 @@ def kl_divergence(logp, logq):
     return torch.where(p > 0, p * (logp - logq), torch.zeros_like(p)).sum(dim=-1)
 
 
-def kl_regularised_objective(logp, reference_logp, reward, *, beta, kl=None):
+def kl_regularized_objective(logp, reference_logp, reward, *, beta):
     earned = torch.einsum("...k,...k->...", logp.exp(), reward)
-    return earned - beta * (kl or kl_divergence)(logp, reference_logp)
+    return earned - beta * kl_divergence(logp, reference_logp)
 
 
 def collate(prompts, responses, *, pad):

@@ -1,5 +1,6 @@
 """exp(beta r) for exp(r / beta)."""
 
+# More than a third of its task: both functions of the optimum are wrong.
 TASK = "optimum"
 HINT = """At beta = 1 you are right. With a large beta the policy should hardly leave the reference, and
 yours leaves it furthest. beta is the price of moving away. How should a reward count when the price

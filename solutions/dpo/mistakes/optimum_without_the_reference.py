@@ -1,5 +1,6 @@
 """exp(r / beta) alone, as if the reference were uniform."""
 
+# More than a third of its task: both functions of the optimum are wrong.
 TASK = "optimum"
 HINT = """Your policy is right when the reference likes all responses equally. Otherwise it gives
 probability to what the reference never says. What does the optimum become when beta is very large?"""

@@ -1,5 +1,6 @@
 """Divides log pi by log pi_ref."""
 
+# More than a third of its task: the reward and the loss are both wrong.
 TASK = "dpo"
 HINT = """Where policy and reference agree, the reward should be 0 and is not. What is due is the logarithm
 of a ratio of probabilities. What becomes of a ratio when one takes its logarithm?"""

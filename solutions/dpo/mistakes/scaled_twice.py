@@ -1,5 +1,6 @@
 """Scales A's output and then the sum again."""
 
+# More than a third of its task: both layers are wrong.
 TASK = "lora"
 HINT = """You are right when alpha is the rank. Otherwise your correction is off by the same factor once more.
 How often is alpha / rank to be found on the way from x to the output?"""

@@ -68,7 +68,7 @@ def _quantile(samples, q):
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
-def summarise(samples):
+def summarize(samples):
     middle = statistics.median(_sorted_floats(samples))
     return {
         "n": len(samples),
@@ -202,12 +202,26 @@ def bound(operations, n_bytes, *, peak_tflops, bandwidth_gb_s):
     return "compute" if operations / n_bytes >= ridge else "memory"
 
 
+def compute_bound_batch(cost, *, peak_tflops, bandwidth_gb_s):
+    def computes_longer(batch):
+        operations, n_bytes = cost(batch)
+        return operations * bandwidth_gb_s >= n_bytes * peak_tflops * 1000
+
+    added = [second - first for first, second in zip(cost(1), cost(2), strict=True)]
+    if added[0] * bandwidth_gb_s <= added[1] * peak_tflops * 1000:
+        return math.inf
+    high = 1
+    while not computes_longer(high):
+        high *= 2
+    return bisect_left(range(high + 1), True, lo=1, key=computes_longer)
+
+
 def achieved(operations, n_bytes, elapsed_ms):
     seconds = elapsed_ms / 1000
     return operations / seconds / 1e12, n_bytes / seconds / 1e9
 
 
-def utilisation(operations, n_bytes, elapsed_ms, *, peak_tflops, bandwidth_gb_s):
+def utilization(operations, n_bytes, elapsed_ms, *, peak_tflops, bandwidth_gb_s):
     tflops, gb_s = achieved(operations, n_bytes, elapsed_ms)
     return max(tflops / peak_tflops, gb_s / bandwidth_gb_s)
 

@@ -1,4 +1,4 @@
-"""The whole assignment in another idiom: one block of memory for keys and values, einsum, vectorised batches.
+"""The whole assignment in another idiom: one block of memory for keys and values, einsum, vectorized batches.
 
 Query heads are folded into their group instead of copying key heads; the mask comes from comparing slots by
 broadcasting; a batch's rows are cut at their end of sequence afterwards.
@@ -33,6 +33,9 @@ class GrowingCache:
         pairs = [*old, (k, v)]
         self.keys, self.values = (torch.cat(parts, -2) for parts in zip(*pairs))
         return self.keys, self.values
+
+    def truncate(self, length):
+        self.keys, self.values = self.keys[..., :length, :], self.values[..., :length, :]
 
     def reset(self):
         self.keys = self.values = None
@@ -172,6 +175,17 @@ def prefill(step, prompt, *, chunk_size):
         logits = step(prompt[..., start : start + chunk_size])
         start += chunk_size
     return logits.select(-2, -1)
+
+
+def accept_draft(step, caches, newest, draft):
+    if len(draft) == 0:
+        raise ValueError("draft must hold at least one token")
+    said = step(torch.tensor([newest] + draft)).max(dim=-1).indices
+    wrong = (said[:-1] != torch.tensor(draft)).nonzero().flatten().tolist()
+    answer = said[: (wrong[0] if wrong else len(draft)) + 1].tolist()
+    for cache in caches:
+        cache.truncate(len(cache) - (len(draft) + 1) + len(answer))
+    return answer
 
 
 def generate_cached(step, prompt, *, max_len, eos=None):

@@ -18,7 +18,7 @@ def _log(p):
     return math.log(p) if p > 0 else -math.inf
 
 
-def _normalise(row):
+def _normalize(row):
     top = max(row)
     total = top + math.log(sum(math.exp(value - top) for value in row))
     return [value - total for value in row]
@@ -30,7 +30,7 @@ def _ranking(row):
 
 def _keep(row, tokens):
     tokens = set(tokens)
-    return _normalise([value if token in tokens else -math.inf for token, value in enumerate(row)])
+    return _normalize([value if token in tokens else -math.inf for token, value in enumerate(row)])
 
 
 def greedy(logits):
@@ -50,7 +50,7 @@ def apply_temperature(logits, temperature):
         if temperature == 0:
             best = _ranking(row)[0]
             return [0.0 if token == best else -math.inf for token in range(len(row))]
-        return _normalise([value / temperature for value in row])
+        return _normalize([value / temperature for value in row])
 
     return _rows(row_at_temperature, logits)
 
@@ -66,7 +66,7 @@ def keep_top_p(logits, p):
         raise ValueError(f"p must be in (0, 1], got {p}")
 
     def nucleus(row):
-        logp = _normalise(row)
+        logp = _normalize(row)
         tokens, mass = [], 0.0
         for token in _ranking(row):
             if mass >= p and p < 1:
@@ -149,7 +149,7 @@ def beam_search(next_logits, prompt, *, beam_width, max_new_tokens, eos=None, le
     for _ in range(max_new_tokens):
         extended = []
         for total, new in live:
-            logp = _normalise(next_logits([*prompt, *new]).tolist())
+            logp = _normalize(next_logits([*prompt, *new]).tolist())
             possible = [token for token, value in enumerate(logp) if value > -math.inf]
             extended += [(total + logp[token], (*new, token)) for token in possible]
         extended = sorted(extended, key=lambda pair: pair[0], reverse=True)[:beam_width]  # stable
@@ -167,7 +167,7 @@ def entropy(logp):
 
 
 def token_log_probs(next_logits, tokens, *, start=1):
-    scores = [_normalise(next_logits(tokens[:t]).tolist())[tokens[t]] for t in range(start, len(tokens))]
+    scores = [_normalize(next_logits(tokens[:t]).tolist())[tokens[t]] for t in range(start, len(tokens))]
     return torch.tensor(scores, dtype=torch.float64)
 
 

@@ -1,4 +1,4 @@
-"""Vectorised another way: ranks instead of scattered marks, binary search instead of counting, arrays in
+"""Vectorized another way: ranks instead of scattered marks, binary search instead of counting, arrays in
 beams."""
 
 import math

@@ -13,9 +13,9 @@ def test_centre_by_hand(impl):
     """Features 1, 3 and 10, 30 have means 2 and 20."""
     x = np.array([[1.0, 10.0], [3.0, 30.0]])
 
-    centred = impl.centre(x)
+    centered = impl.centre(x)
 
-    assert_close(centred, np.array([[-1.0, -10.0], [1.0, 10.0]]))
+    assert_close(centered, np.array([[-1.0, -10.0], [1.0, 10.0]]))
 
 
 @number("2.p1")

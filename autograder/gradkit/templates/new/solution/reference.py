@@ -1,4 +1,4 @@
-"""Centring and scaling of features."""
+"""Centering and scaling of features."""
 
 import numpy as np
 
@@ -23,23 +23,24 @@ def centre(x: np.ndarray) -> np.ndarray:
 
 
 def standardise(x: np.ndarray, *, eps: float = 1e-5) -> np.ndarray:
-    """The data with every feature centred and scaled to unit variance.
-
-    (x - mean) / sqrt(variance + eps), with the population variance (divide by n).
+    """The data with every feature centered and scaled to unit variance.
 
     Args:
         x: Shape (n, f), one example per row, n at least 1.
-        eps: Added to the variance inside the root, at least 0.
+        eps: Added to the population variance (divide by n), at least 0.
 
     Returns:
-        Shape (n, f).
+        Shape (n, f). With eps = 0, each feature that varies has variance 1.
 
     Raises:
         ValueError: If x is not two-dimensional.
+
+    Example:
+        A feature (1, 3) has mean 2 and variance 1; with eps = 3 it becomes (-1/2, 1/2).
     """
     if x.ndim != 2:
         raise ValueError(f"x must have shape (n, f), got {x.shape}")
-    # centre, then divide by the root of the variance
+    # Steps: the centered data; the spread of each feature; the ratio.
     # BEGIN SOLUTION standardise
     return (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + eps)
     # END SOLUTION standardise

@@ -1,8 +1,8 @@
-"""Adds the new pairs' counts but never takes the old neighbours' away."""
+"""Takes the first of the most frequent pairs, in training from the index."""
 
 TASK = "incremental"
-HINT = """Your first merge is right, later ones drift: some pairs are chosen for occurrences they no longer
-have. Say (b, c) is merged in `abcd`. Two pairs appear. Which ones disappear with it?"""
+HINT = """Each pair you merge is as frequent as any, but of several equally frequent ones you take the first in the table. Its
+order is an accident of the order of the words. What does `best_pair` look at besides the count?"""
 
 
 def train_incremental(counts, where, read, n_merges, *, merge=merge_pair):
@@ -11,7 +11,7 @@ def train_incremental(counts, where, read, n_merges, *, merge=merge_pair):
     counts, where = dict(counts), {pair: set(numbers) for pair, numbers in where.items()}
     words, merges = {}, []
     while len(merges) < n_merges and any(counts.values()):
-        pair = best_pair(counts)
+        pair = max(counts, key=counts.get)
         merges.append(pair)
         for number in where.pop(pair, ()):
             word, weight = words[number] if number in words else read(number)
@@ -19,9 +19,10 @@ def train_incremental(counts, where, read, n_merges, *, merge=merge_pair):
             if merged == word:
                 continue
             words[number] = merged, weight
+            for old in pairwise(word):
+                counts[old] -= weight
             for new in pairwise(merged):
-                if pair[0] + pair[1] in new:
-                    counts[new] = counts.get(new, 0) + weight
-                    where.setdefault(new, set()).add(number)
+                counts[new] = counts.get(new, 0) + weight
+                where.setdefault(new, set()).add(number)
         counts.pop(pair, None)
     return merges

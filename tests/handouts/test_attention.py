@@ -1,0 +1,272 @@
+"""What the handout, the docstrings and the written question of `attention` say, computed from the reference."""
+
+import importlib.util
+import math
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+F64 = torch.float64
+
+
+def load(path, name):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return load(ROOT / "solutions" / "attention" / "attention.py", "attention_reference")
+
+
+@pytest.fixture(scope="module")
+def figures():
+    path = sys.path.copy()
+    yield load(ROOT / "assignments" / "attention" / "figures.py", "attention_figures")
+    sys.path[:] = path
+
+
+def normal(seed, *shape, dtype=F64):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def near(value, stated, digits=2):
+    """Whether a number rounds to the one that the text gives."""
+    return round(float(value), digits) == stated
+
+
+# --- opening and Task 1 ------------------------------------------------------------------------
+
+
+def test_shuffled_words_give_shuffled_vectors(reference):
+    """\"Shuffle the words, and it returns the same vectors, shuffled." """
+    x, order = normal(0, 5, 4), torch.tensor([3, 0, 4, 1, 2])
+
+    attend = reference.scaled_dot_product_attention
+
+    torch.testing.assert_close(attend(x[order], x[order], x[order]), attend(x, x, x)[order])
+
+
+def test_float32_ends_between_exp_88_and_exp_89():
+    """\"In float32, exp(88) is 1.7 · 10³⁸ and exp(89) is infinite." """
+    powers = torch.tensor([88.0, 89.0]).exp()
+
+    assert near(powers[0] / 1e38, 1.7, 1)
+    assert powers[1] == math.inf
+
+
+def test_softmax_example(reference):
+    """\"0, log 2, log 3 give 1/6, 2/6, 3/6." """
+    weights = reference.softmax(torch.tensor([1.0, 2.0, 3.0], dtype=F64).log())
+
+    torch.testing.assert_close(weights, torch.tensor([1.0, 2.0, 3.0], dtype=F64) / 6)
+
+
+# --- Task 2 ------------------------------------------------------------------------------------
+
+
+def test_rows_that_come_round_again(reference):
+    """\"5.90 for row 50 and 8.85 for row 63 … 13.73 for both pairs, and a shift by 1000 … exact to 10⁻¹²." """
+    table = reference.sinusoidal_positions(1006, 32, dtype=F64)
+
+    assert near(table[0] @ table[50], 5.9) and near(table[0] @ table[63], 8.85)
+    assert near(table[3] @ table[5], 13.73) and near(table[1003] @ table[1005], 13.73)
+    assert (reference.shift_positions(table[:6], 1000) - table[1000:]).abs().max() < 1e-12
+
+
+def test_row_2_by_hand(reference):
+    """\"At d_model = 4, row 2 is (sin 2, cos 2, sin 0.02, cos 0.02)"; so is row 0, shifted by 2."""
+    row = torch.tensor([math.sin(2), math.cos(2), math.sin(0.02), math.cos(0.02)], dtype=F64)
+
+    table = reference.sinusoidal_positions(3, 4, dtype=F64)
+
+    torch.testing.assert_close(table[2], row)
+    torch.testing.assert_close(reference.shift_positions(table[0], 2), row)
+
+
+# --- Task 3 ------------------------------------------------------------------------------------
+
+
+def test_largest_weight_with_and_without_the_scale(reference):
+    """\"0.95 without the scale, 0.25 with it"; most weights without it let hardly any gradient through."""
+    generator = torch.Generator().manual_seed(0)
+    q, k = (torch.randn(n, 512, generator=generator) for n in (2000, 16))
+
+    without = reference.softmax(q @ k.T)
+    scaled = reference.scaled_dot_product_attention(q, k, torch.eye(16))
+
+    assert near(without.amax(-1).mean(), 0.95) and near(scaled.amax(-1).mean(), 0.25)
+    passed = [(weights * (1 - weights)).sum(-1).median() for weights in (without, scaled)]
+    assert passed[0] < 0.01 < 0.8 < passed[1]
+
+
+@pytest.mark.parametrize(("causal", "changes"), [(True, [0.0, 0.21]), (False, [0.0, 0.0])])
+def test_a_swap_shows_in_the_second_causal_layer(reference, causal, changes):
+    """\"The swap changes nothing with one layer and 0.2 with two … (without the mask, no depth would show it)." """
+    generator = torch.Generator().manual_seed(0)
+    x = [torch.randn(n, d, generator=generator) for n, d in ((2000, 512), (16, 512), (4, 4))][-1] / 2
+
+    def last(x, layers):
+        for _ in range(layers):
+            x = x + reference.scaled_dot_product_attention(x, x, x, causal=causal)
+        return x[-1]
+
+    for layers, change in enumerate(changes, start=1):
+        assert near((last(x, layers) - last(x[[1, 0, 2, 3]], layers)).abs().max(), change)
+
+
+# --- Tasks 4 to 6 ------------------------------------------------------------------------------
+
+
+def test_shapes_and_cost_of_heads(reference):
+    """\"x is (4, 512), q is (8, 4, 64)"; eight heads cost no more multiplications than one."""
+    q = reference.split_heads(torch.zeros(4, 512), 8)
+    one, eight = ((heads * 4 * 4 * 512 // heads) for heads in (1, 8))
+
+    assert q.shape == (8, 4, 64) and (q @ q.mT).shape == (8, 4, 4)
+    assert one == eight
+
+
+def test_layer_norm_of_ten_times_a_token(reference):
+    """\"A difference of 2 · 10⁻⁵, through eps alone. The last two numbers are 0 up to rounding; the first is not." """
+    x, gain, bias = normal(5, 64).requires_grad_(), torch.ones(64), torch.zeros(64)
+
+    difference = (reference.layer_norm(10 * x, gain, bias) - reference.layer_norm(x, gain, bias)).abs().max()
+    reference.layer_norm(x, gain, bias, eps=0.0)[:9].sum().backward()
+
+    assert near(difference.detach() * 1e5, 2, 0)
+    assert x.grad.norm() > 1 and abs(x.grad.sum()) < 1e-13 and abs(x.grad @ x) < 1e-13
+
+
+def test_layer_norm_by_hand(reference):
+    """\"(1, 3) becomes (−1, 1)", with gain 1, bias 0 and eps 0."""
+    x, one = torch.tensor([1.0, 3.0]), torch.ones(2)
+
+    assert reference.layer_norm(x, one, 0 * one, eps=0.0).tolist() == [-1.0, 1.0]
+
+
+@pytest.mark.parametrize(("pre_norm", "stated", "digits"), [(False, 1.0, 1), (True, 4.0, 0)])
+def test_twelve_fresh_blocks(reference, pre_norm, stated, digits):
+    """\"Entries of size 1 end at 1.0 in post-norm, by design, and at about 4 in pre-norm (width 32)." """
+    params = reference.init_transformer(0, n_vocab=4, d_model=32, d_mlp=64, n_layers=12, dtype=F64)
+    x = normal(2, 16, 32)
+
+    for block in params["blocks"]:
+        x = reference.transformer_block(
+            x,
+            lambda y, block=block: reference.multi_head_attention(
+                y, *block["attention"], n_heads=2, causal=True
+            ),
+            lambda y, block=block: reference.mlp(y, *block["mlp"]),
+            lambda y, block=block: reference.layer_norm(y, *block["norm_1"]),
+            lambda y, block=block: reference.layer_norm(y, *block["norm_2"]),
+            pre_norm=pre_norm,
+        )
+
+    assert near(x.std(), stated, digits)
+
+
+@pytest.mark.parametrize(("pre_norm", "by_hand"), [(False, 16_100), (True, 6_263)])
+def test_block_by_hand(reference, pre_norm, by_hand):
+    """\"Layers 3x and x + 1 and norms 10x and 100x turn 2 into 16,100 in post-norm, 6,263 in pre-norm." """
+    layers = (lambda x: 3 * x, lambda x: x + 1, lambda x: 10 * x, lambda x: 100 * x)
+
+    assert reference.transformer_block(torch.tensor([[2.0]]), *layers, pre_norm=pre_norm).item() == by_hand
+
+
+# --- Task 7 ------------------------------------------------------------------------------------
+
+
+def test_loss_by_hand(reference):
+    """\"1/2, 1/4 and 1/8 cost 2 log 2 on average"; logits of 0 everywhere give log V; log 16 = 2.77."""
+    tokens = torch.tensor([0, 1, 2, 0])
+    logits = torch.tensor([[1 / 4, 1 / 2, 1 / 4], [1 / 2, 1 / 4, 1 / 4], [1 / 8, 1 / 8, 3 / 4], [1, 1, 1]]).log()
+
+    assert math.isclose(reference.next_token_loss(logits, tokens), 2 * math.log(2), rel_tol=1e-6)
+    assert math.isclose(reference.next_token_loss(torch.zeros(4, 3), tokens), math.log(3), rel_tol=1e-6)
+    assert near(math.log(16), 2.77)
+
+
+@pytest.mark.parametrize(("causal", "n_steps"), [(True, 100), ([False, True], 400)], ids=["masked", "leaking"])
+def test_one_leaking_block_is_enough(reference, figures, causal, n_steps):
+    """\"With both masks the loss stays at 2.77. With one missing it ends below 0.01." """
+    losses = figures.losses_on_noise(reference, causal, n_steps)[-20:]
+
+    mean = sum(losses) / len(losses)
+    # over 20 batches of 112 predictions, the mean of fresh noise varies by a few thousandths
+    assert abs(mean - 2.77) < 0.02 if causal is True else mean < 0.01
+
+
+def test_the_last_query_is_never_trained(reference):
+    """\"Nothing follows the last position, so no loss ever trained that query." """
+    logits = normal(0, 2, 5, 7).requires_grad_()
+
+    reference.next_token_loss(logits, torch.zeros(2, 5, dtype=torch.long)).backward()
+
+    assert (logits.grad[:, -1] == 0).all() and (logits.grad[:, :-1] != 0).all()
+
+
+# --- Task 8 ------------------------------------------------------------------------------------
+
+
+def test_rope_and_sinusoids_hold_the_same_rotations(reference):
+    """\"0.49 at distance 50 and 0.56 at 100 … The last number is 0 up to rounding." """
+    same, table = torch.full((800, 64), 1 / 8, dtype=F64), reference.sinusoidal_positions(800, 64, dtype=F64)
+
+    products = reference.apply_rope(same, torch.arange(800)) @ same[0]
+
+    assert near(products[50], 0.49) and near(products[100], 0.56)
+    assert (products - table @ table[0] / 32).abs().max() < 1e-14
+
+
+def test_alibi_examples(reference):
+    """\"Two ALiBi heads have slopes 1/16 and 1/256"; one query, three keys: (-1/8, -1/16, 0)."""
+    bias = reference.alibi_bias(2, 1, 3, dtype=F64)[:, 0]
+
+    assert bias.tolist() == [[-1 / 8, -1 / 16, 0.0], [-1 / 128, -1 / 256, 0.0]]
+
+
+def test_softmax_ignores_what_alibi_by_key_position_adds(reference):
+    """\"Suppose ALiBi added m_h · j … a row differs … by one number, and softmax ignores it." """
+    bias, scores = reference.alibi_bias(4, 3, 5, dtype=F64), normal(0, 4, 3, 5)
+    by_key = torch.tensor([2.0 ** (-2 * (h + 1)) for h in range(4)], dtype=F64)[:, None, None] * torch.arange(5)
+
+    torch.testing.assert_close(reference.softmax(scores + by_key), reference.softmax(scores + bias))
+
+
+# --- Task 9 ------------------------------------------------------------------------------------
+
+
+def test_scores_of_one_head():
+    """\"At T = 65,536 the scores of one head take 16 GiB in float32." """
+    assert 65_536**2 * 4 == 16 * 2**30
+
+
+def test_how_often_a_new_largest_score_arrives(reference, figures):
+    """\"1 + 1/2 + … + 1/65,536 = 11.7 times on average; 4 in the figure." """
+    scores = 2.5 * figures.normal(12, 1, 40)
+    state = (torch.tensor([-math.inf], dtype=F64), torch.zeros(1, dtype=F64), torch.zeros(1, 1, dtype=F64))
+
+    largest = []
+    for j in range(40):
+        state = reference.online_softmax_step(state, scores[:, j : j + 1], torch.zeros(1, 1, dtype=F64))
+        largest.append(state[0].item())
+
+    assert near(sum(1 / n for n in range(1, 65_537)), 11.7, 1)
+    assert len(set(largest)) == 4
+
+
+def test_step_by_hand(reference):
+    """\"Give (log 2, 1.5, 105); log 4 with value 1000 then gives (log 4, 1.75, 1052.5)." """
+    state = (torch.tensor([-math.inf], dtype=F64), torch.zeros(1, dtype=F64), torch.zeros(1, 1, dtype=F64))
+    blocks = [([0.0, math.log(2)], [[10.0], [100.0]], (math.log(2), 1.5, 105.0)),
+              ([math.log(4)], [[1000.0]], (math.log(4), 1.75, 1052.5))]  # fmt: skip
+
+    for scores, values, by_hand in blocks:
+        state = reference.online_softmax_step(state, torch.tensor([scores], dtype=F64), torch.tensor(values, dtype=F64))
+        assert all(math.isclose(part.item(), due) for part, due in zip(state, by_hand, strict=True))
