@@ -8,7 +8,7 @@ import numpy as np
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.data import X_RANGE, regression, regression_quantile
-from coursekit.plots import COLORS, band, figure, main, name_lines, subplots
+from coursekit.plots import COLORS, band, figure, if_written, main, name_lines, subplots
 
 ALPHA = 0.1
 
@@ -45,21 +45,6 @@ def predict_mean(model, X):
     return X @ model[:-1] + model[-1]
 
 
-said = set()
-
-
-def or_left_out(draw, *args):
-    """What a part of a figure needs, or None and a line, once, that says which task is missing."""
-    try:
-        return draw(*args)
-    except NotImplementedError as error:
-        line = f"left out: what needs this ({error})"
-        if line not in said:
-            said.add(line)
-            print(line)
-        return None
-
-
 @figure("bands", caption="Both bands are promised 90% over all x. The numbers at the bottom: how often each one misses.")
 def bands(student):
     rng = np.random.default_rng(1)
@@ -81,9 +66,8 @@ def bands(student):
     }
     for ax, (name, (way, fit, predict)) in zip(axes, ways.items()):
         ax.plot(x_new[:500], y_new[:500], ".", color=COLORS["grey"], markersize=3, alpha=0.6)
-        ends = or_left_out(lambda *data: way(*data, n_train=400), fit, predict, X, y, X_test, ALPHA)
-        if ends is not None:
-            lower, upper = ends
+        with if_written(ax):
+            lower, upper = way(fit, predict, X, y, X_test, ALPHA, n_train=400)
             band(ax, grid, lower[:200], upper[:200])
             lower, upper = lower[200:], upper[200:]
             missed = (y_new < lower) | (y_new > upper)
@@ -109,16 +93,14 @@ def coverage(student):
         # the coverage of a threshold q on uniform scores is q itself
         scores = np.sort(rng.uniform(size=(trials, n)), axis=1)
         edges = np.linspace(0.7, 1.0, bins)
-        ways = [
-            (or_left_out(student.conformal_quantile, scores, ALPHA), "blue", "conformal quantile"),
-            (np.quantile(scores, 1 - ALPHA, axis=1), "orange", "NumPy's quantile at 0.9"),
-        ]
-        for q, color, name in ways:
-            if q is not None:
-                label = f"{name}: mean {q.mean():.3f}"
-                ax.hist(q, edges, density=True, histtype="stepfilled", alpha=0.4, color=COLORS[color], label=label)
-        law = or_left_out(lambda: student.coverage_cdf(edges, n, student.conformal_rank(n, ALPHA)))
-        if law is not None:
+        bars = {"density": True, "histtype": "stepfilled", "alpha": 0.4}
+        with if_written(ax):
+            q = student.conformal_quantile(scores, ALPHA)
+            ax.hist(q, edges, color=COLORS["blue"], label=f"conformal quantile: mean {q.mean():.3f}", **bars)
+        q = np.quantile(scores, 1 - ALPHA, axis=1)
+        ax.hist(q, edges, color=COLORS["orange"], label=f"NumPy's quantile at 0.9: mean {q.mean():.3f}", **bars)
+        with if_written():
+            law = student.coverage_cdf(edges, n, student.conformal_rank(n, ALPHA))
             middles, step = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
             ax.plot(middles, np.diff(law) / step, color=COLORS["blue"], linestyle="-", label="your exact law")
         ax.axvline(1 - ALPHA, color=COLORS["black"], linewidth=1)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from coursekit.checks import assert_leaves_arguments
 from coursekit.compare import assert_close
 from gradescope_utils.autograder_utils.decorators import number, tags, weight
 
@@ -42,20 +43,20 @@ def test_pinball_subgradient_is_the_rise_of_the_loss(impl):
 
 
 def slopes_by_hand(y, y_hat, tau):
-    return np.where(y > 0, -0.75, 0.25)
+    return np.where(y > -1, -0.75, 0.25)
 
 
 @number("2.p1")
 @weight(1)
 @tags("quantile_regression")
 def test_quantile_gradient_by_hand(impl):
-    """Two rows with slopes -0.75 and 0.25 in their predictions, x = 1 and 2: -0.125 in w and -0.25 in b."""
-    X, y = np.array([[1.0], [2.0]]), np.array([3.0, -1.0])
+    """Rows x = 1, 2 and 4 with slopes -0.75, 0.25 and -0.75: -3.25 / 3 in w and -1.25 / 3 in b. The last is exact."""
+    X, y = np.array([[1.0], [2.0], [4.0]]), np.array([3.0, -1.0, 0.0])
 
     grad_w, grad_b = impl.quantile_gradient(X, y, np.zeros(1), 0.0, 0.75, subgradient=slopes_by_hand)
 
-    assert_close(grad_w, np.array([-0.125]), name="grad_w")
-    assert_close(grad_b, -0.25, name="grad_b")
+    assert_close(grad_w, np.array([-3.25 / 3]), name="grad_w")
+    assert_close(grad_b, -1.25 / 3, name="grad_b")
 
 
 def distance(y, y_hat, tau):
@@ -126,14 +127,15 @@ def test_conformal_quantile_of_nine_scores(impl):
     """Of the scores 10, 20, …, 90 the 9th smallest is 90, the 8th is 80, and there is no 10th."""
     scores = np.array([40.0, 10.0, 90.0, 60.0, 20.0, 80.0, 30.0, 70.0, 50.0])
     # with leading axes, each row is a calibration of its own; some scores of this one are equal
-    rows = np.stack([scores, np.minimum(scores, 70.0)])
+    rows = np.stack([scores, np.maximum(scores, 40.0) + 5.0])
 
-    for k, threshold, second in ((9, 90.0, 70.0), (8, 80.0, 70.0), (10, math.inf, math.inf)):
+    for k, threshold, second in ((9, 90.0, 95.0), (8, 80.0, 85.0), (10, math.inf, math.inf)):
 
         def rank(n, alpha, k=k):
             return k
 
-        assert_close(impl.conformal_quantile(scores, 0.5, rank=rank), threshold, name=f"the score at rank {k}")
+        got = assert_leaves_arguments(impl.conformal_quantile, scores, 0.5, rank=rank, name="conformal_quantile")
+        assert_close(got, threshold, name=f"the score at rank {k}")
         want = np.array([threshold, second])
         assert_close(impl.conformal_quantile(rows, 0.5, rank=rank), want, name=f"the scores at rank {k} of two rows")
 
@@ -175,7 +177,10 @@ def test_split_conformal_calibrates_on_fresh_rows(impl):
         asked.append([*sorted(float(score) for score in scores), alpha])
         return 0.0
 
-    _, upper = impl.split_conformal(training_mean, constant, X, y, np.zeros((2, 1)), 0.3, n_train=2, quantile=quantile)
+    args = training_mean, constant, X, y, np.zeros((2, 1)), 0.3
+    _, upper = assert_leaves_arguments(
+        impl.split_conformal, *args, n_train=2, quantile=quantile, name="split_conformal"
+    )
 
     assert_close(asked, [[1.0, 3.0, 0.3]], name="the scores and the alpha given to quantile")
     assert_close(upper, np.array([2.0, 2.0]), name="upper for a threshold of 0")
@@ -226,7 +231,7 @@ def test_cqr_moves_the_band_by_hand(impl, q, interval):
 @tags("cqr")
 def test_cqr_fits_and_calibrates_by_hand(impl):
     """At alpha = 0.2 the band runs from the 10% to the 90% quantile; both models see the first two rows only."""
-    X, y, fitted, scored = np.zeros((5, 1)), np.array([0.0, 0.0, 4.0, 5.0, 7.0]), [], []
+    X, y, fitted, scored, asked = np.zeros((5, 1)), np.array([0.0, 0.0, 4.0, 5.0, 7.0]), [], [], []
 
     def fit(X, y, tau):
         fitted.append((round(float(tau), 9), len(y)))
@@ -236,12 +241,15 @@ def test_cqr_fits_and_calibrates_by_hand(impl):
         scored.append(sorted(float(value) for value in y))
         return np.zeros(len(y))
 
-    lower, _ = impl.cqr(
-        fit, constant, X, y, np.zeros((1, 1)), 0.2, n_train=2, score=score, quantile=lambda scores, alpha: 0.0
-    )
+    def quantile(scores, alpha):
+        asked.append(alpha)
+        return 0.0
+
+    lower, _ = impl.cqr(fit, constant, X, y, np.zeros((1, 1)), 0.2, n_train=2, score=score, quantile=quantile)
 
     assert_close(sorted(fitted), [(0.1, 2), (0.9, 2)], name="the levels and numbers of rows given to fit")
     assert_close(scored, [[4.0, 5.0, 7.0]], name="the y given to score")
+    assert_close(asked, [0.2], name="the alpha given to quantile")
     assert_close(lower, np.array([1.0]), name="lower for a threshold of 0")
 
 
@@ -337,11 +345,11 @@ def test_group_quantiles_by_hand(impl, last, thresholds):
 @weight(1)
 @tags("coverage")
 def test_interval_coverage_by_hand(impl):
-    """Ends belong to an interval; a crossed interval covers nothing: 2 of 4 rows are covered."""
-    y = np.array([0.0, 5.0, 2.0, 2.0])
-    lower, upper = np.array([0.0, 1.0, 3.0, 1.0]), np.array([1.0, 4.0, 1.0, 3.0])
+    """Ends belong to an interval; a crossed interval covers nothing: 3 of 5 rows are covered."""
+    y = np.array([0.0, 5.0, 2.0, 2.0, 4.0])
+    lower, upper = np.array([0.0, 1.0, 3.0, 1.0, 3.0]), np.array([1.0, 4.0, 1.0, 3.0, 4.0])
 
-    assert_close(impl.interval_coverage(y, lower, upper), 0.5, name="interval_coverage")
+    assert_close(impl.interval_coverage(y, lower, upper), 0.6, name="interval_coverage")
 
 
 @number("8.p2")
@@ -395,20 +403,20 @@ def test_adapt_level_by_hand(impl):
 @weight(1)
 @tags("online")
 def test_online_rounds_by_hand(impl):
-    """Rounds see 2 | 5 | 1 | 4 after the scores 3, 4: hit, miss, hit, hit. The last score equals its threshold."""
-    scores = np.array([3.0, 4.0, 2.0, 5.0, 1.0, 4.0])
+    """Rounds see 2 | 5 | 1 | 4 | 0 after 3, 4: hit, miss, hit, hit (a score equal to its threshold), miss."""
+    scores = np.array([3.0, 4.0, 2.0, 5.0, 1.0, 4.0, 0.0])
 
     def quantile(past, level):  # at a level above 0.3 the second largest will do
         return float(sorted(past)[-2 if level > 0.3 else -1])
 
     def adapt(level, missed, *, alpha, gamma):
-        return {0.25: 0.375, 0.375: -0.125, -0.125: 0.5, 0.5: 1.0}.get(level, alpha)
+        return {0.25: 0.375, 0.375: -0.125, -0.125: 0.5, 0.5: 1.0, 1.0: 0.625}.get(level, alpha)
 
     thresholds, missed, levels = impl.adaptive_conformal(
         scores, 0.25, 0.5, n_start=2, quantile=quantile, adapt=adapt
     )
 
-    assert_close(levels, np.array([0.25, 0.375, -0.125, 0.5, 1.0]), name="levels")
-    # a level of 0 or less allows no miss at all
-    assert_close(thresholds, np.array([4.0, 3.0, math.inf, 4.0]), name="thresholds")
-    assert_close(missed, np.array([False, True, False, False]), name="missed")
+    assert_close(levels, np.array([0.25, 0.375, -0.125, 0.5, 1.0, 0.625]), name="levels")
+    # a level of 0 or less allows no miss at all, one of 1 or more nothing but misses
+    assert_close(thresholds, np.array([4.0, 3.0, math.inf, 4.0, -math.inf]), name="thresholds")
+    assert_close(missed, np.array([False, True, False, False, True]), name="missed")

@@ -13,7 +13,7 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.data import X_RANGE, regression, regression_mean, regression_std
-from coursekit.plots import COLORS, figure, main, subplots
+from coursekit.plots import COLORS, figure, if_written, main, subplots
 
 F64 = torch.float64
 NOISE_STD, PRIOR_STD = 0.5, 2.0
@@ -25,21 +25,6 @@ PARTS = {  # of the uncertainty: the same lines in every figure
     "aleatoric": {"color": COLORS["orange"], "linestyle": "-", "label": "aleatoric"},
     "epistemic": {"color": COLORS["blue"], "linestyle": (0, (5, 2)), "label": "epistemic"},
 }
-
-
-said = set()
-
-
-def or_left_out(draw, *args, **options):
-    """What a part of a figure needs, or None and a line, once, that says which task is missing."""
-    try:
-        return draw(*args, **options)
-    except NotImplementedError as error:
-        line = f"left out: what needs this ({error})"
-        if line not in said:
-            said.add(line)
-            print(line)
-        return None
 
 
 def tensors(*arrays):
@@ -84,12 +69,12 @@ def mean_field(student):
     std = {"noise_std": NOISE_STD, "prior_std": PRIOR_STD}
     mean, precision = student.linear_posterior(X, y, **std)
     covariance = torch.linalg.inv(precision)
-    best = or_left_out(student.mean_field_optimum, mean, precision)
 
     fig, (left, right) = subplots(1, 2, size=(11, 4.2))
     ellipse(left, mean, covariance, label="posterior")
-    if best is not None:
-        ellipse(left, best[0], (best[1] ** 2).diag(), label="best q")
+    with if_written(left):
+        mu, sigma = student.mean_field_optimum(mean, precision)
+        ellipse(left, mu, (sigma**2).diag(), label="best q")
     ellipse(left, mean, covariance.diagonal().diag(), label="the posterior's marginals", color=COLORS["grey"])
     left.set(title="90% of each Gaussian", xlabel="intercept", ylabel="slope")
     left.set_ylim(top=0.3)
@@ -99,16 +84,17 @@ def mean_field(student):
     eps = torch.randn(steps, 16, 2, generator=generator, dtype=F64)
     start = torch.tensor([0.0, 0.0], dtype=F64), torch.tensor([-2.0, -2.0], dtype=F64)
     options = {"log_likelihood": student.linear_model(NOISE_STD), "prior_std": PRIOR_STD}
-    fit = or_left_out(student.fit_mean_field, *start, eps, X, y, lr=0.0005, **options)
-    if fit is not None:
-        right.plot(fit[2], color=COLORS["sky"], linestyle="-", linewidth=0.8, label="estimate in each step")
-    elbo = best and or_left_out(student.linear_elbo, *best, X, y, **std)
-    if elbo is not None:
-        right.axhline(float(elbo), color=COLORS["orange"], linestyle=(0, (5, 2)), label="ELBO of the best q")
-    evidence = or_left_out(student.log_evidence, X, y, **std)
-    if evidence is not None:
-        right.axhline(float(evidence), color=COLORS["black"], linewidth=1.2, linestyle="-", label="log p(D)")
-        right.set_ylim(float(evidence) - 6, float(evidence) + 2)
+    with if_written(right):
+        _, _, values = student.fit_mean_field(*start, eps, X, y, lr=0.0005, **options)
+        right.plot(values, color=COLORS["sky"], linestyle="-", linewidth=0.8, label="estimate in each step")
+    with if_written():
+        best = student.mean_field_optimum(mean, precision)
+        elbo = float(student.linear_elbo(*best, X, y, **std))
+        right.axhline(elbo, color=COLORS["orange"], linestyle=(0, (5, 2)), label="ELBO of the best q")
+    with if_written():
+        evidence = float(student.log_evidence(X, y, **std))
+        right.axhline(evidence, color=COLORS["black"], linewidth=1.2, linestyle="-", label="log p(D)")
+        right.set_ylim(evidence - 6, evidence + 2)
     right.set(title="A bound from below", xlabel="step", ylabel="nats")
     if right.get_legend_handles_labels()[0]:
         right.legend(loc="lower right")
@@ -172,18 +158,16 @@ def network(student):
         noise = torch.randn(means.shape, generator=generator, dtype=F64)
         draws = student.predictive_samples(means, stds, noise)
         for samples, tint, what in ((draws, "#D9EDF9", "y"), (means, "#A6CBE3", "f")):
-            interval = or_left_out(student.credible_interval, samples, MASS)
-            if interval is not None:
-                shade(top, interval, tint, label=f"90% for {what}")
+            with if_written():
+                shade(top, student.credible_interval(samples, MASS), tint, label=f"90% for {what}")
         mark_gap(top, label="no data")
         mark_gap(bottom)
         top.plot(GRID, means.mean(0), label="mean")
         top.plot(GRID, regression_mean(GRID.numpy()), color=COLORS["black"], linewidth=1, label="true f")
         top.plot(x[:n], y[:n], ".", color=COLORS["black"], markersize=3, alpha=0.5)
         top.set(title=f"{n} points", ylim=(-2.2, 5.2))
-        parts = or_left_out(student.decompose_variance, means, stds)
-        if parts is not None:
-            show_parts(bottom, *parts)
+        with if_written(bottom):
+            show_parts(bottom, *student.decompose_variance(means, stds))
         truth = {"color": COLORS["black"], "linewidth": 1, "linestyle": ":", "label": "true noise"}
         bottom.plot(GRID, regression_std(GRID.numpy()), **truth)
         bottom.set(xlabel="x", ylim=(0, 1.8))

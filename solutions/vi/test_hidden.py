@@ -166,7 +166,7 @@ def test_softplus_is_exact_everywhere(agree, torch_rng, case):
     """Softplus is right to nine digits: around zero, where it is about rho, and where it is about e^rho."""
     rho = {
         "moderate": uniform(torch_rng, 3, 4, low=-6, high=6),
-        "far above": uniform(torch_rng, 5, low=40, high=90) ** 2,
+        "far above": torch.cat([uniform(torch_rng, 5, low=40, high=90) ** 2, uniform(torch_rng, 1)]),
         "far below": uniform(torch_rng, 5, low=-600, high=-40),
         "float32": uniform(torch_rng, 5, low=-6, high=6, dtype=torch.float32),
     }[case]
@@ -202,7 +202,7 @@ def test_the_inverse_of_softplus(agree, torch_rng, case):
     """A fit can start from any scale: the rho of a sigma is right for scales near one, tiny and huge."""
     sigma = {
         "moderate": uniform(torch_rng, 3, 4, low=0.2, high=4),
-        "large": uniform(torch_rng, 5, low=40, high=90) ** 3,
+        "large": torch.cat([uniform(torch_rng, 5, low=40, high=90) ** 3, uniform(torch_rng, 1, low=0.2)]),
         "small": torch.exp(uniform(torch_rng, 5, low=-600, high=-40)),
     }[case]
 
@@ -796,6 +796,8 @@ def test_dropout_keeps_the_mean(agree, torch_rng, case):
         u[..., 2] = p
 
     agree("dropout", x, u, p=p)
+    if not p:
+        agree("dropout", x, u, p=0.3)
 
 
 def network(generator, sizes):

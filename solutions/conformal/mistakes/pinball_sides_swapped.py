@@ -1,9 +1,7 @@
-"""Weights the two sides of the pinball loss the wrong way round, in the loss and in its slope.
-
-Costs the whole task: both functions are another loss's, everywhere.
-"""
+"""Weights the two sides of the pinball loss the wrong way round, in the loss and in its slope."""
 
 TASK = "pinball"
+COSTLY = "Both functions are another loss's, everywhere."
 HINT = """Your answer is right for tau = 1/2 and wrong elsewhere: it is what tau and 1 - tau would give if
 they changed places. For the 0.9-quantile a good prediction has nine values in ten below it. Which of the
 two errors, predicting too low or too high, has to be the expensive one for the minimizer to end up so high?"""
