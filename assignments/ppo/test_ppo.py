@@ -408,10 +408,10 @@ def test_no_policy_beats_the_optimum(impl, torch_rng):
 @tags("rlhf")
 def test_loop_finds_the_optimum(impl, torch_rng):
     """All of your pieces together: from a uniform reference, the loop closes nine tenths of the gap to J*."""
-    n_rows, beta = 24, 0.5
+    n_rows, beta = 48, 0.5
     params = impl.init_params(3, 3)
     prompts, prompt_lengths = torch.ones(n_rows, 1, dtype=torch.int64), torch.ones(n_rows, dtype=torch.int64)
-    uniforms = torch.rand(8, n_rows, 2, generator=torch_rng, dtype=torch.float64)
+    uniforms = torch.rand(6, n_rows, 2, generator=torch_rng, dtype=torch.float64)
 
     def score(tokens, prompt_lengths, lengths):
         return (tokens == 2).sum(-1) - 0.5 * lengths.double()

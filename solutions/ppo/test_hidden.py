@@ -323,7 +323,7 @@ def advantages_of(impl, *trajectory, **options):
 
 
 @number("5.1")
-@weight(4)
+@weight(5)
 @tags("advantages")
 @pytest.mark.parametrize(
     ("shape", "case"),
@@ -397,7 +397,7 @@ def test_nothing_crosses_the_end_of_an_episode(agree, torch_rng, done):
 
 
 @number("5.5")
-@weight(3)
+@weight(2)
 @tags("advantages")
 @pytest.mark.parametrize("shape", [(8,), (4, 6), (2, 3, 5)], ids=str)
 def test_whitening_looks_at_the_response_only(agree, torch_rng, device, shape):
@@ -865,7 +865,7 @@ def test_loop_draws_scores_collects_and_updates_in_turn(agree, reference, torch_
     params = {name: table + 0.5 * normal(torch_rng, *table.shape) for name, table in ref_params.items()}
     params, ref_params = ({name: table.to(device) for name, table in p.items()} for p in (params, ref_params))
     prompts, prompt_lengths = batch_of_prompts(6, device)
-    minibatches = [rows.to(device) for rows in torch.randperm(6, generator=torch_rng).split(4)]
+    minibatches = [rows.to(device) for rows in torch.randperm(6, generator=torch_rng).split(3)]
 
     def scenario(impl, params, ref_params, prompts, prompt_lengths, uniforms, minibatches):
         calls = []
@@ -895,7 +895,7 @@ def test_loop_draws_scores_collects_and_updates_in_turn(agree, reference, torch_
         )
         return after, calls
 
-    uniforms = uniform(torch_rng, 3, 6, MAX_NEW, device=device)
+    uniforms = uniform(torch_rng, 2, 6, MAX_NEW, device=device)
     agree(scenario, params, ref_params, prompts, prompt_lengths, uniforms, minibatches)
 
 
@@ -925,12 +925,12 @@ def test_loop_approaches_the_optimum(agree, impl, reference, torch_rng, device):
     """All of your pieces together: from the reference, the loop closes most of the gap to the best objective."""
     ref_params, score = a_world(reference, torch_rng)
     ref_params = {name: table.to(device) for name, table in ref_params.items()}
-    n_rounds, n_rows = 8, 36
+    n_rounds, n_rows = 6, 48
     prompts, prompt_lengths = batch_of_prompts(n_rows, device)
     data = prompts, prompt_lengths, score, uniform(torch_rng, n_rounds, n_rows, MAX_NEW, device=device)
     minibatches = [torch.arange(n_rows, device=device)] * 2
 
-    after = impl.rlhf(ref_params, ref_params, *data, minibatches, beta=BETA, lr=15.0)
+    after = impl.rlhf(ref_params, ref_params, *data, minibatches, beta=BETA, lr=20.0)
 
     gap, gap_at_start = 0.0, 0.0
     for prompt in PROMPTS:
@@ -943,5 +943,5 @@ def test_loop_approaches_the_optimum(agree, impl, reference, torch_rng, device):
         best, _ = agree("optimal_policy", ref_logps, rewards, beta=BETA)
         gap += float((logps.exp() * (logps - best)).sum())
         gap_at_start += float((ref_logps.exp() * (ref_logps - best)).sum())
-    # Of 200 worlds the median kept 10 % of the gap, and the worst 31 %.
-    assert gap <= 0.5 * gap_at_start
+    # Of 100 worlds the median kept 10 % of the gap, and the worst 35 %.
+    assert gap <= 0.6 * gap_at_start

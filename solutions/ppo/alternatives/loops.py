@@ -174,7 +174,7 @@ def ppo_update(
         part = {name: torch.stack([value[int(row)] for row in rows]) for name, value in batch.items()}
         gradients = gradients_of(dict(params), part, **options)
         flat = torch.cat([gradient.flatten() for gradient in gradients.values()])
-        shrink = min(1.0, max_grad_norm / max(float(flat.norm()), 1e-300))
+        shrink = min(1.0, max_grad_norm / (float(flat.norm()) + 1e-6))  # as torch.nn.utils.clip_grad_norm_ does
         for name in params:
             params[name] = params[name] - lr * (shrink * gradients[name])
     return params
