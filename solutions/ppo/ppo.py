@@ -1,14 +1,15 @@
 """RLHF with PPO: from a reward model's loss to a loop whose optimum is known exactly.
 
 Holds the pairwise loss of a reward model; token log-probabilities; the KL divergence and its estimators; rewards,
-advantages and the losses of proximal policy optimisation; one update; and the loop. Leaves out any large
+advantages and the losses of proximal policy optimization; one update; and the loop. Leaves out any large
 model: the policy is a table with a row for each prefix, small enough that all responses can be listed and
 the best policy computed. Nothing here is random: whatever is drawn is drawn with uniform numbers that are
 given.
 
 A batch has B rows of T tokens: a prompt, then a response, then filler. The A = T - 1 **actions** of a row are
 its tokens 1 .. T - 1: action t is the choice of token t + 1, made at position t, after tokens 0 .. t. All that
-has shape (B, A) is ordered like that. Filler stands at the end of a row and means nothing.
+has shape (B, A) is ordered like that. Filler stands at the end of a row and means nothing. No function changes
+what it is given.
 """
 
 import math
@@ -42,19 +43,22 @@ def final_scores(token_scores, lengths):
 
 
 def bradley_terry_loss(chosen, rejected):
-    """The mean surprise at people's choices, if the better response wins with probability sigma(r_w - r_l).
+    """The mean surprise at people's choices: minus the log-probability of each, averaged over the pairs.
 
-        -1/n sum_i log sigma(r_w_i - r_l_i)
+    A response with reward r has the strength exp(r), and wins in proportion to its share of the two strengths.
 
     Args:
-        chosen: Rewards r_w of the preferred responses, shape (n,), n >= 1.
-        rejected: Rewards r_l of the others, shape (n,), each in the place of its partner.
+        chosen: Rewards of the preferred responses, shape (n,), n >= 1.
+        rejected: Rewards of the others, shape (n,), each in the place of its partner.
 
     Returns:
         A number (0-d tensor), finite with a right gradient for margins as large as 10 000.
 
     Raises:
         ValueError: If the shapes differ or there is no pair.
+
+    Example:
+        One pair with equal rewards: log 2. With rewards -10 000 and 0: 10 000, and the gradients are -1 and +1.
 
     Source:
         Bradley and Terry 1952; Ouyang et al. 2022, equation 1.
@@ -73,18 +77,18 @@ def token_logps(logits, tokens):
     """The log-probability of every token but the first, given those before it.
 
     Args:
-        logits: The model's output, shape (..., T, V): those at position t are about token t + 1.
+        logits: The model's output, shape (..., T, V): those at position t are about token t + 1, and free up to a
+            constant.
         tokens: Shape (..., T), int64.
 
     Returns:
-        Shape (..., T - 1): entry t is log p(tokens[t + 1] | tokens[.. t]). Finite for logits as large as
-        10 000, and differentiable in them.
+        Shape (..., T - 1), one for each action. Finite for logits as large as 10 000, and differentiable in them.
 
     Raises:
         ValueError: If the shapes do not fit.
     """
     _check_logits(logits, tokens)
-    # Steps: which positions speak about which tokens; normalise; pick each token's entry.
+    # Steps: bring positions and tokens into line; normalize; pick each token's entry.
     # BEGIN SOLUTION logps
     logp = logits[..., :-1, :].log_softmax(-1)  # (..., T - 1, V)
     return logp.gather(-1, tokens[..., 1:, None]).squeeze(-1)  # (..., T - 1)
@@ -92,7 +96,7 @@ def token_logps(logits, tokens):
 
 
 def response_mask(prompt_lengths, lengths, n_tokens):
-    """Which actions wrote the response: True where the token that action t chose, t + 1, belongs to it.
+    """Which actions wrote the response: True where the token that action t chose belongs to it.
 
     Token j of a row is in the prompt for j < prompt_length, in the response for
     prompt_length <= j < length, and filler after that. An end-of-sequence token is part of the response.
@@ -107,6 +111,9 @@ def response_mask(prompt_lengths, lengths, n_tokens):
 
     Raises:
         ValueError: If the shapes differ, or 1 <= prompt_length <= length <= T does not hold somewhere.
+
+    Example:
+        Prompt length 2, length 4, T = 5: False, True, True, False.
     """
     _same_shape(prompt_lengths=prompt_lengths, lengths=lengths)
     if not ((prompt_lengths >= 1) & (prompt_lengths <= lengths) & (lengths <= n_tokens)).all():
@@ -148,7 +155,7 @@ def masked_mean(x, mask):
 def kl_divergence(logits, ref_logits):
     """How far the policy is from the reference: KL(pi || pi_ref) for each pair of distributions, in nats.
 
-        KL(pi || pi_ref) = sum_a pi(a) (log pi(a) - log pi_ref(a))
+    It is the mean of log pi(a) / pi_ref(a) when a is drawn from pi.
 
     Args:
         logits: Of pi, shape (..., V).
@@ -160,6 +167,9 @@ def kl_divergence(logits, ref_logits):
 
     Raises:
         ValueError: If the shapes differ.
+
+    Example:
+        (3/4, 1/4) from (1/2, 1/2): 0.1308.
     """
     _same_shape(logits=logits, ref_logits=ref_logits)
     # BEGIN SOLUTION kl
@@ -173,9 +183,9 @@ def kl_estimates(logp, ref_logp, *, kind):
 
     With rho = pi_ref(a) / pi(a):
 
-        k1 = -log rho        unbiased, of either sign
-        k2 = (log rho)^2 / 2     biased, never negative
-        k3 = rho - 1 - log rho   unbiased, never negative
+        k1 = -log rho
+        k2 = (log rho)^2 / 2
+        k3 = rho - 1 - log rho
 
     Args:
         logp: log pi(a) of the drawn tokens, any shape.
@@ -183,7 +193,7 @@ def kl_estimates(logp, ref_logp, *, kind):
         kind: "k1", "k2" or "k3".
 
     Returns:
-        One estimate per token, in their shape; nothing is averaged.
+        One estimate per token, in their shape; nothing is averaged. Differentiable in `logp`.
 
     Raises:
         ValueError: If the shapes differ or the kind is none of the three.
@@ -208,11 +218,7 @@ def kl_estimates(logp, ref_logp, *, kind):
 
 
 def shaped_rewards(logp, ref_logp, mask, scores, *, beta):
-    """The reward of every action: a price for leaving the reference, and the score when the response ends.
-
-        r_t = -beta (log pi(a_t) - log pi_ref(a_t))      + score, if t is the row's last response action
-
-    and 0 outside the response.
+    """The reward of every action: minus beta times k1 for each response action, and the score for the last one as well.
 
     Args:
         logp: log pi of the actions, under the policy that chose them, shape (B, A).
@@ -222,10 +228,13 @@ def shaped_rewards(logp, ref_logp, mask, scores, *, beta):
         beta: Price of one nat, not negative.
 
     Returns:
-        Shape (B, A).
+        Shape (B, A); 0 outside the response.
 
     Raises:
         ValueError: If the shapes do not fit, a row has no response, or beta is negative.
+
+    Example:
+        beta = 0.5, score 10, log pi - log pi_ref = (8, 1, -2, 8), of which the middle two count: (0, -0.5, 11, 0).
 
     Source:
         Ziegler et al. 2019, equation 2; Stiennon et al. 2020.
@@ -237,7 +246,7 @@ def shaped_rewards(logp, ref_logp, mask, scores, *, beta):
         raise ValueError(f"scores must have shape {tuple(mask.shape[:1])}, got {tuple(scores.shape)}")
     if not beta >= 0:
         raise ValueError(f"beta must not be negative, got {beta}")
-    # Steps: the price of every response action; which action is a row's last; add the score there.
+    # Steps: what leaving the reference costs each response action; which action is a row's last; the score.
     # BEGIN SOLUTION rewards
     places = torch.arange(mask.shape[1], device=mask.device)
     last = places == torch.where(mask, places, -1).amax(-1, keepdim=True)  # (B, A)
@@ -266,13 +275,16 @@ def gae(rewards, values, dones, last_value, *, gamma, lam):
         dones: Boolean, shape (..., A).
         last_value: V after the last step, shape (...). It counts only where that step is not done.
         gamma: Discount, in [0, 1].
-        lam: 0 trusts the critic after one step, 1 never does; in [0, 1].
+        lam: How far errors are carried back, in [0, 1].
 
     Returns:
-        (advantages, returns), both of shape (..., A).
+        (advantages, returns), both of shape (..., A), in the dtype of `rewards` and to its full precision.
 
     Raises:
         ValueError: If the shapes do not fit, dones is not boolean, or gamma or lam is outside [0, 1].
+
+    Example:
+        r = (0, 0, 0, 1), done after the last, V = 0, gamma = 1, lam = 1/2: advantages (1/8, 1/4, 1/2, 1).
 
     Source:
         Schulman et al. 2016, equations 11 to 16.
@@ -310,19 +322,22 @@ def whiten(x, mask, *, eps=1e-8):
     Args:
         x: Any shape, finite.
         mask: Boolean, the shape of `x`, True at least once.
-        eps: Keeps equal entries from being divided by 0.
+        eps: Keeps equal entries from being divided by 0. It stands inside the root.
 
     Returns:
         The shape of `x`.
 
     Raises:
         ValueError: If the shapes differ, the mask is not boolean, or nothing is True.
+
+    Example:
+        0 and 2 with eps = 3: -1/2 and +1/2.
     """
     _check_mask(mask, x=x)
     # BEGIN SOLUTION advantages
-    centred = x - x[mask].mean()
-    variance = centred[mask].square().mean()
-    return torch.where(mask, centred / (variance + eps).sqrt(), 0.0)
+    centered = x - x[mask].mean()
+    variance = centered[mask].square().mean()
+    return torch.where(mask, centered / (variance + eps).sqrt(), 0.0)
     # END SOLUTION
 
 
@@ -332,7 +347,7 @@ def whiten(x, mask, *, eps=1e-8):
 def clipped_policy_loss(logp, old_logp, advantages, mask, *, clip=0.2):
     """PPO's loss: minus the clipped surrogate, averaged over the response's actions.
 
-    With the ratio rho_t = pi(a_t) / pi_old(a_t), the objective to **maximise** is
+    With the ratio rho_t = pi(a_t) / pi_old(a_t), the objective to **maximize** is
 
         mean of min(rho_t A_t, clamp(rho_t, 1 - clip, 1 + clip) A_t)
 
@@ -366,7 +381,7 @@ def clipped_policy_loss(logp, old_logp, advantages, mask, *, clip=0.2):
 
 
 def clip_fraction(logp, old_logp, mask, *, clip=0.2):
-    """The share of unmasked actions whose ratio pi / pi_old is further than `clip` from 1, on either side.
+    """The share of unmasked actions whose ratio pi / pi_old is further than `clip` from 1, on either side. Given.
 
     Args:
         logp, old_logp, mask, clip: As for `clipped_policy_loss`.
@@ -379,17 +394,15 @@ def clip_fraction(logp, old_logp, mask, *, clip=0.2):
     """
     _check_mask(mask, logp=logp, old_logp=old_logp)
     _check_clip(clip)
-    # BEGIN SOLUTION policy_loss
     far = ((logp - old_logp).exp() - 1).abs() > clip
     return far[mask].to(logp.dtype).mean()
-    # END SOLUTION
 
 
 def approximate_kl(logp, old_logp, mask):
-    """An estimate of KL(pi_old || pi) from actions that pi_old chose: the mean of k3 over unmasked actions.
+    """How far the update has gone: an estimate of KL(pi_old || pi), the mean of k3 over unmasked actions.
 
-    Mind which policy the actions were drawn from: with rho_t = pi(a_t) / pi_old(a_t), the mean of
-    rho_t - 1 - log rho_t.
+    The actions were drawn from pi_old. So k3 here is the one whose mean **under pi_old** is that divergence: mind which
+    of the two probabilities stands in which place.
 
     Args:
         logp, old_logp, mask: As for `clipped_policy_loss`.
@@ -399,6 +412,9 @@ def approximate_kl(logp, old_logp, mask):
 
     Raises:
         ValueError: As `clipped_policy_loss`.
+
+    Example:
+        One action that has become twice as likely: 0.3069.
     """
     _check_mask(mask, logp=logp, old_logp=old_logp)
     # BEGIN SOLUTION policy_loss
@@ -407,7 +423,7 @@ def approximate_kl(logp, old_logp, mask):
     # END SOLUTION
 
 
-# --- Task 7: the critic, and the entropy -------------------------------------------------------
+# --- Task 7: the critic ------------------------------------------------------------------------
 
 
 def clipped_value_loss(values, old_values, returns, mask, *, clip=0.2):
@@ -436,7 +452,7 @@ def clipped_value_loss(values, old_values, returns, mask, *, clip=0.2):
     """
     _check_mask(mask, values=values, old_values=old_values, returns=returns)
     _check_clip(clip)
-    # BEGIN SOLUTION value_entropy
+    # BEGIN SOLUTION critic
     old_values, returns = old_values.detach(), returns.detach()
     near = old_values + (values - old_values).clamp(-clip, clip)
     worse = torch.maximum((values - returns).square(), (near - returns).square())
@@ -445,9 +461,7 @@ def clipped_value_loss(values, old_values, returns, mask, *, clip=0.2):
 
 
 def mean_entropy(logits, mask):
-    """How undecided the policy is: the entropy of its next-token distributions, averaged over the unmasked.
-
-        H = -sum_a pi(a) log pi(a)        in nats
+    """How undecided the policy is: the entropy of its next-token distributions in nats, averaged over the unmasked. Given.
 
     Args:
         logits: Shape (..., V), finite, as large as 10 000.
@@ -460,10 +474,8 @@ def mean_entropy(logits, mask):
         ValueError: If the shapes do not fit, or the mask is not boolean or all False.
     """
     _check_mask(mask, logits=logits[..., 0])
-    # BEGIN SOLUTION value_entropy
     logp = logits.log_softmax(-1)
     return -(logp.exp() * logp).sum(-1)[mask].mean()
-    # END SOLUTION
 
 
 # --- Task 8: one update ------------------------------------------------------------------------
@@ -535,12 +547,8 @@ def ppo_loss(
     value_clip=0.2,
     value_coef=0.5,
     entropy_coef=0.0,
-    logps_of=token_logps,
-    policy_loss_of=clipped_policy_loss,
-    value_loss_of=clipped_value_loss,
-    entropy_of=mean_entropy,
 ):
-    """The number whose gradient trains policy and critic together.
+    """The number whose gradient trains policy and critic together. Given.
 
         policy loss + value_coef * value loss - entropy_coef * mean entropy
 
@@ -550,20 +558,14 @@ def ppo_loss(
         batch: As `collect` returns.
         clip, value_clip: As for the two losses.
         value_coef, entropy_coef: Weights, not negative.
-        logps_of, policy_loss_of, value_loss_of, entropy_of: Called like `token_logps`,
-            `clipped_policy_loss`, `clipped_value_loss` and `mean_entropy`, the arguments in the order of
-            their signatures, and `clip` by keyword.
 
     Returns:
         A number (0-d tensor), differentiable in logits and values.
     """
-    # BEGIN SOLUTION update
-    logp, mask = logps_of(logits, batch["tokens"]), batch["mask"]
-    policy = policy_loss_of(logp, batch["old_logp"], batch["advantages"], mask, clip=clip)
-    value = value_loss_of(values[:, :-1], batch["old_values"], batch["returns"], mask, clip=value_clip)
-    entropy = entropy_of(logits[:, :-1], mask)
-    return policy + value_coef * value - entropy_coef * entropy
-    # END SOLUTION
+    logp, mask = token_logps(logits, batch["tokens"]), batch["mask"]
+    policy = clipped_policy_loss(logp, batch["old_logp"], batch["advantages"], mask, clip=clip)
+    value = clipped_value_loss(values[:, :-1], batch["old_values"], batch["returns"], mask, clip=value_clip)
+    return policy + value_coef * value - entropy_coef * mean_entropy(logits[:, :-1], mask)
 
 
 def loss_gradients(params, batch, **options):
@@ -588,7 +590,7 @@ def ppo_update(
 
     The gradients of a step are taken at the parameters that the step before left, on the minibatch's rows of
     **everything** in the batch, none of it computed anew. If their norm, over all parameters together, exceeds
-    max_grad_norm, they are all scaled by the same factor, so that it is exactly max_grad_norm; otherwise they
+    max_grad_norm, they are all scaled by the same factor, so that it is max_grad_norm; otherwise they
     are left alone.
 
     Args:
@@ -596,7 +598,8 @@ def ppo_update(
         batch: As `collect` returns.
         minibatches: A list of int64 tensors: the rows of each step, in order, for all epochs.
         lr: Length of a step per unit of gradient.
-        max_grad_norm: Greater than 0.
+        max_grad_norm: Greater than 0. Checked to 1e-6, so the 1e-6 that torch's `clip_grad_norm_` adds to the norm does
+            no harm.
         gradients_of: Called as gradients_of(params, rows of the batch, **options), once per step; returns
             a dict like `params`.
         **options: Passed on to `gradients_of`.
@@ -620,9 +623,10 @@ def ppo_update(
 
 
 def optimal_policy(ref_logps, rewards, *, beta):
-    """The policy that no other beats at `kl_objective`, and the log of its normaliser.
+    """The policy that no other beats at `kl_objective`, and the log of its normalizer Z.
 
-        pi*(y) = pi_ref(y) exp(r(y) / beta) / Z,        Z = sum_y pi_ref(y) exp(r(y) / beta)
+    Before it is divided by Z, the best policy is the reference times a factor that depends on reward and beta only and
+    is 1 for reward 0. Which factor, you derive.
 
     Args:
         ref_logps: log pi_ref of all responses, shape (..., n), finite; each row of exp adds up to 1.
@@ -634,6 +638,9 @@ def optimal_policy(ref_logps, rewards, *, beta):
 
     Raises:
         ValueError: If the shapes differ or beta is not positive.
+
+    Example:
+        Even odds, rewards (log 3, 0), beta = 1: logarithms of (3/4, 1/4), and log 2.
     """
     _same_shape(ref_logps=ref_logps, rewards=rewards)
     if not beta > 0:
@@ -646,7 +653,7 @@ def optimal_policy(ref_logps, rewards, *, beta):
 
 
 def kl_objective(logps, ref_logps, rewards, *, beta):
-    """What RLHF maximises, computed over all responses: the mean reward minus the price of the divergence.
+    """What RLHF maximizes, computed over all responses: the mean reward minus the price of the divergence. Given.
 
         J(pi) = sum_y pi(y) r(y) - beta KL(pi || pi_ref)
 
@@ -663,9 +670,7 @@ def kl_objective(logps, ref_logps, rewards, *, beta):
         ValueError: If the shapes differ.
     """
     _same_shape(logps=logps, ref_logps=ref_logps, rewards=rewards)
-    # BEGIN SOLUTION rlhf
     return (logps.exp() * (rewards - beta * (logps - ref_logps))).sum(-1)
-    # END SOLUTION
 
 
 def rlhf(

@@ -1,6 +1,6 @@
 """Graded checks of the RLHF assignment.
 
-Each compares with the reference on random inputs, and many hold the answer to an identity besides. Tasks 8 and
+Each compares with the reference on random inputs, or holds the submission's own answers to an identity. Tasks 8 and
 9 are handed working parts from the reference, or stand-ins that keep a record, so that a student stuck
 on one task still gets the points of the next; 8.4, 9.4 and 9.5 are for the student's own pieces together.
 """
@@ -13,9 +13,11 @@ import pytest
 import torch
 from gradescope_utils.autograder_utils.decorators import number, tags, weight
 
+from coursekit.checks import assert_commutes, assert_leaves_arguments
 from coursekit.compare import assert_close
 
 F64 = torch.float64
+ONE = torch.tensor(1.5, dtype=F64)  # a cotangent that is not 1
 
 
 def normal(generator, *shape, dtype=F64, device="cpu"):
@@ -71,41 +73,43 @@ def test_final_score_is_read_at_the_last_real_token(agree, torch_rng, device, ca
 
 
 @number("1.2")
-@weight(2)
+@weight(3)
 @tags("reward_model")
-@pytest.mark.parametrize("n", [1, 2, 7])
-def test_reward_loss_depends_on_differences_within_pairs(agree, torch_rng, n):
-    """A constant added to both rewards of a pair changes nothing; equal rewards cost log 2."""
-    chosen, rejected = 2 * normal(torch_rng, n), 2 * normal(torch_rng, n)
+@pytest.mark.parametrize("case", ["one-pair", "far-apart", "pairs"])
+def test_reward_loss_depends_on_differences_within_pairs(agree, torch_rng, case):
+    """A constant added to both rewards of a pair changes nothing, however far apart they are; a batch has one mean."""
+    n, scale = (7 if case == "pairs" else 1), (5000.0 if case == "far-apart" else 2.0)
+    chosen, rejected = scale * normal(torch_rng, n), scale * normal(torch_rng, n)
+    chosen[0], rejected[0] = -chosen[0].abs(), rejected[0].abs()  # at least one pair in the wrong order
     constants = 5 * normal(torch_rng, n)
 
-    loss = agree("bradley_terry_loss", chosen, rejected)
-    shifted = agree("bradley_terry_loss", chosen + constants, rejected + constants)
-    even = agree("bradley_terry_loss", constants, constants)
-
-    assert_close(shifted, loss)
-    assert_close(even, math.log(2))
+    assert_commutes(
+        lambda chosen, rejected: agree("bradley_terry_loss", chosen, rejected),
+        chosen,
+        rejected,
+        before=lambda chosen, rejected: (chosen + constants, rejected + constants),
+        after=lambda loss: loss,
+        name="loss after adding to both rewards of each pair",
+    )
 
 
 @number("1.3")
-@weight(2)
+@weight(1)
 @tags("reward_model")
 @pytest.mark.parametrize("scale", [1.0, 5000.0], ids=["near", "far-apart"])
 def test_reward_loss_has_the_right_gradient(agree, torch_rng, scale):
-    """A pair pulls with the probability given to the wrong choice, and however far apart, nothing overflows."""
-    chosen, rejected = scale * normal(torch_rng, 6), scale * normal(torch_rng, 6)
-    chosen[0], rejected[0] = -scale, scale  # at least one pair in the wrong order
-    cotangent = torch.tensor(1.5, dtype=F64)
+    """The gradients in both rewards of a pair; however far apart, nothing overflows."""
+    wrong_order = -scale * normal(torch_rng, 1).abs(), scale * normal(torch_rng, 1).abs()
 
-    agree("bradley_terry_loss", chosen, rejected)
-    agree.vjp("bradley_terry_loss", chosen, rejected, wrt=(0, 1), cotangent=cotangent)
+    agree.vjp("bradley_terry_loss", *wrong_order, wrt=(0, 1), cotangent=ONE)
+    agree.vjp("bradley_terry_loss", *(0.01 * x / scale for x in wrong_order), wrt=(0, 1), cotangent=ONE)
 
 
 # --- Task 2: which tokens count, and how likely they are ---------------------------------------
 
 
 @number("2.1")
-@weight(3)
+@weight(2)
 @tags("logps")
 @pytest.mark.parametrize(
     ("lead", "T", "V", "scale", "dtype"),
@@ -118,7 +122,7 @@ def test_reward_loss_has_the_right_gradient(agree, torch_rng, scale):
     ],
 )
 def test_logits_judge_the_next_token(agree, torch_rng, device, lead, T, V, scale, dtype):
-    """Entry t is the log-probability of token t + 1 under the normalised logits at position t."""
+    """Entry t is the log-probability of token t + 1 under the normalized logits at position t."""
     logits = scale * normal(torch_rng, *lead, T, V, dtype=dtype, device=device)
     tokens = integers(torch_rng, 0, V, *lead, T).to(device)
 
@@ -129,7 +133,7 @@ def test_logits_judge_the_next_token(agree, torch_rng, device, lead, T, V, scale
 @weight(1)
 @tags("logps")
 def test_token_logps_have_the_right_gradient(agree, torch_rng):
-    """At each position: what came, minus the probabilities; at the last, nothing."""
+    """The gradient reaches the logits of each position but the last."""
     logits, tokens = normal(torch_rng, 2, 5, 6), integers(torch_rng, 0, 6, 2, 5)
 
     agree.vjp("token_logps", logits, tokens, wrt=(0,), cotangent=normal(torch_rng, 2, 4))
@@ -145,9 +149,7 @@ def test_mask_holds_the_actions_that_wrote_the_response(agree, torch_rng, device
     if n_rows > 6:
         lengths[2] = prompt_lengths[2]  # an empty response
 
-    mask = agree("response_mask", prompt_lengths.to(device), lengths.to(device), T)
-
-    assert_close(mask.sum(-1).cpu(), lengths - prompt_lengths)
+    agree("response_mask", prompt_lengths.to(device), lengths.to(device), T)
 
 
 @number("2.4")
@@ -179,13 +181,12 @@ def test_masked_mean_is_deaf_to_filler(agree, torch_rng, filler):
 
 
 @number("3.1")
-@weight(4)
+@weight(3)
 @tags("kl")
 @pytest.mark.parametrize(
     ("shape", "scale"),
     [
         pytest.param((4,), 1.0, id="one-pair"),
-        pytest.param((3, 3), 1.0, id="square"),
         pytest.param((2, 3, 6), 1.0, id="batch"),
         pytest.param((5, 4), 300.0, id="far-apart"),
     ],
@@ -194,42 +195,45 @@ def test_divergence_is_a_mean_under_the_policy(agree, torch_rng, shape, scale):
     """KL is zero between equals, never negative, not symmetric, and blind to constants added to logits."""
     logits, ref_logits = scale * normal(torch_rng, *shape), scale * normal(torch_rng, *shape)
 
-    divergence = agree("kl_divergence", logits, ref_logits)
-    shifted = agree("kl_divergence", logits + 3, ref_logits - 2)
-    agree("kl_divergence", ref_logits, logits)
-    same = agree("kl_divergence", logits, logits + 1)
-
+    divergence = assert_commutes(
+        lambda x, y: agree("kl_divergence", x, y),
+        logits,
+        ref_logits,
+        before=lambda x, y: (x + 3, y - 2),
+        after=lambda kl: kl,
+        name="divergence after adding constants to the logits",
+    )
     assert (divergence >= -1e-12).all()
-    assert_close(shifted, divergence)
-    assert_close(same, torch.zeros(shape[:-1], dtype=F64))
+    assert_close(agree("kl_divergence", logits, logits + 1), torch.zeros(shape[:-1], dtype=F64), name="KL of equals")
+    agree("kl_divergence", ref_logits, logits)
 
 
 @number("3.2")
-@weight(3)
+@weight(4)
 @tags("kl")
 @pytest.mark.parametrize("kind", ["k1", "k2", "k3"])
 def test_estimates_follow_their_formulas(agree, torch_rng, device, kind):
-    """Each drawn token gives one estimate, from how likely it is under either policy."""
+    """Each drawn token gives one estimate, with its gradient, from how likely it is under either policy."""
     logp, ref_logp = -normal(torch_rng, 2, 3, 4, device=device).exp(), -normal(torch_rng, 2, 3, 4).exp().to(device)
 
-    estimates = agree("kl_estimates", logp, ref_logp, kind=kind)
-
-    if kind != "k1":
-        assert (estimates >= -1e-12).all()
+    agree("kl_estimates", logp, ref_logp, kind=kind)
+    cotangent = normal(torch_rng, 2, 3, 4, device=device)
+    agree.vjp("kl_estimates", logp, ref_logp, kind=kind, wrt=(0,), cotangent=cotangent)
 
 
 @number("3.3")
-@weight(2)
+@weight(3)
 @tags("kl")
 @pytest.mark.parametrize("kind", ["k1", "k3"])
-def test_unbiased_estimates_have_the_divergence_as_their_mean(agree, reference, torch_rng, kind):
+def test_unbiased_estimates_have_the_divergence_as_their_mean(agree, torch_rng, kind):
     """Averaged over all tokens, each as often as the policy draws it, k1 and k3 are KL(pi || pi_ref)."""
     logits, ref_logits = normal(torch_rng, 5, 6), normal(torch_rng, 5, 6)
     logp, ref_logp = logits.log_softmax(-1), ref_logits.log_softmax(-1)
 
     estimates = agree("kl_estimates", logp, ref_logp, kind=kind)
 
-    assert_close((logp.exp() * estimates).sum(-1), reference.kl_divergence(logits, ref_logits))
+    divergence = (logp.exp() * (logp - ref_logp)).sum(-1)
+    assert_close((logp.exp() * estimates).sum(-1), divergence, name=f"mean of {kind}")
 
 
 # --- Task 4: a reward for every token ----------------------------------------------------------
@@ -243,29 +247,54 @@ def a_batch(reference, generator, n_rows=6, T=7, device="cpu"):
     return logp.to(device), ref_logp.to(device), mask, 3 * normal(generator, n_rows, device=device)
 
 
+def shaped(impl, logp, ref_logp, mask, scores, beta):
+    """The rewards inside the response, and 0 elsewhere."""
+    rewards = impl.shaped_rewards(logp, ref_logp, mask, scores, beta=beta)
+    return torch.where(mask, rewards, torch.zeros_like(rewards))
+
+
 @number("4.1")
 @weight(4)
 @tags("rewards")
-@pytest.mark.parametrize("beta", [0.0, 0.3, 1.0, 4.0])
+@pytest.mark.parametrize("beta", [0.0, 0.25, 1.0, 4.0])
 def test_score_comes_with_the_last_action_and_every_action_pays(agree, reference, torch_rng, device, beta):
-    """The last response action gets its price and the score, the others their price, all else nothing."""
-    logp, ref_logp, mask, scores = a_batch(reference, torch_rng, device=device)
-
-    agree("shaped_rewards", logp, ref_logp, mask, scores, beta=beta)
+    """The last response action gets its price and the score, and the others get their price."""
+    agree(shaped, *a_batch(reference, torch_rng, device=device), beta)
 
 
 @number("4.2")
-@weight(3)
+@weight(2)
 @tags("rewards")
 @pytest.mark.parametrize(("n_rows", "T"), [(1, 3), (8, 12)])
 def test_rewards_of_a_response_add_up(agree, reference, torch_rng, n_rows, T):
-    """Together, a response's actions earn its score minus beta times its whole log-ratio to the reference."""
+    """Together, a response's actions earn its score less what its whole log-ratio to the reference costs."""
     logp, ref_logp, mask, scores = a_batch(reference, torch_rng, n_rows, T)
 
-    rewards = agree("shaped_rewards", logp, ref_logp, mask, scores, beta=0.7)
+    rewards = agree(shaped, logp, ref_logp, mask, scores, 0.75)
 
     log_ratio = torch.where(mask, logp - ref_logp, 0.0).sum(-1)
-    assert_close(rewards.sum(-1), scores - 0.7 * log_ratio)
+    assert_close(rewards.sum(-1), scores - 0.75 * log_ratio, name="sum over a response")
+
+
+@number("4.3")
+@weight(1)
+@tags("rewards")
+def test_prompt_and_filler_earn_nothing(impl, agree, reference, torch_rng):
+    """Outside the response the reward is 0."""
+    logp, ref_logp, mask, scores = a_batch(reference, torch_rng)
+
+    rewards = impl.shaped_rewards(logp, ref_logp, mask, scores, beta=0.5)
+
+    assert_close(rewards[~mask], torch.zeros(int((~mask).sum()), dtype=F64), name="rewards outside the response")
+    agree(shaped, logp, ref_logp, mask, scores, 0.5)
+
+
+@number("4.4")
+@weight(1)
+@tags("rewards")
+def test_rewards_have_full_precision(agree, reference, torch_rng):
+    """A price such as 0.3, which float32 doesn't hold, is charged to nine digits."""
+    agree(shaped, *a_batch(reference, torch_rng), 0.3)
 
 
 # --- Task 5: advantages ------------------------------------------------------------------------
@@ -283,8 +312,18 @@ def a_trajectory(generator, *shape, case="several-episodes", device="cpu"):
     return [part.to(device) for part in parts]
 
 
+def settings(rng):
+    """gamma and lambda, in sixteenths: exact in float32, so that a rounded discount costs check 5.7 alone."""
+    return dict(zip(("gamma", "lam"), (rng.integers(9, 16, size=2) / 16).tolist(), strict=True))
+
+
+def advantages_of(impl, *trajectory, **options):
+    """The advantages; returns are for check 5.8."""
+    return impl.gae(*trajectory, **options)[0]
+
+
 @number("5.1")
-@weight(4)
+@weight(5)
 @tags("advantages")
 @pytest.mark.parametrize(
     ("shape", "case"),
@@ -292,47 +331,47 @@ def a_trajectory(generator, *shape, case="several-episodes", device="cpu"):
         pytest.param((6,), "no-end", id="no-end"),
         pytest.param((4, 5), "ends-at-the-last-step", id="ends-at-the-last-step"),
         pytest.param((4, 5), "ends-before-the-last-step", id="ends-before-the-last-step"),
-        pytest.param((3, 12), "several-episodes", id="several-episodes"),
-        pytest.param((2, 3, 8), "several-episodes", id="more-batch-dimensions"),
+        pytest.param((2, 3, 8), "several-episodes", id="several-episodes"),
         pytest.param((3, 1), "no-end", id="one-step"),
     ],
 )
 def test_advantages_add_up_discounted_errors_of_the_critic(agree, rng, torch_rng, device, shape, case):
-    """Each error counts less by gamma lambda per step back, and none crosses the end of an episode."""
-    gamma, lam = rng.uniform(0.5, 0.95, size=2).tolist()
+    """Errors count less the further back they are carried, and none crosses the end of an episode."""
+    trajectory = a_trajectory(torch_rng, *shape, case=case, device=device)
 
-    agree("gae", *a_trajectory(torch_rng, *shape, case=case, device=device), gamma=gamma, lam=lam)
+    agree(advantages_of, *trajectory, **settings(rng))
 
 
 @number("5.2")
-@weight(2)
+@weight(1)
 @tags("advantages")
 def test_lambda_zero_trusts_the_critic_after_one_step(agree, rng, torch_rng):
-    """With lambda = 0 an advantage is the critic's one-step error, and a return is reward plus next value."""
+    """With lambda = 0, nothing but the next reward and the next value counts."""
     rewards, values, dones, last_value = a_trajectory(torch_rng, 3, 9)
-    gamma = float(rng.uniform(0.5, 0.95))
+    gamma = settings(rng)["gamma"]
 
-    _, returns = agree("gae", rewards, values, dones, last_value, gamma=gamma, lam=0.0)
+    advantages = agree(advantages_of, rewards, values, dones, last_value, gamma=gamma, lam=0.0)
 
     following = torch.cat([values[:, 1:], last_value[:, None]], 1)
-    assert_close(returns, rewards + gamma * torch.where(dones, 0.0, following))
+    due = rewards + gamma * torch.where(dones, 0.0, following) - values
+    assert_close(advantages, due, name="advantages at lambda = 0")
 
 
 @number("5.3")
-@weight(2)
+@weight(1)
 @tags("advantages")
 def test_lambda_one_never_trusts_the_critic(agree, rng, torch_rng):
-    """With lambda = 1 the returns are sums of discounted rewards, whatever the critic says within an episode."""
+    """With lambda = 1, what the critic says within an episode cancels, but for the value at the step itself."""
     rewards, values, dones, last_value = a_trajectory(torch_rng, 3, 9)
-    gamma = float(rng.uniform(0.5, 0.95))
+    gamma = settings(rng)["gamma"]
 
-    _, returns = agree("gae", rewards, values, dones, last_value, gamma=gamma, lam=1.0)
+    advantages = agree(advantages_of, rewards, values, dones, last_value, gamma=gamma, lam=1.0)
 
     later, due = last_value, []
     for t in reversed(range(9)):
         later = rewards[:, t] + gamma * torch.where(dones[:, t], 0.0, later)
         due.append(later)
-    assert_close(returns, torch.stack(due[::-1], 1))
+    assert_close(advantages, torch.stack(due[::-1], 1) - values, name="advantages at lambda = 1")
 
 
 @number("5.4")
@@ -343,18 +382,22 @@ def test_nothing_crosses_the_end_of_an_episode(agree, torch_rng, done):
     """What happens after a done step changes nothing up to it, not even if it is a million times larger."""
     rewards, values, dones, last_value = a_trajectory(torch_rng, 2, 7, case="no-end")
     dones[:, done] = True
-    other_rewards, other_values = rewards.clone(), values.clone()
-    other_rewards[:, done + 1 :] += 1e6
-    other_values[:, done + 1 :] -= 1e6
+    after = torch.arange(7) > done
 
-    one, _ = agree("gae", rewards, values, dones, last_value, gamma=0.9, lam=0.8)
-    other, _ = agree("gae", other_rewards, other_values, dones, last_value + 1e6, gamma=0.9, lam=0.8)
-
-    assert_close(other[:, : done + 1], one[:, : done + 1])
+    assert_commutes(
+        lambda *args: agree(advantages_of, *args, gamma=0.875, lam=0.75)[:, : done + 1],
+        rewards,
+        values,
+        dones,
+        last_value,
+        before=lambda r, v, d, last: (torch.where(after, r + 1e6, r), torch.where(after, v - 1e6, v), d, last + 1e6),
+        after=lambda advantages: advantages,
+        name="advantages before the end",
+    )
 
 
 @number("5.5")
-@weight(3)
+@weight(2)
 @tags("advantages")
 @pytest.mark.parametrize("shape", [(8,), (4, 6), (2, 3, 5)], ids=str)
 def test_whitening_looks_at_the_response_only(agree, torch_rng, device, shape):
@@ -363,23 +406,47 @@ def test_whitening_looks_at_the_response_only(agree, torch_rng, device, shape):
     mask.view(-1)[1] = True
     x[~mask] += 100
 
-    white = agree("whiten", x.to(device), mask.to(device)).cpu()
+    # 1e-7: where eps stands is for 5.6. It is 1e-8 on a variance of about 9.
+    white = agree("whiten", x.to(device), mask.to(device), tol=(1e-7, 1e-7)).cpu()
 
-    assert_close(white[mask].mean(), 0.0)
-    # eps = 1e-8 on a variance of about 9
-    assert_close(white[mask].square().mean(), 1.0, rtol=1e-7)
+    assert_close(white[mask].mean(), 0.0, atol=1e-9, name="mean")
+    assert_close(white[mask].square().mean(), 1.0, rtol=1e-7, name="variance")
 
 
 @number("5.6")
 @weight(1)
 @tags("advantages")
 def test_whitening_survives_entries_that_hardly_differ(agree, torch_rng):
-    """eps joins the variance: entries as small as its root are halved or so, equal ones become 0."""
+    """eps stands inside the root: entries as small as that are halved or so, equal ones become 0."""
     x, mask = 1e-4 * normal(torch_rng, 3, 5), some(torch_rng, 3, 5)
 
     agree("whiten", x, mask)
     agree("whiten", 1e3 * x, mask, eps=1e-2)
     agree("whiten", torch.full_like(x, 2.0), mask)
+
+
+@number("5.7")
+@weight(1)
+@tags("advantages")
+def test_advantages_have_full_precision(agree, torch_rng):
+    """Discounts such as 0.9, which float32 doesn't hold, are applied to nine digits."""
+    agree(advantages_of, *a_trajectory(torch_rng, 3, 6, case="no-end"), gamma=0.9, lam=0.7)
+
+
+@number("5.8")
+@weight(2)
+@tags("advantages")
+def test_returns_are_what_the_critic_should_learn(impl, agree, rng, torch_rng):
+    """Your returns are your advantages and the values together, at any lambda."""
+    trajectory = a_trajectory(torch_rng, 3, 8)
+
+    advantages, returns = impl.gae(*trajectory, **settings(rng))
+
+    assert bool((advantages != 0).any())
+    assert_close(returns, advantages + trajectory[1], name="returns")
+    # a critic that knows everything, and one step: enough to see that these are returns
+    one = torch.tensor([[2.0]], dtype=F64)
+    agree("gae", one, one, one > 0, one[:, 0], gamma=1.0, lam=1.0)
 
 
 # --- Task 6: the clipped objective -------------------------------------------------------------
@@ -394,7 +461,7 @@ def an_update(generator, n_rows=5, n_actions=8, spread=0.4, device="cpu"):
 
 
 @number("6.1")
-@weight(4)
+@weight(3)
 @tags("policy_loss")
 @pytest.mark.parametrize(
     ("spread", "clip"),
@@ -402,68 +469,68 @@ def an_update(generator, n_rows=5, n_actions=8, spread=0.4, device="cpu"):
         pytest.param(0.05, 0.2, id="nothing-clipped"),
         pytest.param(0.4, 0.2, id="some-clipped"),
         pytest.param(2.0, 0.1, id="most-clipped"),
-        pytest.param(0.5, 0.5, id="wide-clip"),
     ],
 )
 def test_policy_loss_is_the_clipped_surrogates_negative(agree, torch_rng, device, spread, clip):
-    """Of the plain and the clipped objective the smaller one counts, averaged over the response's actions."""
-    parts = an_update(torch_rng, spread=spread, device=device)
+    """Of the plain and the clipped objective the smaller one counts."""
+    logp, old_logp, advantages, mask = an_update(torch_rng, spread=spread, device=device)
 
-    agree("clipped_policy_loss", *parts, clip=clip)
+    agree("clipped_policy_loss", logp, old_logp, advantages, torch.ones_like(mask), clip=clip)
 
 
 @number("6.2")
-@weight(3)
+@weight(2)
 @tags("policy_loss")
-@pytest.mark.parametrize("spread", [0.1, 0.4])
-def test_policy_loss_trains_nothing_but_the_policy(agree, torch_rng, spread):
-    """Gradients flow into logp; the old policy and the advantages are constants, whatever they depend on."""
-    parts = an_update(torch_rng, spread=spread)
-    cotangent = torch.tensor(1.5, dtype=F64)
+@pytest.mark.parametrize("case", ["at-one", "some-clipped", "far-outside"])
+def test_gradient_stops_only_where_the_ratio_went_far_the_right_way(agree, torch_rng, case):
+    """The gradient in log pi at ratio 1, near the clip, and far beyond it on either side."""
+    logp, old_logp, advantages, mask = an_update(torch_rng)
+    if case == "at-one":
+        logp = old_logp
+    elif case == "far-outside":
+        logp = old_logp + torch.where(torch.arange(8) % 2 == 0, 1.7, 0.4).double().log()
 
-    agree("clipped_policy_loss", *parts)
-    agree.vjp("clipped_policy_loss", *parts, wrt=(0, 1, 2), cotangent=cotangent)
+    agree.vjp(
+        "clipped_policy_loss", logp, old_logp, advantages, torch.ones_like(mask), wrt=(0,), cotangent=ONE
+    )
 
 
 @number("6.3")
 @weight(1)
 @tags("policy_loss")
-def test_gradient_stops_only_where_the_ratio_went_far_the_right_way(agree, torch_rng):
-    """At ratio 1 the gradient is the policy gradient; beyond the clip it vanishes only on the profitable side."""
-    _, old_logp, advantages, mask = an_update(torch_rng)
-    cotangent, n = torch.tensor(1.0, dtype=F64), mask.sum()
+def test_policy_loss_trains_nothing_but_the_policy(agree, vjp, impl, torch_rng):
+    """The old policy and the advantages are constants, whatever they depend on: their gradients are 0."""
+    logp, old_logp, advantages, mask = an_update(torch_rng)
+    args, zero = (logp, old_logp, advantages, torch.ones_like(mask)), torch.zeros_like(logp)
 
-    (at_one,) = agree.vjp(
-        "clipped_policy_loss", old_logp, old_logp, advantages, mask, wrt=(0,), cotangent=cotangent
-    )
-    assert_close(at_one, torch.where(mask, -advantages / n, 0.0))
+    gradients = vjp(impl.clipped_policy_loss, *args, wrt=(0, 1, 2), cotangent=ONE)
 
-    ratio = torch.where(torch.arange(8) % 2 == 0, 1.7, 0.4).double()
-    (far,) = agree.vjp(
-        "clipped_policy_loss", old_logp + ratio.log(), old_logp, advantages, mask, wrt=(0,), cotangent=cotangent
-    )
-    wrong_way = (ratio > 1) != (advantages > 0)
-    assert_close(far, torch.where(mask & wrong_way, -advantages * ratio / n, 0.0))
+    assert bool((gradients[0].abs() > 0).any())
+    assert_close(gradients[1:], (zero, zero), name="gradients in old_logp and advantages")
+    agree.vjp("clipped_policy_loss", *args, wrt=(0,), cotangent=ONE)
 
 
 @number("6.4")
-@weight(2)
+@weight(1)
 @tags("policy_loss")
-@pytest.mark.parametrize(("spread", "clip"), [(0.3, 0.2), (1.0, 0.4), (0.01, 0.2)])
-def test_clip_fraction_counts_both_sides(agree, torch_rng, device, spread, clip):
-    """Actions that became much more likely and actions that became much less likely count alike, filler never."""
-    logp, old_logp, _, mask = an_update(torch_rng, 7, 9, spread=spread, device=device)
-    logp[~mask] = old_logp[~mask] + 3
+@pytest.mark.parametrize("what", ["value", "gradient"])
+def test_policy_loss_is_a_mean_over_the_response(agree, torch_rng, what):
+    """All unmasked actions of the batch have the same weight, and the others none."""
+    parts = an_update(torch_rng)
 
-    agree("clip_fraction", logp, old_logp, mask, clip=clip)
+    if what == "value":
+        agree("clipped_policy_loss", *parts)
+    else:
+        agree.vjp("clipped_policy_loss", *parts, wrt=(0,), cotangent=ONE)
 
 
 @number("6.5")
-@weight(1)
+@weight(2)
 @tags("policy_loss")
-def test_approximate_kl_is_k3_of_the_policy_that_drew(agree, torch_rng, device):
+@pytest.mark.parametrize("spread", [0.05, 0.8], ids=["near", "far"])
+def test_approximate_kl_is_k3_of_the_policy_that_drew(agree, torch_rng, device, spread):
     """The actions came from the old policy, so the estimate is of KL(pi_old || pi); it is never negative."""
-    logp, old_logp, _, mask = an_update(torch_rng, device=device)
+    logp, old_logp, _, mask = an_update(torch_rng, spread=spread, device=device)
     logp[~mask] = old_logp[~mask] + 3
 
     estimate = agree("approximate_kl", logp, old_logp, mask)
@@ -471,7 +538,7 @@ def test_approximate_kl_is_k3_of_the_policy_that_drew(agree, torch_rng, device):
     assert estimate >= -1e-12
 
 
-# --- Task 7: the critic, and the entropy -------------------------------------------------------
+# --- Task 7: the critic ------------------------------------------------------------------------
 
 
 def a_critic(generator, n_rows=5, n_actions=8, device="cpu"):
@@ -484,57 +551,37 @@ def a_critic(generator, n_rows=5, n_actions=8, device="cpu"):
 
 
 @number("7.1")
-@weight(3)
-@tags("value_entropy")
+@weight(2)
+@tags("critic")
 @pytest.mark.parametrize("clip", [0.05, 0.3, 10.0])
 def test_critic_is_judged_by_the_worse_prediction(agree, torch_rng, device, clip):
     """Half the mean of the larger squared error: of the value, or of the value kept near the old one."""
-    agree("clipped_value_loss", *a_critic(torch_rng, device=device), clip=clip)
+    values, old_values, returns, mask = a_critic(torch_rng, device=device)
+
+    agree("clipped_value_loss", values, old_values, returns, torch.ones_like(mask), clip=clip)
 
 
 @number("7.2")
 @weight(1)
-@tags("value_entropy")
-def test_value_loss_trains_nothing_but_the_critic(agree, torch_rng):
-    """Gradients flow into the values only; where the clipped prediction is the worse one, there is none."""
-    parts = a_critic(torch_rng)
+@tags("critic")
+def test_value_loss_trains_nothing_but_the_critic(agree, vjp, impl, torch_rng):
+    """Gradients flow into the values only."""
+    values, old_values, returns, mask = a_critic(torch_rng)
+    args, zero = (values, old_values, returns, torch.ones_like(mask)), torch.zeros_like(values)
 
-    agree("clipped_value_loss", *parts, clip=0.3)
-    agree.vjp(
-        "clipped_value_loss", *parts, clip=0.3, wrt=(0, 1, 2), cotangent=torch.tensor(1.5, dtype=F64)
-    )
+    gradients = vjp(impl.clipped_value_loss, *args, clip=0.3, wrt=(0, 1, 2), cotangent=ONE)
+
+    assert bool((gradients[0].abs() > 0).any())
+    assert_close(gradients[1:], (zero, zero), name="gradients in old values and returns")
+    agree.vjp("clipped_value_loss", *args, clip=0.3, wrt=(0,), cotangent=ONE)
 
 
 @number("7.3")
-@weight(2)
-@tags("value_entropy")
-@pytest.mark.parametrize(
-    ("lead", "V", "scale"),
-    [
-        pytest.param((6,), 5, 1.0, id="sequence"),
-        pytest.param((4, 6), 6, 1.0, id="batch"),
-        pytest.param((3, 4), 2, 1.0, id="two-tokens"),
-        pytest.param((4, 5), 6, 3000.0, id="large-logits"),
-    ],
-)
-def test_entropy_is_averaged_over_the_response(agree, torch_rng, device, lead, V, scale):
-    """The entropy in nats of each distribution, averaged over the unmasked: log V if nothing is preferred."""
-    logits, mask = scale * normal(torch_rng, *lead, V, device=device), some(torch_rng, *lead).to(device)
-
-    agree("mean_entropy", logits, mask)
-    assert_close(agree("mean_entropy", torch.ones_like(logits), mask), math.log(V))
-
-
-@number("7.4")
 @weight(1)
-@tags("value_entropy")
-def test_entropy_has_the_right_gradient(agree, torch_rng):
-    """Raising the entropy flattens unmasked distributions and leaves the others alone."""
-    logits, mask = normal(torch_rng, 3, 4, 5), some(torch_rng, 3, 4)
-    cotangent = torch.tensor(1.5, dtype=F64)
-
-    agree("mean_entropy", logits, mask)
-    agree.vjp("mean_entropy", logits, mask, wrt=(0,), cotangent=cotangent)
+@tags("critic")
+def test_value_loss_is_a_mean_over_the_response(agree, torch_rng):
+    """All unmasked actions of the batch have the same weight, and the others none."""
+    agree("clipped_value_loss", *a_critic(torch_rng))
 
 
 # --- Task 8: one update ------------------------------------------------------------------------
@@ -571,45 +618,25 @@ def collected(impl, rollout, **options):
     return batch | {"returns": torch.where(batch["mask"], batch["returns"], 0.0)}
 
 
-def parts_of_loss(reference):
-    return {
-        "logps_of": reference.token_logps,
-        "policy_loss_of": reference.clipped_policy_loss,
-        "value_loss_of": reference.clipped_value_loss,
-        "entropy_of": reference.mean_entropy,
-    }
-
-
 @number("8.1")
 @weight(3)
 @tags("update")
-@pytest.mark.parametrize(
-    ("gamma", "lam"), [(1.0, 0.95), (0.9, 0.6), (1.0, 0.0)], ids=["usual", "discounted", "one-step"]
-)
-def test_collect_fixes_everything_about_a_batch(agree, reference, torch_rng, device, gamma, lam):
-    """Old log-probabilities and values, whitened advantages, and returns from before the whitening."""
+@pytest.mark.parametrize("part", ["what-was-drawn", "advantages", "returns"])
+def test_collect_fixes_everything_about_a_batch(agree, reference, torch_rng, device, part):
+    """Old log-probabilities and values; whitened advantages; and returns from before the whitening."""
     rollout = a_rollout(torch_rng, device=device)
 
-    agree(collected, rollout, beta=0.4, gamma=gamma, lam=lam, **parts_of_collect(reference))
+    def chosen(impl, rollout, **options):
+        batch = collected(impl, rollout, **options)
+        if part == "what-was-drawn":
+            return {name: value for name, value in batch.items() if name not in ("advantages", "returns")}
+        return batch[part]
 
-
-@number("8.2")
-@weight(2)
-@tags("update")
-@pytest.mark.parametrize("entropy_coef", [0.0, 0.3])
-def test_loss_weighs_policy_critic_and_entropy(agree, reference, torch_rng, entropy_coef):
-    """The policy's loss, plus the critic's by its weight, minus the entropy by its weight, on the same actions."""
-    batch = reference.collect(a_rollout(torch_rng), beta=0.4)
-    logits, values = normal(torch_rng, 6, 7, 4), normal(torch_rng, 6, 7)
-
-    for weights in ({}, {"clip": 0.1, "value_clip": 0.7, "value_coef": 0.3}):
-        agree(
-            "ppo_loss", logits, values, batch, entropy_coef=entropy_coef, **weights, **parts_of_loss(reference)
-        )
+    agree(chosen, rollout, beta=0.4, gamma=0.9, lam=0.6, **parts_of_collect(reference))
 
 
 @number("8.3")
-@weight(2)
+@weight(3)
 @tags("update")
 @pytest.mark.parametrize("max_grad_norm", [0.1, 2.0, math.inf], ids=["clipped", "sometimes", "free"])
 def test_update_takes_a_step_for_each_minibatch(agree, torch_rng, max_grad_norm):
@@ -638,7 +665,8 @@ def test_update_takes_a_step_for_each_minibatch(agree, torch_rng, max_grad_norm)
         )
         return new, calls
 
-    agree(scenario, params, batch, minibatches)
+    # torch's clip_grad_norm_ adds 1e-6 to the norm, which the docstring allows
+    agree(scenario, params, batch, minibatches, tol=(1e-6, 1e-6))
 
 
 @number("8.4")
@@ -646,12 +674,77 @@ def test_update_takes_a_step_for_each_minibatch(agree, torch_rng, max_grad_norm)
 @tags("update")
 def test_pieces_of_the_update_fit_together(agree, torch_rng):
     """With all of your own pieces the batch, the loss and its gradients in logits and values are right."""
-    batch = agree(collected, a_rollout(torch_rng), beta=0.4)
+    loose = {"tol": (1e-6, 1e-6)}  # where eps stands in `whiten` is for 5.6
+    batch = agree(collected, a_rollout(torch_rng), beta=0.5, lam=0.75, **loose)
     logits, values = normal(torch_rng, 6, 7, 4), normal(torch_rng, 6, 7)
-    cotangent = torch.tensor(1.5, dtype=F64)
 
     agree("ppo_loss", logits, values, batch, entropy_coef=0.2)
-    agree.vjp("ppo_loss", logits, values, batch, entropy_coef=0.2, wrt=(0, 1), cotangent=cotangent)
+    agree.vjp("ppo_loss", logits, values, batch, entropy_coef=0.2, wrt=(0, 1), cotangent=ONE)
+
+
+def calls(reference, generator):
+    """For each function, arguments that are worth changing."""
+    logp, old_logp, advantages, mask = an_update(generator)
+    trajectory = a_trajectory(generator, 2, 5)
+    prompt_lengths, lengths = lengths_of(generator, 4, 6)
+    logits, tokens = normal(generator, 4, 6, 5), integers(generator, 0, 5, 4, 6)
+    rollout = a_rollout(generator)
+    parts = {"beta": 0.5, **parts_of_collect(reference)}
+    params = {"logits": normal(generator, 3, 2), "values": normal(generator, 4)}
+    batch = {"returns": normal(generator, 6, 2)}
+    minibatches = [torch.tensor([0, 3]), torch.tensor([5, 1, 2])]
+    ref_params, score = a_world(reference, generator)
+    prompts, lengths_of_prompts = batch_of_prompts(6)
+    world = ref_params, ref_params, prompts, lengths_of_prompts, score, uniform(generator, 1, 6, MAX_NEW)
+
+    def gradients_of(params, part):
+        return {"logits": 2 * params["logits"] - part["returns"].mean(), "values": params["values"]}
+
+    return {
+        "final_scores": ((normal(generator, 4, 6), lengths), {}),
+        "bradley_terry_loss": ((logp[0], old_logp[0]), {}),
+        "token_logps": ((logits, tokens), {}),
+        "response_mask": ((prompt_lengths, lengths, 6), {}),
+        "masked_mean": ((logp, mask), {}),
+        "kl_divergence": ((logits, logits.flip(0)), {}),
+        "kl_estimates": ((logp, old_logp), {"kind": "k3"}),
+        "shaped_rewards": (tuple(a_batch(reference, generator)), {"beta": 0.5}),
+        "gae": (tuple(trajectory), {"gamma": 0.75, "lam": 0.5}),
+        "whiten": ((logp, mask), {}),
+        "clipped_policy_loss": ((logp, old_logp, advantages, mask), {}),
+        "approximate_kl": ((logp, old_logp, mask), {}),
+        "clipped_value_loss": (tuple(a_critic(generator)), {}),
+        "collect": ((rollout,), parts),
+        "ppo_update": ((params, batch, minibatches), {"lr": 0.1, "gradients_of": gradients_of}),
+        "optimal_policy": ((logits.log_softmax(-1), 3 * logits.flip(0)), {"beta": 0.5}),
+        "rlhf": ((*world, [torch.arange(6)]), {"beta": BETA, "lr": 1.0, "collect": reference.collect}),
+    }
+
+
+NAMES = (
+    "final_scores", "bradley_terry_loss", "token_logps", "response_mask", "masked_mean", "kl_divergence", "kl_estimates",
+    "shaped_rewards", "gae", "whiten", "clipped_policy_loss", "approximate_kl", "clipped_value_loss", "collect",
+    "ppo_update", "optimal_policy", "rlhf",
+)  # fmt: skip
+
+
+@number("8.5")
+@weight(1)
+@tags("update")
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_handed_in_is_changed(impl, reference, torch_rng, name):
+    """No function of any task changes the tensors, lists and dicts that it is given."""
+    args, options = calls(reference, torch_rng)[name]
+    if name == "rlhf":
+        options["update"] = partial(reference.ppo_update, gradients_of=reference.loss_gradients)
+
+    answer = assert_leaves_arguments(getattr(impl, name), *args, name=name, **options)
+
+    want = getattr(reference, name)(*args, **options)
+    if name in ("gae", "collect"):  # the returns of filler mean nothing
+        answer, want = (x[0] if name == "gae" else x["advantages"] for x in (answer, want))
+    # exact values are for other checks
+    assert_close(answer, want, rtol=1e-6, atol=1e-6, name=name)
 
 
 # --- Task 9: the loop, and what it should find -------------------------------------------------
@@ -722,43 +815,40 @@ def response_logps(reference, params, prompt):
 
 
 @number("9.1")
-@weight(2)
+@weight(3)
 @tags("rlhf")
 @pytest.mark.parametrize(
     ("lead", "beta", "scale"),
     [
         pytest.param((), 1.0, 1.0, id="one-prompt"),
-        pytest.param((4,), 0.3, 1.0, id="prompts"),
-        pytest.param((2, 3), 5.0, 1.0, id="stay-close"),
+        pytest.param((2, 3), 0.25, 1.0, id="prompts"),
         pytest.param((3,), 0.01, 100.0, id="large-exponents"),
     ],
 )
-def test_optimum_tilts_the_reference_by_the_reward(agree, torch_rng, lead, beta, scale):
-    """pi* is a distribution, and under it every response has the same return: beta log Z."""
+def test_optimum_trades_reward_for_distance(agree, torch_rng, lead, beta, scale):
+    """The best policy adds up to 1, and what it leaves no response better than another."""
     ref_logps, rewards = normal(torch_rng, *lead, 7).log_softmax(-1), scale * normal(torch_rng, *lead, 7)
 
-    logps, log_z = agree("optimal_policy", ref_logps, rewards, beta=beta)
+    logps, _ = agree("optimal_policy", ref_logps, rewards, beta=beta)
 
-    assert_close(logps.exp().sum(-1), torch.ones(lead, dtype=F64))
-    # a difference of rewards: rounding is relative to the largest of them
-    assert_close(
-        rewards - beta * (logps - ref_logps), beta * log_z[..., None].expand_as(rewards), atol=1e-10 * scale
-    )
+    assert_close(logps.exp().sum(-1), torch.ones(lead, dtype=F64), name="sum of probabilities")
 
 
 @number("9.2")
 @weight(1)
 @tags("rlhf")
-@pytest.mark.parametrize("beta", [0.3, 1.0, 2.0])
-def test_objective_is_the_optimum_minus_the_distance_to_it(agree, reference, torch_rng, beta):
-    """At any policy, J = beta log Z - beta KL(pi || pi*): exactly, constant included."""
-    logits, ref_logits, rewards = (normal(torch_rng, 4, 9) for _ in range(3))
-    logps, ref_logps = logits.log_softmax(-1), ref_logits.log_softmax(-1)
+@pytest.mark.parametrize("beta", [0.3, 2.0])
+def test_what_a_policy_falls_short_by(agree, torch_rng, beta):
+    """Your log Z and your optimum know the objective of every policy: how far it is below the best one is beta times its
+    divergence from the best one."""
+    logps, ref_logps = normal(torch_rng, 4, 9).log_softmax(-1), normal(torch_rng, 4, 9).log_softmax(-1)
+    rewards = normal(torch_rng, 4, 9)
 
-    objective = agree("kl_objective", logps, ref_logps, rewards, beta=beta)
+    best, log_z = agree("optimal_policy", ref_logps, rewards, beta=beta)
 
-    best, log_z = reference.optimal_policy(ref_logps, rewards, beta=beta)
-    assert_close(objective, beta * log_z - beta * reference.kl_divergence(logits, best))
+    objective = (logps.exp() * (rewards - beta * (logps - ref_logps))).sum(-1)
+    distance = beta * (logps.exp() * (logps - best)).sum(-1)
+    assert_close(beta * log_z - distance, objective, name="objective, from your log Z and your optimum")
 
 
 @number("9.3")
@@ -774,8 +864,8 @@ def test_loop_draws_scores_collects_and_updates_in_turn(agree, reference, torch_
     ref_params, score = a_world(reference, torch_rng)
     params = {name: table + 0.5 * normal(torch_rng, *table.shape) for name, table in ref_params.items()}
     params, ref_params = ({name: table.to(device) for name, table in p.items()} for p in (params, ref_params))
-    prompts, prompt_lengths = batch_of_prompts(9, device)
-    minibatches = [rows.to(device) for rows in torch.randperm(9, generator=torch_rng).split(4)]
+    prompts, prompt_lengths = batch_of_prompts(6, device)
+    minibatches = [rows.to(device) for rows in torch.randperm(6, generator=torch_rng).split(3)]
 
     def scenario(impl, params, ref_params, prompts, prompt_lengths, uniforms, minibatches):
         calls = []
@@ -805,46 +895,42 @@ def test_loop_draws_scores_collects_and_updates_in_turn(agree, reference, torch_
         )
         return after, calls
 
-    uniforms = uniform(torch_rng, 4, 9, MAX_NEW, device=device)
+    uniforms = uniform(torch_rng, 2, 6, MAX_NEW, device=device)
     agree(scenario, params, ref_params, prompts, prompt_lengths, uniforms, minibatches)
 
 
 @number("9.4")
 @weight(1)
 @tags("rlhf")
-def test_optimum_is_a_fixed_point(agree, reference, torch_rng):
-    """Started at the best policy with its true values a round changes nothing, whichever responses it draws."""
+def test_optimum_is_a_fixed_point(agree, impl, reference, torch_rng):
+    """Started at the best policy with its true values a round changes nothing, whichever responses it draws. From the
+    reference, it changes something."""
     ref_params, score = a_world(reference, torch_rng)
     best = best_params(reference, ref_params, score)
-    prompts, prompt_lengths = batch_of_prompts(24)
+    prompts, prompt_lengths = batch_of_prompts(12)
     # One round: whitening would blow up its rounding errors, 1e-16, a thousandfold in every further one.
-    uniforms, minibatches = uniform(torch_rng, 1, 24, MAX_NEW), [torch.arange(24)] * 2
+    data = prompts, prompt_lengths, score, uniform(torch_rng, 1, 12, MAX_NEW), [torch.arange(12)] * 2
 
-    after = agree(
-        "rlhf", best, ref_params, prompts, prompt_lengths, score, uniforms, minibatches, beta=BETA, lr=1.0
-    )
+    after = agree("rlhf", best, ref_params, *data, beta=BETA, lr=1.0, tol=(1e-7, 1e-7))  # eps in `whiten` is for 5.6
 
-    assert_close(after, best)
+    assert_close(after, best, rtol=1e-7, atol=1e-7, name="parameters after a round at the optimum")
+    moved = impl.rlhf(ref_params, ref_params, *data, beta=BETA, lr=1.0)
+    assert bool((moved["logits"] != ref_params["logits"]).any())
 
 
 @number("9.5")
 @weight(2)
 @tags("rlhf")
-def test_loop_approaches_the_optimum(agree, reference, torch_rng, device):
+def test_loop_approaches_the_optimum(agree, impl, reference, torch_rng, device):
     """All of your pieces together: from the reference, the loop closes most of the gap to the best objective."""
     ref_params, score = a_world(reference, torch_rng)
     ref_params = {name: table.to(device) for name, table in ref_params.items()}
-    uniforms = uniform(torch_rng, 24, 96, MAX_NEW, device=device)
+    n_rounds, n_rows = 6, 48
+    prompts, prompt_lengths = batch_of_prompts(n_rows, device)
+    data = prompts, prompt_lengths, score, uniform(torch_rng, n_rounds, n_rows, MAX_NEW, device=device)
+    minibatches = [torch.arange(n_rows, device=device)] * 2
 
-    def scenario(impl, n_rounds, n_rows):
-        prompts, prompt_lengths = batch_of_prompts(n_rows, device)
-        data = prompts, prompt_lengths, score, uniforms[:n_rounds, :n_rows]
-        minibatches = [torch.arange(n_rows, device=device)] * 2
-        return impl.rlhf(ref_params, ref_params, *data, minibatches, beta=BETA, lr=15.0)
-
-    # Two rounds first: hints go by the first answer that differs, and this one is quick to repeat.
-    agree(scenario, 2, 6)
-    after = agree(scenario, 24, 96)
+    after = impl.rlhf(ref_params, ref_params, *data, minibatches, beta=BETA, lr=20.0)
 
     gap, gap_at_start = 0.0, 0.0
     for prompt in PROMPTS:
@@ -854,8 +940,8 @@ def test_loop_approaches_the_optimum(agree, reference, torch_rng, device):
         padded = torch.nn.functional.pad(responses[0], (0, N_TOKENS - responses[0].shape[1]))
         rewards = score(padded, *responses[1:])
         logps, _ = response_logps(reference, {name: table.cpu() for name, table in after.items()}, prompt)
-        best, _ = reference.optimal_policy(ref_logps, rewards, beta=BETA)
+        best, _ = agree("optimal_policy", ref_logps, rewards, beta=BETA)
         gap += float((logps.exp() * (logps - best)).sum())
         gap_at_start += float((ref_logps.exp() * (ref_logps - best)).sum())
-    # Of 400 worlds the median kept 0.6 % of the gap, and the worst 4.2 %.
-    assert gap <= 0.2 * gap_at_start
+    # Of 100 worlds the median kept 10 % of the gap, and the worst 35 %.
+    assert gap <= 0.6 * gap_at_start

@@ -1,7 +1,7 @@
 """The RLHF reference against torch.distributions, torch.nn.functional, differences, loops, and the exact optimum.
 
 Everything about the optimum is derived a second time: responses are enumerated here, and the best policy is found
-by a general optimiser on the simplex, in which neither an exponential tilt nor log Z occurs.
+by a general optimizer on the simplex, in which neither an exponential tilt nor log Z occurs.
 """
 
 import importlib.util
@@ -295,13 +295,13 @@ def test_update_is_torchs_sgd_with_clip_grad_norm(rng, bound):
     got = ppo.ppo_update(params, batch, minibatches, lr=0.5, max_grad_norm=bound, entropy_coef=0.1)
 
     leaves = {name: torch.nn.Parameter(value.clone()) for name, value in params.items()}
-    optimiser = torch.optim.SGD(leaves.values(), lr=0.5)
+    optimizer = torch.optim.SGD(leaves.values(), lr=0.5)
     for rows in minibatches:
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         part = {name: value[rows] for name, value in batch.items()}
         ppo.ppo_loss(*ppo.forward(leaves, part["tokens"]), part, entropy_coef=0.1).backward()
         torch.nn.utils.clip_grad_norm_(leaves.values(), bound)
-        optimiser.step()
+        optimizer.step()
     for name, value in got.items():
         same(value, leaves[name].detach(), rtol=1e-5)  # clip_grad_norm_ adds 1e-6 to the norm
 
@@ -361,7 +361,7 @@ def test_responses_are_drawn_as_often_as_is_likely(rng):
 
 
 def test_no_policy_beats_the_optimum(rng):
-    """A general optimiser on the simplex finds pi*, and J there is beta log Z."""
+    """A general optimizer on the simplex finds pi*, and J there is beta log Z."""
     optimize = pytest.importorskip("scipy.optimize")
     beta, ref, rewards = 0.7, normal(rng, 6).log_softmax(-1), normal(rng, 6)
     logps, log_z = ppo.optimal_policy(ref, rewards, beta=beta)

@@ -147,19 +147,15 @@ def ppo_loss(
     value_clip=0.2,
     value_coef=0.5,
     entropy_coef=0.0,
-    logps_of=token_logps,
-    policy_loss_of=clipped_policy_loss,
-    value_loss_of=clipped_value_loss,
-    entropy_of=mean_entropy,
 ):
     mask = batch["mask"]
     n = mask.shape[1]
-    total = value_coef * value_loss_of(
+    total = value_coef * clipped_value_loss(
         values[:, :n], batch["old_values"], batch["returns"], mask, clip=value_clip
     )
-    total = total - entropy_coef * entropy_of(logits[:, :n], mask)
-    logp = logps_of(logits, batch["tokens"])
-    return total + policy_loss_of(logp, batch["old_logp"], batch["advantages"], mask, clip=clip)
+    total = total - entropy_coef * mean_entropy(logits[:, :n], mask)
+    logp = token_logps(logits, batch["tokens"])
+    return total + clipped_policy_loss(logp, batch["old_logp"], batch["advantages"], mask, clip=clip)
 
 
 def loss_gradients(params, batch, **options):
@@ -178,7 +174,7 @@ def ppo_update(
         part = {name: torch.stack([value[int(row)] for row in rows]) for name, value in batch.items()}
         gradients = gradients_of(dict(params), part, **options)
         flat = torch.cat([gradient.flatten() for gradient in gradients.values()])
-        shrink = min(1.0, max_grad_norm / max(float(flat.norm()), 1e-300))
+        shrink = min(1.0, max_grad_norm / (float(flat.norm()) + 1e-6))  # as torch.nn.utils.clip_grad_norm_ does
         for name in params:
             params[name] = params[name] - lr * (shrink * gradients[name])
     return params
