@@ -1,6 +1,6 @@
 """Tiny data sets: bundled or drawn here, needing no network and no torch.
 
-Arrays are NumPy, float64, and fresh at each call, so writing into one harms nobody.
+Arrays are NumPy and float64. Each call makes new ones, so you may write into them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib import resources
 
 import numpy as np
 
-# The worked examples of the notes
+# Small worked examples
 
 
 def players() -> tuple[np.ndarray, np.ndarray]:
@@ -28,7 +28,7 @@ def players() -> tuple[np.ndarray, np.ndarray]:
 
 
 def zero_image() -> np.ndarray:
-    """Return the digit "0" as a grey image of shape (5, 5), from 0 (no ink) to 1."""
+    """Return the digit "0" as a gray image of shape (5, 5), from 0 (no ink) to 1."""
     return np.array(
         [
             [0.2, 0.8, 0.9, 0.8, 0.2],
@@ -41,7 +41,7 @@ def zero_image() -> np.ndarray:
 
 
 def edge_kernel() -> np.ndarray:
-    """Return the kernel of shape (3, 3) that answers to horizontal edges: large where ink lies above none."""
+    """Return the kernel of shape (3, 3) that responds to horizontal edges: large where there is ink above and none below."""
     return np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [-1.0, -1.0, -1.0]])
 
 
@@ -84,10 +84,10 @@ def digit_bitmaps() -> np.ndarray:
 def digits(
     n: int = 400, *, seed: int = 0, size: int = 12, noise: float = 0.08
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return small grey images of the ten digits, in random places, slants and strengths, with noise.
+    """Return small gray images of the ten digits, in random places, slants and strengths, with noise.
 
     Every digit comes equally often, up to one, in random order. The first n of a longer draw are not the
-    draw of n: ask once and split.
+    same as a draw of n: draw once and split.
 
     Args:
         n: Number of images.
@@ -124,10 +124,10 @@ def digits(
 
 
 def _blurred(image: np.ndarray) -> np.ndarray:
-    """Return an image whose pixels have given some of their ink to each neighbour, as a soft pen would."""
+    """Return an image whose pixels have given some of their ink to each neighbor, as with a soft pen."""
     padded = np.pad(image, 1)
-    neighbours = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
-    return np.clip(0.8 * image + 0.12 * neighbours, 0.0, 1.0)
+    neighbors = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
+    return np.clip(0.8 * image + 0.12 * neighbors, 0.0, 1.0)
 
 
 # Regression with noise that grows

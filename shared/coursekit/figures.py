@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def find(folder: Path) -> list[Path]:
-    """The assignments' scripts in a folder, or in its `assignments/`, by name; its own where it is an assignment's."""
+    """The assignments' scripts in a folder, or in its `assignments/`, by name; if the folder is an assignment's, its own script."""
     if (folder / "assignment.toml").is_file():
         return [folder / "figures.py"]
     scripts = {
@@ -27,7 +27,7 @@ def find(folder: Path) -> list[Path]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Draw, assignment by assignment, with the lines that each figure prints.
+    """Draw one assignment after the other, and print the lines of each figure.
 
     Returns:
         0 if every figure was drawn or waits for a task that is not written, 1 if one failed, 2 for a wrong command line.
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="ASSIGNMENT", help="only these; all when none is named")
     parser.add_argument(
-        "--folder", type=Path, default=Path(), help="where the assignments lie; by default here"
+        "--folder", type=Path, default=Path(), help="the folder that holds the assignments; by default this one"
     )
     options = parser.parse_args(argv)
     scripts = {script.resolve().parent.name: script for script in find(options.folder)}

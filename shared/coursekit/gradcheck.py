@@ -1,4 +1,4 @@
-"""Gradients held against finite differences, coordinate by coordinate.
+"""Gradients compared with finite differences, coordinate by coordinate.
 
 A vector-Jacobian product (VJP) is what backpropagation computes: for an output y = f(x_0, x_1, ...) and a
 cotangent w of y's shape, the gradient of <w, y> in each argument. With a random w every entry of the
@@ -10,7 +10,7 @@ of a softmax is zero, so zeros would do.
 - `torch_vjp` is the VJP by a function's own autograd, in one backward pass;
 - `check_vjp` compares the two, or gradients derived by hand, on all coordinates.
 
-Torch is imported only where tensors are at hand, so NumPy work needs none.
+Torch is imported only when there are tensors, so NumPy code works without it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def random_cotangent(rng: np.random.Generator, like: Any) -> Any:
         like: A number, NumPy array, torch tensor, or a list, tuple or dict of them.
 
     Returns:
-        The same structure, libraries, shapes and floating dtypes (float64 where `like` is no float). Parts
-        that are no numbers become None.
+        The same structure, libraries, shapes and floating dtypes (float64 if `like` is not a float). Parts
+        that are not numbers become None.
     """
     if isinstance(like, dict):
         return {key: random_cotangent(rng, value) for key, value in like.items()}
@@ -224,7 +224,7 @@ def check_vjp(
         gradients = (gradients,)
     if len(gradients) != len(positions):
         due = len(positions)
-        raise ValueError(f"gradients must hold one for each of {due} arguments, got {len(gradients)}")
+        raise ValueError(f"gradients must be {due}, one for each argument, got {len(gradients)}")
     if atol is None:
         atol = 1e-9 + 10 * np.finfo(np.float64).eps * _inner(cotangent, output, absolute=True) / eps
 
@@ -354,7 +354,7 @@ def _pairs(output: Any, cotangent: Any, where: str) -> Iterator[tuple[Any, Any]]
     if cotangent is None and shape == ():
         cotangent = 1.0
     if cotangent is None:
-        raise ValueError(f"cotangent must be given, since {where} is no single number but {describe(output)}")
+        raise ValueError(f"cotangent must be given, since {where} is not a single number but {describe(output)}")
     cotangent_shape = tuple(getattr(cotangent, "shape", ()))
     if shape != cotangent_shape:
         raise ValueError(f"cotangent has shape {cotangent_shape}, and {where} has shape {shape}")

@@ -18,8 +18,8 @@ An assignment's `figures.py` registers functions and hands over to `main`:
 not written yet is skipped with a line that says so.
 
 The style is a context, entered only while a figure is drawn and saved: no global setting is left changed, no
-window opens and pyplot is not needed. The same code gives the same bytes on every run. Colours are Okabe and
-Ito's, told apart with any kind of colour blindness and in grey; lines also differ in their dashes.
+window opens and pyplot is not needed. The same code gives the same bytes on every run. Colors are Okabe and
+Ito's, told apart with any kind of color blindness and in gray; lines also differ in their dashes.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ COLORS = {
     "black": "#222222",
     "grey": "#8A8A8A",
 }
-"""Named colours. Series take them in this order; use grey for what is only there for reference."""
+"""Named colors. Series take them in this order; the gray one is for what is only there for reference."""
 
 SEQUENTIAL = "cividis"
-"""Colour map for amounts from zero up: lightness rises evenly, and it reads the same to every eye."""
+"""Color map for amounts from zero up: lightness rises evenly, and it reads the same to every eye."""
 
 DIVERGING = "PuOr_r"
-"""Colour map for signed numbers, centred on zero: purple below, orange above."""
+"""Color map for signed numbers, centered on zero: purple below, orange above."""
 
 _DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1.5)), (0, (8, 2)))
 
@@ -153,16 +153,16 @@ def heatmap(
     diverging: bool | None = None,
     limits: tuple[float, float] | None = None,
 ) -> Any:
-    """Draw a matrix as coloured cells, with a colour bar and, where there is room, its numbers.
+    """Draw a matrix as colored cells, with a color bar and, where there is room, its numbers.
 
     Args:
         ax: Where to draw.
         matrix: Shape (R, C): an array or a tensor.
         rows, columns: Names of the rows and columns.
-        label: What the numbers are, beside the colour bar.
+        label: What the numbers are, beside the color bar.
         values: Write the numbers into the cells. Default: where there are at most 100 cells.
-        diverging: Centre the colours on zero. Default: if there are numbers of both signs.
-        limits: Least and greatest number of the colour scale. Default: those of the matrix.
+        diverging: Center the colors on zero. Default: if there are numbers of both signs.
+        limits: Least and greatest number of the color scale. Default: those of the matrix.
 
     Returns:
         The matplotlib image.
@@ -178,7 +178,7 @@ def heatmap(
         high = max(abs(low), abs(high))
         low = -high
     if low == high:
-        high = low + 1.0  # one colour, at the lower end of the scale
+        high = low + 1.0  # one color, at the lower end of the scale
     image = ax.imshow(matrix, cmap=DIVERGING if diverging else SEQUENTIAL, vmin=low, vmax=high, aspect="auto")
     ax.grid(False)
     for side in ("left", "bottom"):
@@ -207,7 +207,7 @@ def band(ax: Any, x: Any, low: Any, high: Any, *, color: str = "blue", label: st
     Args:
         ax: Where to draw.
         x, low, high: Shape (n,).
-        color: A name of `COLORS`, or any matplotlib colour.
+        color: A name of `COLORS`, or any matplotlib color.
         label: Its name in the legend.
 
     Returns:
@@ -219,9 +219,9 @@ def band(ax: Any, x: Any, low: Any, high: Any, *, color: str = "blue", label: st
 
 
 def name_lines(ax: Any) -> None:
-    """Write each labelled line's name at its right end, in its colour, instead of a legend."""
-    labelled = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
-    named = [line for line in labelled if len(line.get_xdata())]
+    """Write each labeled line's name at its right end, in its color, instead of a legend."""
+    labeled = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
+    named = [line for line in labeled if len(line.get_xdata())]
     if not named:
         return
     low, high = ax.get_ylim()
@@ -277,7 +277,7 @@ def figure(name: str, *, caption: str) -> Callable[[Drawing], Drawing]:
         A decorator that leaves the function as it is.
 
     Raises:
-        ValueError: If the name is no file stem.
+        ValueError: If the name can't be a file's stem.
     """
     if not name or not all(c.isascii() and (c.isalnum() or c in "-_") for c in name):
         raise ValueError(f"name must be made of letters, digits, '-' and '_', got {name!r}")

@@ -1,4 +1,4 @@
-"""A device that a timer can be tried on: simulated with a virtual clock, or a real GPU behind the same calls.
+"""A device to try a timer on: simulated with a virtual clock, or a real GPU behind the same calls.
 
 `Device` is the interface that a timer talks to. `SimulatedDevice` implements it without a GPU, without
 sleeping and with the same result on every run; `CudaDevice` wraps CUDA streams and events.
@@ -18,14 +18,14 @@ queue for each stream.
      the kernel's launch: 1 + (ramp_factor - 1) max(0, 1 - work / ramp_ms). It does not rise again;
    - u is uniform in [-1, 1], new for each launch;
    - the last factor applies with probability `outlier_rate`, independently.
-   Hence, past the ramp, every sample that is no outlier lies within base (1 ± noise_fraction).
+   So after the ramp, every sample that is not an outlier lies within base (1 ± noise_fraction).
 5. `flush_cache` queues a write through the whole cache on a stream: `flush_ms` times the clock, no noise,
    at the host cost of a launch. It takes part in the ramp like any work.
 6. An event recorded on a stream holds the time at which everything queued there before has ended, or the
    host's time if that is later. An idle stream passes the event at once: a kernel launched next starts only
-   when its launch is done, and that gap lies between the two. Behind work in the queue there is no gap.
-7. `synchronize` lets the host wait until all streams are empty. `elapsed_ms` needs events that have passed.
-8. `copy_to_device` and `copy_to_host` let the host wait for the default stream and then for the copy, which
+   when its launch is done, and that gap lies between the two. If there is work in the queue, there is no gap.
+7. `synchronize` makes the host wait until all streams are empty. `elapsed_ms` needs events that have passed.
+8. `copy_to_device` and `copy_to_host` make the host wait for the default stream and then for the copy, which
    takes `copy_latency_ms` + bytes / `copy_bytes_per_ms`.
 
 Randomness is drawn once for each launch, in the order of launches, from the seed.
@@ -85,10 +85,10 @@ class Device(Protocol):
         """
 
     def now_ms(self) -> float:
-        """Return the host's clock, from any origin. It knows nothing of what the device still does."""
+        """Return the host's clock, with an arbitrary origin. It does not know what the device is still doing."""
 
     def flush_cache(self, stream: Any = None) -> None:
-        """Queue a write that leaves the cache without anything of use."""
+        """Queue a write that replaces everything in the cache."""
 
     def copy_to_device(self, data: Any) -> Any:
         """Copy an array to the device and wait for it; returns what is there."""
@@ -101,8 +101,8 @@ class Device(Protocol):
 class DeviceApi:
     """The calls of a `Device` as plain functions, for a device that lives in another process.
 
-    `SimulatedDevice.api` returns one. A timer can't tell it from the device itself, and sees nothing else of
-    it: not the virtual clock's costs, and not the answer.
+    `SimulatedDevice.api` returns one. A timer can't tell it from the device itself, and sees nothing else: neither
+    the costs of the virtual clock nor the answer.
     """
 
     launch: Callable[..., Any]
@@ -119,18 +119,18 @@ class DeviceApi:
 
 @dataclass(frozen=True)
 class Kernel:
-    """Something to launch on a simulated device: a name, and nothing that tells how long it takes."""
+    """Something to launch on a simulated device: a name, and nothing that says how long it takes."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class KernelCost:
-    """How long a kernel takes on a simulated device, free of noise and at full clock.
+    """How long a kernel takes on a simulated device, without noise and at full clock.
 
     Attributes:
-        cold_ms: When it finds nothing of use in the cache.
-        warm_ms: When it was the last to run. Default: the same.
+        cold_ms: If none of its data is in the cache.
+        warm_ms: If it was the last to run. Default: the same.
     """
 
     cold_ms: float
@@ -361,7 +361,7 @@ class SimulatedDevice(Device):
             raise DeviceError(f"event must come from event(), got {describe(event)}")
 
 
-# How often and in what order a timer uses the device is its own affair: a grader looks at the times.
+# How often and in what order a timer uses the device is up to the timer: a grader looks at the times.
 for _field in fields(DeviceApi):
     getattr(SimulatedDevice, _field.name).unrecorded = True
 

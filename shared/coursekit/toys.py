@@ -1,6 +1,6 @@
-"""Small models that several assignments are given, where building them is not the exercise.
+"""Small models that several assignments use, where building them is not the exercise.
 
-One decoder-only transformer, plainly written, with its weights in a dictionary: `ModelConfig` says how large
+One decoder-only transformer in plain code, with its weights in a dictionary: `ModelConfig` says how large
 it is, `weight_shapes` names its weights, `random_weights` draws them and `forward` runs it. Conventions:
 
 - vectors are rows, so a layer is x @ W + b with W of shape (in, out);
@@ -124,7 +124,7 @@ def random_weights(config: ModelConfig, rng: np.random.Generator) -> dict[str, T
 def forward(
     config: ModelConfig, weights: dict[str, Tensor], tokens: Tensor, *, valid: Tensor | None = None
 ) -> Tensor:
-    """Return the logits of the next token at every position, computed afresh for the whole sequence.
+    """Return the logits of the next token at every position, computed for the whole sequence, without a cache.
 
     Args:
         config: The model's size.
@@ -167,9 +167,9 @@ def forward(
 
 def layer_norm(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
     """Return x with mean 0 and (biased) variance 1 over its last axis, times gain, plus bias."""
-    centred = x - x.mean(-1, keepdim=True)
-    variance = (centred * centred).mean(-1, keepdim=True)
-    return centred / (variance + NORM_EPS).sqrt() * gain + bias
+    centered = x - x.mean(-1, keepdim=True)
+    variance = (centered * centered).mean(-1, keepdim=True)
+    return centered / (variance + NORM_EPS).sqrt() * gain + bias
 
 
 def rotate(x: Tensor, positions: Tensor) -> Tensor:
