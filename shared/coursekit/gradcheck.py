@@ -224,7 +224,7 @@ def check_vjp(
         gradients = (gradients,)
     if len(gradients) != len(positions):
         due = len(positions)
-        raise ValueError(f"gradients must hold one for each of {due} arguments, got {len(gradients)}")
+        raise ValueError(f"gradients must be {due}, one for each argument, got {len(gradients)}")
     if atol is None:
         atol = 1e-9 + 10 * np.finfo(np.float64).eps * _inner(cotangent, output, absolute=True) / eps
 
