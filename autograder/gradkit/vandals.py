@@ -147,8 +147,11 @@ class Vandal:
             return value
         if kind == "negated":
             return ~value if "bool" in str(getattr(value, "dtype", "")) else -value
-        if kind in ("zeros", "doubled"):
-            return value * (2 if kind == "doubled" else 0)
+        if kind == "doubled":
+            return value * 2
+        if kind == "zeros":  # also in place of what is infinite, and still with a gradient, which is zero
+            library = sys.modules["torch"] if _is_tensor(value) else np
+            return library.nan_to_num(value * 0) if hasattr(value, "dtype") else type(value)(0)
         if kind == "halved":
             return value / 2 if _is_real(value) else value // 2
         if kind == "transposed":
