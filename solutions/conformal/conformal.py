@@ -13,8 +13,8 @@ import math
 
 import numpy as np
 
-# For many round alphas the rank is a whole number on paper before any rounding, but floating point adds noise:
-# 3 * 1.1 is 3.3000000000000003. A number that is less than this above a whole number counts as that number.
+# For many round alphas, the formula of the rank gives a whole number on paper, and floating point adds noise: 1 - 0.7 is
+# 0.30000000000000004. A value of the formula that is within this of a whole number counts as that number.
 RANK_TOL = 1e-9
 
 
@@ -164,7 +164,7 @@ def conformal_rank(n, alpha):
 
     It is the smallest rank at which a new exchangeable score is covered with probability at least 1 - alpha,
     whatever the distribution, and at least 1. An alpha such as 0.45 means the decimal: where your formula
-    gives a number less than RANK_TOL above a whole number, that whole number is meant.
+    gives a value within RANK_TOL of a whole number, that whole number is meant.
 
     Args:
         n: Number of calibration scores, at least 0.
@@ -369,7 +369,7 @@ def lac_sets(probs, q):
         q: Threshold from calibration; may be +inf.
 
     Returns:
-        bool, shape (n, K): True where the label is in the set. A row may be all False.
+        bool, shape (n, K): True where the label is in the set.
 
     Raises:
         ValueError: If a row of probs is not a distribution, or q is NaN.
@@ -424,9 +424,9 @@ def aps_scores(probs, *, u=None, penalty=0.0, k_reg=1):
 def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1, score=aps_scores):
     """Return each row's APS set (RAPS with a penalty) at threshold q.
 
-    With u: the labels whose score is at most q. The set may be empty.
-    Without u: these labels too, and the first label of the ranking whose score is at least q: the one with
-    which the set's mass reaches q. So no set is empty, and a label of probability 0 that scores q is in.
+    With u: exactly the labels whose score is at most q.
+    Without u: these labels, and also the first label of the ranking whose score is at least q: the one with
+    which the set's mass reaches q. A label of probability 0 that scores q is in, too.
 
     Args:
         probs: Predicted probabilities, shape (n, K).
@@ -674,8 +674,9 @@ def coverage_cdf(c, n, k):
 def adapt_level(level, missed, *, alpha, gamma):
     """Return the next level: lower after a miss (wider sets), a little higher after a hit.
 
-    The two steps do not depend on the level. They lie gamma apart, and they cancel over rounds of which
-    exactly the share alpha are misses. The level is not clipped: it may leave [0, 1].
+    A hit raises the level by one step, and a miss lowers it by another, whatever the level is. Together, the two
+    steps are gamma long, and they cancel over rounds of which exactly the share alpha are misses. The level is
+    not clipped: it may leave [0, 1].
 
     Args:
         level: The level alpha_t of this round, a number.
