@@ -77,7 +77,7 @@ def sinusoidal_positions(n_positions, d_model, *, base=10000.0, dtype=torch.floa
 def shift_positions(table, n_steps, *, base=10000.0):
     """The rows that stand n_steps further down in the position table, made from the given rows alone.
 
-    Nobody says which positions the rows belong to, and the answer doesn't need it.
+    It isn't told which positions the rows belong to.
 
     Args:
         table: Rows of a sinusoidal table, of any positions and in any order, shape (..., d_model).
@@ -512,8 +512,8 @@ def blockwise_attention(q, k, v, *, block_size, mask=None, causal=False, step=No
 
     Keys and values are taken block_size at a time, in order; the last block may be shorter.
     Everything said of `scaled_dot_product_attention` holds: the scale, the alignment of the causal
-    mask, zeros for a query that sees nothing, half precision computed in float32. Only scores are
-    counted: a boolean mask may be made for all keys at once.
+    mask, zeros for a query that sees nothing, half precision computed in float32. There is no bias.
+    Only scores are counted: a boolean mask may be made for all keys at once.
 
     Args:
         q: Queries, shape (..., T_q, d_k).

@@ -145,7 +145,7 @@ def test_product_of_two_position_rows_depends_on_their_distance(impl, agree, rng
     near, far = table[:8] @ table[:8].T, table[-8:] @ table[-8:].T
     # Rounding a sine of float64 to float32 costs 6e-8, ten of them 1e-6; an angle of ten thousand kept
     # in float32 is off by up to 5e-4.
-    assert_close(far, near, rtol=0.0, atol=1e-5, name="products of the last eight rows")
+    assert_close(far, near, rtol=0.0, atol=1e-5, name="table of products of the last eight rows")
     agree(products_and_sign, 8, 10)  # zeros and constants have the property as well
 
 
@@ -190,8 +190,8 @@ def test_shifts_add_up(impl, agree, reference, rng):
 
     twice = impl.shift_positions(impl.shift_positions(rows, m), n)
 
-    assert_close(twice, impl.shift_positions(rows, m + n), name="rows shifted twice")
-    assert_close(impl.shift_positions(rows, 0), rows, name="rows shifted by 0")
+    assert_close(twice, impl.shift_positions(rows, m + n), name="table shifted twice")
+    assert_close(impl.shift_positions(rows, 0), rows, name="table shifted by 0")
     agree(overlap, rows, n)
 
 
@@ -845,7 +845,7 @@ def test_rope_scores_are_the_same_all_along_the_sequence(impl, agree, rng, torch
     here = impl.apply_rope(q, positions) @ impl.apply_rope(k, positions).T
     there = impl.apply_rope(q, positions + shift) @ impl.apply_rope(k, positions + shift).T
 
-    assert_close(there, here, name="products further along")
+    assert_close(there, here, name="table of products further along")
     agree(turned_products, torch.ones(4, 2, dtype=torch.float64), positions)
 
 
@@ -878,7 +878,7 @@ def test_rope_is_as_exact_a_million_tokens_on(impl, agree, torch_rng):
     far = impl.apply_rope(x, positions + 1_000_000, base=10.0)
 
     # The second pair has turned by 316 228 radians: kept in float32, that is off by up to 0.02.
-    assert_close(far @ far.T, near @ near.T, name="products a million tokens on")
+    assert_close(far @ far.T, near @ near.T, name="table of products a million tokens on")
     agree(turned_products, torch.ones(4, 2), positions)
 
 
