@@ -291,24 +291,18 @@ def read_mistakes(assignment: Assignment) -> list[MistakeSource]:
     Raises:
         AuthoringError: For a file or an entry that is not as it must be, or edits that do not fit the reference.
     """
-    faults: list[AuthoringError] = []
-    found = _read(assignment, faults)
+    found, faults = try_mistakes(assignment)
     if faults:
         raise faults[0]
     return found
 
 
-def unread_mistakes(assignment: Assignment) -> list[str]:
-    """What is wrong with each mistake that can't be read, a line each; `read_mistakes` raises the first."""
+def try_mistakes(assignment: Assignment) -> tuple[list[MistakeSource], list[AuthoringError]]:
+    """The mistakes that can be read, by name, and what is wrong with each of the others."""
     faults: list[AuthoringError] = []
-    _read(assignment, faults)
-    return [str(fault) for fault in faults]
-
-
-def _read(assignment: Assignment, faults: list[AuthoringError]) -> list[MistakeSource]:
     files = assignment.mistakes()
     if not files:
-        return []
+        return [], faults
     reference = module_text(read_authored(assignment.reference), assignment.reference)
     tasks = [task.id for task in assignment.manifest.tasks]
     found: dict[str, MistakeSource] = {}
@@ -324,7 +318,7 @@ def _read(assignment: Assignment, faults: list[AuthoringError]) -> list[MistakeS
                 faults.append(error)
             else:
                 found[mistake.name] = mistake
-    return [found[name] for name in sorted(found)]
+    return [found[name] for name in sorted(found)], faults
 
 
 def _readers(

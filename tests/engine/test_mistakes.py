@@ -12,7 +12,7 @@ import pytest
 from gradkit.errors import AuthoringError, InputError
 from gradkit.judge.staff import Staff
 from gradkit.manifest import assignment_ids, load_assignment
-from gradkit.mistakes import EditedMistake, find_mistake, read_mistakes, unread_mistakes
+from gradkit.mistakes import EditedMistake, find_mistake, read_mistakes, try_mistakes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -332,8 +332,9 @@ def test_all_that_do_not_fit_are_told_at_once(sums):
     stale = entry(name='"stale"', edits='[["x + z", "x"]]') + entry(name='"lost"', function='"gone"')
     assignment = sums(one_toml=entry() + stale, bad_py=WRITTEN.replace('"one"', '"three"'))
 
-    told = unread_mistakes(assignment)
-    assert len(told) == 3
+    known, faults = try_mistakes(assignment)
+    told = [str(fault) for fault in faults]
+    assert [mistake.name for mistake in known] == ["minus"] and len(told) == 3
     assert {name for name in ("bad.py", "stale", "lost") for line in told if name in line} == {"bad.py", "stale", "lost"}
 
 

@@ -253,7 +253,7 @@ def test_right_gradients_pass_at_any_scale():
 
 def test_the_number_of_gradients_is_checked():
     """As many gradients are due as arguments."""
-    with pytest.raises(ValueError, match="one for each of 2 arguments, got 1"):
+    with pytest.raises(ValueError, match="gradients must be 2, one for each argument, got 1"):
         check_vjp(lambda a, b: a * b, (np.ones(2), np.ones(2)), lambda w: (w,))
 
 

@@ -15,7 +15,7 @@ from gradkit.examine.leaks import hints, leak_faults
 from gradkit.examine.sources import Fault, Sources, defined, imports, line_of
 from gradkit.lint import find_banned
 from gradkit.manifest import Assignment
-from gradkit.mistakes import read_mistakes, unread_mistakes
+from gradkit.mistakes import read_mistakes, try_mistakes
 from gradkit.notebooks.write import notebook_text
 from gradkit.stubs import build_stub
 
@@ -214,9 +214,9 @@ def _mistake_faults(assignment: Assignment, sources: Sources) -> Iterator[Fault]
     """One that can't be read would stop the judge."""
     if sources.tree(assignment.reference) is None:  # which they are edits of
         return
-    unread = unread_mistakes(assignment)
-    yield from map(Fault, unread)
-    if not unread and not read_mistakes(assignment):
+    known, faults = try_mistakes(assignment)
+    yield from (Fault(str(fault)) for fault in faults)
+    if not known and not faults:
         yield Fault(
             f"{assignment.hidden / 'mistakes'}: holds no mistake; each is a hint for students and a test of the checks",
             blocks=False,
