@@ -655,7 +655,7 @@ def test_a_snippet_that_does_not_return_is_named(kit, code):
     text = readme.read_text(encoding="utf-8") + f"\n```python\n{code}\n```\n"
     readme.write_text(text, encoding="utf-8")
 
-    said = said_of(kit, rehearse(load_assignment(kit, "scaling"), limit_s=20))
+    said = said_of(kit, rehearse(load_assignment(kit, "scaling"), limit_s=8))
 
     assert len(said) == 1 and said[0].startswith(f"{README}:{len(text.splitlines()) - 1}: ")
     assert "does not end" in said[0] if "while" in code else "break off" in said[0]

@@ -457,19 +457,24 @@ class Judge:
             for key, ran in self._ran.items()
         ]
 
+        budget = Budget(cpu_s)
+
         def passes(key: str, other: bool) -> bool:
             ran = self._ran[key]
             alone = ran.item.get_closest_marker(OWN_WORKER) is not None
             subject.begin_case(self._reference_s.get(key, 0.0), alone=alone)
             with time_limit(REPEAT_LIMIT_S):
-                return self.run_case(ran.item, Run(self.staff, subject, ran.seed + other, self._device)) is None
+                error = self.run_case(ran.item, Run(self.staff, subject, ran.seed + other, self._device))
+            if isinstance(error, WorkerError):
+                budget.lost_a_worker()
+            return error is None
 
         def lines(key: str) -> frozenset[int]:
             subject.watch_lines()
             passes(key, False)
             return subject.lines_watched()
 
-        search = Search(cases, lines, subject.put_edit, passes, subject.end_worker, Budget(cpu_s))
+        search = Search(cases, lines, subject.put_edit, passes, subject.end_worker, budget)
         repairs = search.repairs()
         module = self.assignment.manifest.module
         return [

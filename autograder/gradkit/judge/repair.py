@@ -22,6 +22,7 @@ from gradkit.model import Outcome
 from gradkit.worker.runtime import Raised
 
 BY_THE_CLOCK = 4.0  # times its budget that a search may last: a machine may be busy, and a worker slow
+MOST_DEATHS = 16  # workers that edits may cost: each is a wait, and a fork
 MOST_FOUND = 8  # edits that pass, after which the rest is not looked at
 INCOMPLETE = frozenset({Outcome.NOT_WRITTEN, Outcome.GRADER_ERROR})  # outcomes with which a task's checks can't all pass
 
@@ -69,9 +70,14 @@ class Budget:
     def __init__(self, cpu_s: float) -> None:
         self._cpu = time.process_time() + cpu_s / 2
         self._clock = time.monotonic() + cpu_s * BY_THE_CLOCK
+        self._deaths = 0
 
     def left(self) -> bool:
-        return time.process_time() < self._cpu and time.monotonic() < self._clock
+        return time.process_time() < self._cpu and time.monotonic() < self._clock and self._deaths < MOST_DEATHS
+
+    def lost_a_worker(self) -> None:
+        """Take note of an edit that does not end, or that ends its process."""
+        self._deaths += 1
 
 
 class Search:

@@ -125,15 +125,15 @@ def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Calla
             if STATE_KEPT not in subject.flags:
                 break
         patience = Patience(TRIAL_CAP_S, judge.staff.reach, floor_s=TRIAL_S)
-        subject = SubmissionSubject(zygote, module, patience, bytecode, device=device)
+        edited = SubmissionSubject(zygote, module, patience, bytecode, device=device)
         try:
             done.explained = judge.explain()
-            if unit.repair_s:
-                done.explained += judge.find_lines(subject, done.explained, unit.repair_s)
+            if unit.repair_s and subject.not_importable is None:
+                done.explained += judge.find_lines(edited, done.explained, unit.repair_s)
         except Exception as error:  # all scores stand; that nothing explains them is for staff to know
             done.flags.append(f"not explained: {type(error).__name__} in the judge: {error}")
-        subject.close()
-        done.worker_cpu_s += subject.cpu_s
+        edited.close()
+        done.worker_cpu_s += edited.cpu_s
     write(done)  # whoever reads it removes the folder, in which nothing may be at work any more
 
 

@@ -268,6 +268,7 @@ class SubmissionSubject:
         shared: Whether the worker at hand was used by an earlier case.
         lent: Names of the reference's functions that the worker at hand was handed to call.
         last_end: How the last worker that ended by itself did so.
+        not_importable: Why the file can't be imported, once that is known; None otherwise.
     """
 
     def __init__(
@@ -287,7 +288,7 @@ class SubmissionSubject:
         self._files = {path.name: path.read_bytes().count(b"\n") + 1 for path in module.parent.glob("*.py")}
         self._frames = self._received = 0
         self._failed_imports = 0
-        self._not_importable: WorkerError | Raised | None = None
+        self.not_importable: WorkerError | Raised | None = None
         self.shared = False
         self.lent: set[str] = set()
         self._edit: tuple[tuple[int, ...], int] | None = None
@@ -326,8 +327,8 @@ class SubmissionSubject:
     def _request(self, kind: Kind, value: tuple, session: Session) -> tuple[object, bytes]:
         if self._total.left_s <= 0:
             raise WorkerTimeout("the time limit of all checks together is used up")
-        if self._not_importable is not None:
-            raise self._not_importable
+        if self.not_importable is not None:
+            raise self.not_importable
         if self._worker is None:
             self._take_worker()
         worker = self._worker
@@ -533,7 +534,7 @@ class SubmissionSubject:
         """After two workers that did not get past the import, no other is tried: it would not either."""
         self._failed_imports += 1
         if self._failed_imports == IMPORT_TRIES:
-            self._not_importable = fault
+            self.not_importable = fault
 
     def _exchange(self, kind: Kind, value: tuple, session: Session) -> tuple[object, bytes]:
         self._worker.requests += 1
