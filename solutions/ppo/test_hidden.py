@@ -5,7 +5,6 @@ Each compares with the reference on random inputs, or holds the submission's own
 on one task still gets the points of the next; 8.4, 9.4 and 9.5 are for the student's own pieces together.
 """
 
-import itertools
 import math
 from functools import partial
 

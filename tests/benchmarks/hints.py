@@ -274,7 +274,10 @@ def _told(graded: Graded) -> tuple[set[str], set[str]]:
 def measure(assignment: Assignment, options: argparse.Namespace) -> Row:
     row = Row(assignment.id)
     functions = {mistake.name: mistake.replaces for mistake in read_mistakes(assignment)}
-    with scratch_folder() as scratch, JudgeClient(ROOT, assignment.id, scratch, repair_s=options.repair_seconds) as judge:
+    with (
+        scratch_folder() as scratch,
+        JudgeClient(ROOT, assignment.id, scratch, repair_s=options.repair_seconds) as judge,
+    ):
         grader = Grader(assignment, judge, scratch, options.seed)
         told_s, plain_s = [], []
         for wrong in wrong_ones(assignment, options.edits, options.seed):
@@ -299,7 +302,13 @@ def measure(assignment: Assignment, options: argparse.Namespace) -> Row:
             row.helped += (hints == right_hints and lines == right_lines) and bool(hints or lines)
             if options.list:
                 edits = {case.edit for result in graded.results for case in result.cases if case.edit}
-                verdict = "wrong" if hints != right_hints or lines != right_lines else "right" if hints or lines else "observation"
+                verdict = (
+                    "wrong"
+                    if hints != right_hints or lines != right_lines
+                    else "right"
+                    if hints or lines
+                    else "observation"
+                )
                 say(
                     f"{assignment.id}:{wrong.line} {wrong.function}: {wrong.what}: {graded.score:g}: {verdict}"
                     f" {sorted(hints)} {sorted(lines)} {sorted(edits)} {told_s[-1]:.2f} s"
@@ -340,7 +349,9 @@ def main() -> None:
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
     rows = []
-    print("| assignment | edits that lose points | hint right | line right | helped | pairs: hints of the two, of a third | raising: shown a hint | seconds: plain, told |")
+    print(
+        "| assignment | edits that lose points | hint right | line right | helped | pairs: hints of the two, of a third | raising: shown a hint | seconds: plain, told |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for id in options.assignments or assignment_ids(ROOT):
         row = measure(load_assignment(ROOT, id), options)

@@ -59,7 +59,13 @@ def entry(what: str) -> tuple[str, bytes]:
 def explained(staff: Staff, submission: dict[str, str]) -> dict[str, str]:
     """By case, the mistake that is named, or the functions between which nothing decides. `inner 1` is a case that calls `inner`."""
     seen = [
-        Seen(case, "task", frozenset(case.split()[0].split(",")), what != "right", [entry(what)] if what != "right" else [])
+        Seen(
+            case,
+            "task",
+            frozenset(case.split()[0].split(",")),
+            what != "right",
+            [entry(what)] if what != "right" else [],
+        )
         for case, what in submission.items()
     ]
     causes = Explanation(seen, staff, staff.answer).causes()
@@ -150,7 +156,9 @@ def test_a_fault_of_the_callers_own_hides_no_mistake_in_what_it_calls():
 
 def test_what_explains_more_is_named():
     """A mistake that shows in fewer cases is no rival of one that explains all of them."""
-    staff = Staff({"a": "inner", "b": "inner"}, {"a": {"inner 1": "wrong"}, "b": {"inner 1": "wrong", "inner 2": "wrong"}})
+    staff = Staff(
+        {"a": "inner", "b": "inner"}, {"a": {"inner 1": "wrong"}, "b": {"inner 1": "wrong", "inner 2": "wrong"}}
+    )
 
     assert explained(staff, {"inner 1": "wrong", "inner 2": "wrong"}) == {"inner 1": "b", "inner 2": "b"}
 
@@ -165,7 +173,9 @@ def test_between_two_that_answer_alike_nothing_decides():
 
 def test_all_other_cases_say_which_of_two_it_is():
     """A case that both explain is told with the one that the rest bears out."""
-    staff = Staff({"a": "inner", "c": "outer"}, {"a": {"outer 1": "wrong", "inner 1": "wrong"}, "c": {"outer 1": "wrong"}})
+    staff = Staff(
+        {"a": "inner", "c": "outer"}, {"a": {"outer 1": "wrong", "inner 1": "wrong"}, "c": {"outer 1": "wrong"}}
+    )
 
     assert explained(staff, {"outer 1": "wrong", "inner 1": "right"}) == {"outer 1": "c"}
     assert explained(staff, {"outer 1": "wrong", "inner 1": "wrong"}) == {"outer 1": "a", "inner 1": "a"}

@@ -7,7 +7,6 @@ import shutil
 import time
 import types
 
-import numpy as np
 import pytest
 
 from gradkit import results

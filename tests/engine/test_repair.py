@@ -21,7 +21,9 @@ class Submission:
         lasting: Edits that pass on other inputs too.
     """
 
-    def __init__(self, *mends: tuple[int, int, set[str]], run: set[int] = {1, 2, 3, 9}, lasting: set[int] | None = None) -> None:
+    def __init__(
+        self, *mends: tuple[int, int, set[str]], run: frozenset[int] = frozenset({1, 2, 3, 9}), lasting: set[int] | None = None
+    ) -> None:
         self._mends, self._run, self._lasting = mends, run, lasting
         self.asked: list[tuple[int, ...]] = []
 
@@ -43,9 +45,9 @@ class Submission:
         return {task: repair.line for task, repair in search.repairs().items()}
 
 
-def case(key: str, outcome: Outcome = FAILED, *, explained: bool = False, names: set[str] = {"f"}) -> Ran:
+def case(key: str, outcome: Outcome = FAILED, *, explained: bool = False, names: str = "f") -> Ran:
     """`task 1` is a case of `task`."""
-    return Ran(key, key.split()[0], outcome, frozenset(names), 0.1, explained)
+    return Ran(key, key.split()[0], outcome, frozenset([names]), 0.1, explained)
 
 
 def test_a_line_is_told_where_all_cases_of_the_task_pass():
@@ -62,7 +64,7 @@ def test_a_case_of_another_task_that_passes_must_go_on_passing():
     ran = case("a 1"), case("b 1", PASSED)
 
     assert Submission((2, 2, {"a 1"})).repairs(*ran) == {}
-    assert Submission((2, 2, {"a 1"})).repairs(case("a 1"), case("b 1", PASSED, names={"g"})) == {"a": 2}
+    assert Submission((2, 2, {"a 1"})).repairs(case("a 1"), case("b 1", PASSED, names="g")) == {"a": 2}
 
 
 def test_edits_of_two_statements_say_nothing():
@@ -103,7 +105,7 @@ def test_an_edit_that_mends_one_task_is_tried_first_on_the_next():
     """One fault may fail checks of two tasks: both are told the same line."""
     submission = Submission((2, 2, set()), (9, 9, {"a 1", "b 1"}))
 
-    assert submission.repairs(case("a 1"), case("b 1", names={"g"})) == {"a": 9, "b": 9}
+    assert submission.repairs(case("a 1"), case("b 1", names="g")) == {"a": 9, "b": 9}
 
 
 def test_the_search_ends_with_its_budget():
@@ -156,7 +158,9 @@ def test_a_line_is_told_of_a_function_that_crashes_or_never_ends(grade_source, r
     loop = "total = 0 * x[0]\n    i = 0\n    while i < len(x):\n        total = total + x[i]\n        i = i + 0\n    return x - total / len(x)"
     source = reference_source.replace("return x - x.mean(axis=0)", loop)
 
-    assert told(grade_source(source)) == {f"With one small change at scaling.py:{line(source, 'i = i + 0')}, all checks of this task pass."}
+    assert told(grade_source(source)) == {
+        f"With one small change at scaling.py:{line(source, 'i = i + 0')}, all checks of this task pass."
+    }
 
 
 LIES = """
@@ -190,7 +194,9 @@ def test_a_submission_that_lies_about_its_edits_wins_nothing(grade_source, refer
 
 def test_a_submission_that_mends_itself_while_it_is_searched_gains_no_point(grade_source, reference_source):
     """It may hold a right answer back until edits are tried: its score is told before."""
-    source = reference_source.replace("x - x.mean(axis=0)", "x - (3 if _searched() else 2) * x.mean(axis=0) * _searched()")
+    source = reference_source.replace(
+        "x - x.mean(axis=0)", "x - (3 if _searched() else 2) * x.mean(axis=0) * _searched()"
+    )
     source += "\n\ndef _searched():\n    import sys\n    return 'gradkit.worker.edits' in sys.modules\n"
 
     graded = grade_source(source)

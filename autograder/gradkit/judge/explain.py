@@ -11,7 +11,7 @@ A hint that is wrong sends a student to working code, so whatever is in doubt is
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +21,9 @@ from gradkit.judge.staff import Mistake, Staff
 from gradkit.judge.subjects import same_entry
 from gradkit.protocol import decode
 
-TELLING = frozenset({"OverflowError", "RecursionError", "UnicodeDecodeError", "UnicodeEncodeError"})  # crashes of one cause
+TELLING = frozenset(
+    {"OverflowError", "RecursionError", "UnicodeDecodeError", "UnicodeEncodeError"}
+)  # crashes of one cause
 AT_ONCE = 3  # mistakes that are looked for together
 SAME_DEVIATION = 0.1  # share of the largest error by which two small errors may differ and be the same
 CANDIDATES = 12  # mistakes that are combined; with more that fit, none is told
@@ -87,9 +89,7 @@ class Explanation:
             names = [mistake.name for mistake in self._staff.concerned(case.names)]
             answers = self._answer(case.key, names) if names else {}
             self.alike[case.key] = tuple(name for name in names if _alike(case, answers[name]))
-        supported = {
-            name for case in self._failed for name in self.alike[case.key] if self._is_support(case, name)
-        }
+        supported = {name for case in self._failed for name in self.alike[case.key] if self._is_support(case, name)}
         candidates = [self._staff.mistake(name) for name in sorted(supported) if not self._is_refuted(name)]
         if len(candidates) > CANDIDATES:
             return {}
@@ -172,11 +172,7 @@ class Explanation:
 
     def _showing(self, together: tuple[Mistake, ...], case: Seen) -> list[Mistake]:
         reached = self._reached(case.names)
-        return [
-            mistake
-            for mistake in together
-            if reached & set(mistake.replaces) and self._fails(mistake.name, case)
-        ]
+        return [mistake for mistake in together if reached & set(mistake.replaces) and self._fails(mistake.name, case)]
 
     def _answers_as(self, together: list[Mistake], case: Seen) -> bool:
         name = "+".join(mistake.name for mistake in together)
@@ -184,9 +180,7 @@ class Explanation:
 
     # ---- what is told
 
-    def _told(
-        self, best: list[tuple[tuple[Mistake, ...], dict[str, list[Mistake]]]]
-    ) -> dict[str, Cause]:
+    def _told(self, best: list[tuple[tuple[Mistake, ...], dict[str, list[Mistake]]]]) -> dict[str, Cause]:
         if not best:
             return {}
         sure = set.intersection(*(set(together) for together, _ in best))

@@ -24,7 +24,9 @@ from gradkit.worker.runtime import Raised
 BY_THE_CLOCK = 4.0  # times its budget that a search may last: a machine may be busy, and a worker slow
 MOST_DEATHS = 16  # workers that edits may cost: each is a wait, and a fork
 MOST_FOUND = 8  # edits that pass, after which the rest is not looked at
-INCOMPLETE = frozenset({Outcome.NOT_WRITTEN, Outcome.GRADER_ERROR})  # outcomes with which a task's checks can't all pass
+INCOMPLETE = frozenset(
+    {Outcome.NOT_WRITTEN, Outcome.GRADER_ERROR}
+)  # outcomes with which a task's checks can't all pass
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,10 @@ class Search:
             if failing and not unclear and self._budget.left():
                 try:
                     repair = self._repair(failing, group)
-                except (Raised, WorkerError):  # a file that can't be imported, or that ends its process: no line of a function's
+                except (
+                    Raised,
+                    WorkerError,
+                ):  # a file that can't be imported, or that ends its process: no line of a function's
                     continue
                 if repair is not None:
                     found[task] = repair
@@ -128,7 +133,9 @@ class Search:
         if not lines:
             return None
         names = set().union(*(case.names for case in failing))
-        also = [case for case in self._ran if case not in group and case.outcome is Outcome.PASSED and case.names & names]
+        also = [
+            case for case in self._ran if case not in group and case.outcome is Outcome.PASSED and case.names & names
+        ]
         cases = [*failing, *(case for case in group if case.outcome is Outcome.PASSED), *also]
         mending = self._mending(lines, cases)
         mending = [(edit, number, of) for edit, number, of in mending if self._holds(of, number, cases)]
@@ -149,7 +156,11 @@ class Search:
         while number < count and self._budget.left() and len(mending) < MOST_FOUND:
             edit = self._put(lines, number)
             count = edit.count
-            if edit.line and edit.statement not in {found.statement for found, *_ in mending} and all(self._passes(case.key, False) for case in cases):
+            if (
+                edit.line
+                and edit.statement not in {found.statement for found, *_ in mending}
+                and all(self._passes(case.key, False) for case in cases)
+            ):
                 mending.append((edit, number, lines))
                 if len({found.statement for found, *_ in mending}) > 1:
                     break

@@ -223,9 +223,7 @@ class _Function:
         self._torch = torch
         arguments = node.args
         own = [part.arg for part in arguments.posonlyargs + arguments.args + arguments.kwonlyargs]
-        assigned = [
-            part.id for part in self._walk() if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-        ]
+        assigned = [part.id for part in self._walk() if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
         self._variables = list(dict.fromkeys([*own, *assigned]))
 
     def _walk(self) -> Iterator[ast.AST]:
@@ -298,7 +296,9 @@ class _Function:
         if isinstance(node, (ast.BinOp, ast.AugAssign)):
             for other in OPERATORS.get(type(node.op), ()):
                 yield _set(node, "op", other(), 0)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Sub, ast.Div, ast.MatMult, ast.Pow, ast.FloorDiv, ast.Mod)):
+        if isinstance(node, ast.BinOp) and isinstance(
+            node.op, (ast.Sub, ast.Div, ast.MatMult, ast.Pow, ast.FloorDiv, ast.Mod)
+        ):
             yield _exchanged(node, "left", "right", 0)
         if isinstance(node, ast.Compare):
             for index, op in enumerate(node.ops):
@@ -346,8 +346,14 @@ class _Function:
         if name in REDUCTIONS and not given & {"keepdim", "keepdims"} and (given & {"dim", "axis"} or node.args):
             yield _with(node, ast.keyword("keepdim" if self._torch else "keepdims", ast.Constant(True)), 1)
         if name in ("std", "var") and "unbiased" not in given and "correction" not in given and "ddof" not in given:
-            yield _with(node, ast.keyword("correction" if self._torch else "ddof", ast.Constant(0 if self._torch else 1)), 1)
-        if name in ("sum", "mean", "amax", "amin", "max", "min", "std", "var", "prod", "any", "all") and not node.args and not given & {"dim", "axis"}:
+            yield _with(
+                node, ast.keyword("correction" if self._torch else "ddof", ast.Constant(0 if self._torch else 1)), 1
+            )
+        if (
+            name in ("sum", "mean", "amax", "amin", "max", "min", "std", "var", "prod", "any", "all")
+            and not node.args
+            and not given & {"dim", "axis"}
+        ):
             yield _with(node, ast.keyword("dim" if self._torch else "axis", ast.Constant(-1)), 2)
         if name in ("argsort", "sort", "topk") and not given & {"descending"} and self._torch:
             yield _with(node, ast.keyword("descending", ast.Constant(True)), 2)
@@ -358,7 +364,9 @@ class _Function:
         """Whole expressions to put in place of one."""
         if not isinstance(node, ast.expr) or isinstance(getattr(node, "ctx", None), (ast.Store, ast.Del)):
             return
-        if slot.name in ("annotation", "returns", "decorator_list", "format_spec") or isinstance(parent, (ast.JoinedStr, ast.FormattedValue)):
+        if slot.name in ("annotation", "returns", "decorator_list", "format_spec") or isinstance(
+            parent, (ast.JoinedStr, ast.FormattedValue)
+        ):
             return
         if isinstance(node, ast.Constant) and not (node.value is None and isinstance(parent, ast.Compare)):
             yield from ((0, ast.Constant(value)) for value in _neighbors(node.value))
@@ -389,7 +397,12 @@ class _Function:
                 yield 1, ast.BinOp(node, ast.Sub(), ast.Constant(1))
             if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.MatMult):
                 call = ast.Attribute(node, "swapaxes", ast.Load())
-                yield 1, ast.Call(call, [ast.UnaryOp(ast.USub(), ast.Constant(1)), ast.UnaryOp(ast.USub(), ast.Constant(2))], [])
+                yield (
+                    1,
+                    ast.Call(
+                        call, [ast.UnaryOp(ast.USub(), ast.Constant(1)), ast.UnaryOp(ast.USub(), ast.Constant(2))], []
+                    ),
+                )
         if isinstance(parent, (ast.If, ast.While, ast.IfExp)) and slot.name == "test":
             yield 0, ast.UnaryOp(ast.Not(), node)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
@@ -413,7 +426,9 @@ def _may_be_negated(node: ast.expr, parent: ast.AST, slot: _Slot) -> bool:
 def _is_count(parent: ast.AST, slot: _Slot) -> bool:
     """Whether an expression is a bound, an index, or an argument of `range`, for which one more or less is a likely slip."""
     if isinstance(parent, ast.Call):
-        return getattr(parent.func, "id", getattr(parent.func, "attr", "")) in ("range", "arange") and slot.name == "args"
+        return (
+            getattr(parent.func, "id", getattr(parent.func, "attr", "")) in ("range", "arange") and slot.name == "args"
+        )
     return (
         isinstance(parent, (ast.Slice, ast.Compare))
         or (isinstance(parent, ast.Subscript) and slot.name == "slice")
@@ -428,12 +443,28 @@ def _neighbors(value: object) -> list[object]:
     if isinstance(value, int):
         some = [value + 1, value - 1, -value, 0, 1, -1, 2, 0.5, value * 2, value / 2]
     elif isinstance(value, float):
-        some = [-value, 0.0, 1.0, -1.0, 0.5, 2.0, value * 2, value / 2, value * 10, value / 10, 1 - value, value * value, value**0.5 if value > 0 else 0.0]
+        some = [
+            -value,
+            0.0,
+            1.0,
+            -1.0,
+            0.5,
+            2.0,
+            value * 2,
+            value / 2,
+            value * 10,
+            value / 10,
+            1 - value,
+            value * value,
+            value**0.5 if value > 0 else 0.0,
+        ]
     elif value is None:
         return [-1, 0, 1]
     else:
         return []
-    return [other for other in dict.fromkeys(some) if not (other == value and type(other) is type(value)) and other != value]
+    return [
+        other for other in dict.fromkeys(some) if not (other == value and type(other) is type(value)) and other != value
+    ]
 
 
 # ---- places in a tree
@@ -462,7 +493,9 @@ class _Slot:
         def apply() -> None:
             self.put(_placed(new, near))
 
-        return Edit(getattr(near, "lineno", 0), lambda: f"{_shown(old)} -> {_shown(new)}", rank, apply, lambda: self.put(old))
+        return Edit(
+            getattr(near, "lineno", 0), lambda: f"{_shown(old)} -> {_shown(new)}", rank, apply, lambda: self.put(old)
+        )
 
 
 def _slots(node: ast.AST) -> Iterator[_Slot]:
@@ -484,7 +517,9 @@ def _set(node: ast.AST, name: str, new: object, rank: int) -> Edit:
         setattr(node, name, _placed(new, _located(node)))
 
     line = getattr(_located(node), "lineno", 0)
-    return Edit(line, lambda: f"{_shown(old)} -> {_shown(new)} in {_shown(node)}", rank, apply, lambda: setattr(node, name, old))
+    return Edit(
+        line, lambda: f"{_shown(old)} -> {_shown(new)} in {_shown(node)}", rank, apply, lambda: setattr(node, name, old)
+    )
 
 
 def _exchanged(node: ast.AST, one: str, other: str, rank: int) -> Edit:
@@ -507,14 +542,22 @@ def _without(node: ast.Call, name: str, index: int, rank: int) -> Edit:
     some = getattr(node, name)
     part = some[index]
     line = getattr(part, "lineno", node.lineno)
-    return Edit(line, lambda: f"{_shown(node)} without {_shown(part)}", rank, lambda: some.pop(index) and None, lambda: some.insert(index, part))
+    return Edit(
+        line,
+        lambda: f"{_shown(node)} without {_shown(part)}",
+        rank,
+        lambda: some.pop(index) and None,
+        lambda: some.insert(index, part),
+    )
 
 
 def _with(node: ast.Call, word: ast.keyword, rank: int) -> Edit:
     def apply() -> None:
         node.keywords.append(_placed(word, node))
 
-    return Edit(node.lineno, lambda: f"{_shown(node)} with {_shown(word)}", rank, apply, lambda: node.keywords.pop() and None)
+    return Edit(
+        node.lineno, lambda: f"{_shown(node)} with {_shown(word)}", rank, apply, lambda: node.keywords.pop() and None
+    )
 
 
 def _placed(new: object, near: ast.AST) -> object:
