@@ -28,6 +28,15 @@ def test_no_file_contradicts_another(id):
 
 
 @pytest.mark.parametrize("id", IDS)
+def test_the_readme_says_how_long_it_takes(id):
+    """The table of the README has each assignment's tasks, and its minutes in hours."""
+    tasks = load_assignment(ROOT, id).manifest.tasks
+    row = next(line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if f"assignments/{id}/" in line)
+
+    assert [cell.strip() for cell in row.split("|")[3:5]] == [str(len(tasks)), f"{sum(task.minutes for task in tasks) / 60:.1f}"]
+
+
+@pytest.mark.parametrize("id", IDS)
 def test_a_solved_assignment_works_where_students_work(id):
     """In the students' bundle, the reference passes the public checks, every figure is drawn and every snippet runs."""
     assert rehearse(load_assignment(ROOT, id)) == []
