@@ -506,7 +506,8 @@ def _factors(shape: tuple[int, ...]) -> Iterator[tuple[float, str, str]]:
 def _ratio(match: _Match) -> float | None:
     """Return c where got = c * want everywhere and the values are varied enough to mean it, else None."""
     g, w = match.got, match.want
-    norm = float((w * w).sum())
+    with np.errstate(over="ignore"):  # too large for a ratio to be told
+        norm = float((w * w).sum())
     if norm == 0 or not math.isfinite(norm):
         return None
     ratio = float((g * w).sum()) / norm
