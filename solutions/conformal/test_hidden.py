@@ -242,7 +242,7 @@ def test_conformal_rank_is_the_smallest_that_keeps_the_promise(impl, agree, rng,
 @number("3.2")
 @weight(2)
 @tags("conformal_quantile")
-def test_conformal_rank_is_not_rounded_up_by_floating_point(impl, agree, rng):
+def test_conformal_rank_survives_floating_point(impl, agree, rng):
     """Where the decimals give a whole number, floating point must not push it over to the next."""
     # every pair up to 60, and at 99, at which plain floating point rounds up wrongly in one of two forms, and some more
     wrong = [
