@@ -49,7 +49,7 @@ class Kind(enum.IntEnum):
     VJP = 6  # (target, args, kwargs, wrt, cotangent)
     WATCH = 9  # (target, args, kwargs): a call, and which arguments it changed in place
     EDIT = 10  # (lines, number): put that small edit of one of these lines in place of the one before
-    LINES = 11  # whether to begin to watch which lines of the submission are run, or to end that and tell them
+    LINES = 11  # (begin,): whether to begin to watch which lines of the submission are run, or to end that and tell them
     ANSWER = 7  # result of a callback
     FORGET = 8  # reference ids, or None for all but the module's own; no answer
     # worker to judge

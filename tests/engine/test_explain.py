@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gradkit.judge.answers import Repeat
 from gradkit.judge.explain import Cause, Explanation, Seen
+from gradkit.model import Outcome
 from gradkit.protocol import encode
 
 RIGHT = ("answered", encode(1.0))
@@ -63,8 +64,8 @@ def explained(staff: Staff, submission: dict[str, str]) -> dict[str, str]:
             case,
             "task",
             frozenset(case.split()[0].split(",")),
-            what != "right",
-            [entry(what)] if what != "right" else [],
+            Outcome.PASSED if what == "right" else Outcome.FAILED,
+            transcript=[entry(what)] if what != "right" else [],
         )
         for case, what in submission.items()
     ]

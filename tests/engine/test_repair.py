@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gradkit import results
-from gradkit.judge.repair import Budget, Ran, Search
+from gradkit.judge.explain import Seen
+from gradkit.judge.repair import Budget, Search
 from gradkit.judge.workers import Edited
 from gradkit.model import Outcome
 
@@ -22,7 +23,10 @@ class Submission:
     """
 
     def __init__(
-        self, *mends: tuple[int, int, set[str]], run: frozenset[int] = frozenset({1, 2, 3, 9}), lasting: set[int] | None = None
+        self,
+        *mends: tuple[int, int, set[str]],
+        run: frozenset[int] = frozenset({1, 2, 3, 9}),
+        lasting: set[int] | None = None,
     ) -> None:
         self._mends, self._run, self._lasting = mends, run, lasting
         self.asked: list[tuple[int, ...]] = []
@@ -40,14 +44,14 @@ class Submission:
         lasting = not other or self._lasting is None or self._number in self._lasting
         return lasting and key in self._mends[self._number][2]
 
-    def repairs(self, *ran: Ran, cpu_s: float = 10.0) -> dict[str, int]:
-        search = Search(list(ran), self.lines, self.put, self.passes, lambda: None, Budget(cpu_s))
+    def repairs(self, *ran: Seen, explained: tuple[str, ...] = (), cpu_s: float = 10.0) -> dict[str, int]:
+        search = Search(list(ran), explained, self.lines, self.put, self.passes, lambda: None, Budget(cpu_s))
         return {task: repair.line for task, repair in search.repairs().items()}
 
 
-def case(key: str, outcome: Outcome = FAILED, *, explained: bool = False, names: str = "f") -> Ran:
+def case(key: str, outcome: Outcome = FAILED, *, names: str = "f") -> Seen:
     """`task 1` is a case of `task`."""
-    return Ran(key, key.split()[0], outcome, frozenset([names]), 0.1, explained)
+    return Seen(key, key.split()[0], frozenset([names]), outcome)
 
 
 def test_a_line_is_told_where_all_cases_of_the_task_pass():
@@ -85,9 +89,13 @@ def test_an_edit_must_pass_on_other_inputs():
 
 def test_nothing_is_looked_for_where_it_could_not_be_true():
     """A task with a case that a hint explains, that is not written, or that nobody could grade."""
-    for other in (case("a 2", explained=True), case("a 2", Outcome.NOT_WRITTEN), case("a 2", Outcome.GRADER_ERROR)):
+    for other, explained in (
+        (case("a 2"), ("a 2",)),
+        (case("a 2", Outcome.NOT_WRITTEN), ()),
+        (case("a 2", Outcome.GRADER_ERROR), ()),
+    ):
         submission = Submission((2, 2, {"a 1", "a 2"}))
-        assert submission.repairs(case("a 1"), other) == {} and not submission.asked
+        assert submission.repairs(case("a 1"), other, explained=explained) == {} and not submission.asked
     assert Submission((2, 2, {"a 1"})).repairs(case("a 1"), case("a 2", Outcome.NOT_RUN)) == {"a": 2}
 
 

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -25,7 +26,7 @@ from gradkit.judge.answers import Repeat, StaffAnswers
 from gradkit.judge.explain import Cause, Explanation, Seen
 from gradkit.judge.fixtures import GIVEN, arguments, as_fixture, is_plain
 from gradkit.judge.messages import Explained
-from gradkit.judge.repair import Budget, Ran, Search
+from gradkit.judge.repair import Budget, Search
 from gradkit.judge.staff import Staff
 from gradkit.judge.subjects import (
     LocalSubject,
@@ -33,7 +34,7 @@ from gradkit.judge.subjects import (
     MissingName,
     Session,
     SubmissionRaised,
-    same_entry,
+    same_answers,
     time_limit,
 )
 from gradkit.judge.workers import SubmissionSubject, UnreadableAnswer
@@ -79,14 +80,12 @@ class Run:
         return self.session
 
 
-@dataclass(frozen=True)
-class _Ran:
+class _Ran(NamedTuple):
     """One case of the submission at hand."""
 
     check: Check
     item: pytest.Item
     seed: int
-    result: CaseResult
     seen: Seen
 
 
@@ -280,7 +279,7 @@ class Judge:
             if not self._compare:
                 return CaseResult("", Outcome.PASSED)
             answers = self._staff_answers(item, run.seed, [""])[""]
-            alike = not answers.failed and _answer_alike(run, answers)
+            alike = answers.ended and not answers.failed and same_answers(run.open().transcript, answers.transcript)
             touched = isinstance(run.subject, LocalSubject) and run.subject.touched
             return CaseResult("", Outcome.PASSED, alike=alike, touched=touched, used=tuple(sorted(run.open().names)))
         if isinstance(error, pytest.skip.Exception):
@@ -399,20 +398,22 @@ class Judge:
     def _see(self, check: Check, item: pytest.Item, run: Run, result: CaseResult) -> None:
         """Keep what a case showed."""
         session = run.open()
-        failed = result.outcome is not Outcome.PASSED
-        transcript = session.transcript if failed and result.outcome in ANSWERED else []
+        wrong = result.outcome in ANSWERED and result.outcome is not Outcome.PASSED
+        transcript = session.transcript if wrong else []
         self._kept_bytes += sum(len(payload) for _, payload in transcript)
         if self._kept_bytes > KEPT_BYTES:  # what is not kept is like nothing, and so is explained by nothing
             transcript = []
-        seen = Seen(item.nodeid, check.task, frozenset(session.names), failed, transcript)
-        self._ran[item.nodeid] = _Ran(check, item, run.seed, result, seen)
+        seen = Seen(
+            item.nodeid, check.task, frozenset(session.names), result.outcome, result.elapsed_s, transcript
+        )
+        self._ran[item.nodeid] = _Ran(check, item, run.seed, seen)
 
     def explain(self) -> list[Explained]:
         """What the submission's failed cases come from, as far as known mistakes and `HINTS_S` go.
 
         Part of an explanation would be one that nobody has tried to refute: when time is up, nothing is told.
         """
-        seen = [ran.seen for ran in self._ran.values() if ran.result.outcome in ANSWERED]
+        seen = [ran.seen for ran in self._ran.values() if ran.seen.outcome in ANSWERED]
         if not any(case.failed for case in seen):
             return []
         until = float("inf") if self._name else time.monotonic() + HINTS_S  # nobody waits for `verify`
@@ -433,7 +434,7 @@ class Judge:
             cause = causes.get(key)
             if cause or rivals:
                 name = cause.mistake.name if cause and cause.mistake else ""
-                told.append(Explained(ran.check.id, ran.result.case, _in_words(cause) if cause else "", name, rivals))
+                told.append(Explained(ran.check.id, case_id(ran.item), _in_words(cause) if cause else "", name, rivals))
         return told
 
     def find_lines(self, subject: SubmissionSubject, explained: list[Explained], cpu_s: float) -> list[Explained]:
@@ -445,17 +446,8 @@ class Judge:
             cpu_s: Processor time for it.
         """
         known = {(told.check, told.case) for told in explained if told.hint}
-        cases = [
-            Ran(
-                key,
-                ran.check.task,
-                ran.result.outcome,
-                ran.seen.names,
-                ran.result.elapsed_s,
-                (ran.check.id, ran.result.case) in known,
-            )
-            for key, ran in self._ran.items()
-        ]
+        explained_cases = {key for key, ran in self._ran.items() if (ran.check.id, case_id(ran.item)) in known}
+        cases = [ran.seen for ran in self._ran.values()]
 
         budget = Budget(cpu_s)
 
@@ -475,19 +467,19 @@ class Judge:
             passes(key, False)
             return subject.lines_watched()
 
-        search = Search(cases, lines, subject.put_edit, passes, subject.end_worker, budget)
+        search = Search(cases, explained_cases, lines, subject.put_edit, passes, subject.end_worker, budget)
         repairs = search.repairs()
         module = self.assignment.manifest.module
         return [
             Explained(
                 ran.check.id,
-                ran.result.case,
+                case_id(ran.item),
                 hint=LINE.format(place=f"{module}:{repair.line}"),
                 where=f"{module}:{repair.line}",
                 edit=repair.text,
             )
             for ran in self._ran.values()
-            if (repair := repairs.get(ran.check.task)) and ran.seen.failed and ran.result.outcome is not Outcome.NOT_RUN
+            if (repair := repairs.get(ran.check.task)) and ran.seen.failed
         ]
 
 
@@ -508,16 +500,6 @@ def _in_words(cause: Cause) -> str:
         return f"Your answers are those of a mistake in {one}, or of one in {other}: this check can't tell which."
     place = f"This comes from {cause.functions[0]}. " if cause.elsewhere and cause.functions else ""
     return place + cause.mistake.hint
-
-
-def _answer_alike(run: Run, repeat: Repeat) -> bool:
-    """Whether a run and a case on staff's code were answered alike, throughout."""
-    transcript = run.open().transcript
-    return (
-        repeat.ended
-        and len(transcript) == len(repeat.transcript)
-        and all(map(same_entry, transcript, repeat.transcript))
-    )
 
 
 def _is_final(error: BaseException) -> bool:

@@ -18,7 +18,8 @@ import numpy as np
 
 from gradkit.judge.answers import Repeat
 from gradkit.judge.staff import Mistake, Staff
-from gradkit.judge.subjects import same_entry
+from gradkit.judge.subjects import same_answers, same_entry
+from gradkit.model import Outcome
 from gradkit.protocol import decode
 
 TELLING = frozenset(
@@ -39,15 +40,22 @@ class Seen:
         key: The case.
         task: Of its check.
         names: What it asked the module for before it ended.
-        failed: It did not pass. A case that says nothing of the answers, such as a timeout, is not seen at all.
-        transcript: All that was answered; of a failed case only.
+        outcome: What came of it.
+        elapsed_s: What it took.
+        transcript: All that was answered; of a case with a wrong answer only.
     """
 
     key: str
     task: str
     names: frozenset[str]
-    failed: bool
+    outcome: Outcome
+    elapsed_s: float = 0.0
     transcript: Transcript = field(default_factory=list, repr=False)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ran and did not pass."""
+        return self.outcome not in (Outcome.PASSED, Outcome.NOT_RUN)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class Explanation:
     """The known mistakes in one submission.
 
     Args:
-        seen: Its cases.
+        seen: Its cases, without those that say nothing of its answers, such as a timeout.
         staff: The mistakes.
         answer: Gives what the reference, called ``""``, or mistakes answer in a case: `answer(case, names)`. Several
             mistakes at once are named `one+other`.
@@ -82,6 +90,7 @@ class Explanation:
         self._seen = {case.key: case for case in seen}
         self._failed = [case for case in self._seen.values() if case.failed]
         self.alike: dict[str, tuple[str, ...]] = {}  # by failed case, the mistakes that answer as the submission does
+        self._support: dict[str, set[str]] = {}  # of these, the ones for which it is evidence
 
     def causes(self) -> dict[str, Cause]:
         """By failed case, what it comes from. A case that nothing explains is not in it."""
@@ -89,7 +98,8 @@ class Explanation:
             names = [mistake.name for mistake in self._staff.concerned(case.names)]
             answers = self._answer(case.key, names) if names else {}
             self.alike[case.key] = tuple(name for name in names if _alike(case, answers[name]))
-        supported = {name for case in self._failed for name in self.alike[case.key] if self._is_support(case, name)}
+            self._support[case.key] = {name for name in self.alike[case.key] if self._is_support(case, name)}
+        supported = set().union(*self._support.values())
         candidates = [self._staff.mistake(name) for name in sorted(supported) if not self._is_refuted(name)]
         if len(candidates) > CANDIDATES:
             return {}
@@ -164,7 +174,7 @@ class Explanation:
             support = [
                 self._seen[key]
                 for key, showing in explained.items()
-                if mistake in showing and self._is_support(self._seen[key], mistake.name)
+                if mistake in showing and mistake.name in self._support[key]
             ]
             if not support or (unlike and not any(case.names & set(mistake.replaces) for case in support)):
                 return {}
@@ -227,9 +237,4 @@ def _numbers(value: object) -> np.ndarray:
 
 def _alike(case: Seen, repeat: Repeat) -> bool:
     """Whether a failed case was answered as staff's code answers it, throughout, and the check fails on both."""
-    return (
-        repeat.failed
-        and repeat.ended
-        and len(case.transcript) == len(repeat.transcript)
-        and all(map(same_entry, case.transcript, repeat.transcript))
-    )
+    return repeat.failed and repeat.ended and same_answers(case.transcript, repeat.transcript)

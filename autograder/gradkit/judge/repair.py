@@ -13,10 +13,11 @@ Source: Singh, Gulwani and Solar-Lezama 2013; Hu et al. 2019 (Refactory).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from gradkit.errors import WorkerError
+from gradkit.judge.explain import Seen
 from gradkit.judge.workers import Edited
 from gradkit.model import Outcome
 from gradkit.worker.runtime import Raised
@@ -27,31 +28,6 @@ MOST_FOUND = 8  # edits that pass, after which the rest is not looked at
 INCOMPLETE = frozenset(
     {Outcome.NOT_WRITTEN, Outcome.GRADER_ERROR}
 )  # outcomes with which a task's checks can't all pass
-
-
-@dataclass(frozen=True)
-class Ran:
-    """One case of the submission as it was handed in.
-
-    Attributes:
-        key: The case.
-        task: Of its check.
-        outcome: What came of it.
-        names: What it asked the module for.
-        elapsed_s: What it took.
-        explained: A known mistake accounts for it.
-    """
-
-    key: str
-    task: str
-    outcome: Outcome
-    names: frozenset[str]
-    elapsed_s: float
-    explained: bool
-
-    @property
-    def failed(self) -> bool:
-        return self.outcome not in (Outcome.PASSED, Outcome.NOT_RUN)
 
 
 @dataclass(frozen=True)
@@ -86,7 +62,8 @@ class Search:
     """Tries edits on the tasks that nothing else explains.
 
     Args:
-        ran: All cases of the submission.
+        ran: All cases of the submission as it was handed in.
+        explained: Keys of those that a known mistake accounts for.
         lines: The lines of the submission that a case runs as it was handed in; none where that can't be told.
         put: Puts an edit of one of these lines in place: `put(lines, number)`.
         passes: Whether a case passes with the edit in place: `passes(key, other)`, on other inputs if `other`.
@@ -96,14 +73,15 @@ class Search:
 
     def __init__(
         self,
-        ran: list[Ran],
+        ran: list[Seen],
+        explained: Collection[str],
         lines: Callable[[str], frozenset[int]],
         put: Callable[[tuple[int, ...], int], Edited],
         passes: Callable[[str, bool], bool],
         renew: Callable[[], None],
         budget: Budget,
     ) -> None:
-        self._ran, self._lines, self._put, self._passes = ran, lines, put, passes
+        self._ran, self._explained, self._lines, self._put, self._passes = ran, explained, lines, put, passes
         self._renew, self._budget = renew, budget
         self._found: list[tuple[tuple[int, ...], int]] = []  # edits that mended a task
 
@@ -113,7 +91,7 @@ class Search:
         for task in dict.fromkeys(case.task for case in self._ran):
             group = [case for case in self._ran if case.task == task]
             failing = sorted((case for case in group if case.failed), key=lambda case: case.elapsed_s)
-            unclear = any(case.outcome in INCOMPLETE or case.explained for case in group)
+            unclear = any(case.outcome in INCOMPLETE or case.key in self._explained for case in group)
             if failing and not unclear and self._budget.left():
                 try:
                     repair = self._repair(failing, group)
@@ -126,7 +104,7 @@ class Search:
                     found[task] = repair
         return found
 
-    def _repair(self, failing: list[Ran], group: list[Ran]) -> Repair | None:
+    def _repair(self, failing: list[Seen], group: list[Seen]) -> Repair | None:
         # one line that mends all of them is run by all of them
         run = [lines for case in failing if (lines := self._lines(case.key))]
         lines = tuple(sorted(frozenset.intersection(*run))) if run else ()
@@ -145,7 +123,7 @@ class Search:
         first = mending[0][0]
         return Repair(first.line if len({edit.line for edit, *_ in mending}) == 1 else first.statement, first.text)
 
-    def _mending(self, lines: tuple[int, ...], cases: list[Ran]) -> list[tuple[Edited, int, tuple[int, ...]]]:
+    def _mending(self, lines: tuple[int, ...], cases: list[Seen]) -> list[tuple[Edited, int, tuple[int, ...]]]:
         """The edits with which all these cases pass: those that mended another task, or else all that are tried in time."""
         for of, number in self._found:
             edit = self._put(of, number)
@@ -167,7 +145,7 @@ class Search:
             number += 1
         return mending
 
-    def _holds(self, lines: tuple[int, ...], number: int, cases: list[Ran]) -> bool:
+    def _holds(self, lines: tuple[int, ...], number: int, cases: list[Seen]) -> bool:
         """Whether an edit mends the cases on other inputs too, in a worker that no other edit was tried in."""
         self._renew()
         self._put(lines, number)

@@ -53,6 +53,7 @@ class Staff:
         self._path = assignment.reference
         self._module = self._execute()
         self._uses = uses(self._source)
+        self._reach: dict[str, set[str]] = {}
         self.reference = LocalSubject(self._module)
         self._functions = [name for task in assignment.manifest.tasks for name in task.functions]
         self._assignment = assignment
@@ -90,7 +91,9 @@ class Staff:
 
     def reach(self, name: str) -> set[str]:
         """The reference's names that `name` uses, directly or not, itself among them."""
-        return reach({name}, self._uses)
+        if name not in self._reach:  # asked for again in every case
+            self._reach[name] = reach({name}, self._uses)
+        return self._reach[name]
 
     def reference_module(self) -> types.ModuleType:
         return self._module

@@ -236,7 +236,7 @@ class Session:
         of_module = kind is Kind.GET and value[0] == MODULE
         if of_module:
             self.names.add(value[1])
-        asked = Asked(self._name_of(kind, value), kind, value)
+        asked = Asked(self.name_of(kind, value), kind, value)
         if kind in (Kind.CALL, Kind.VJP, Kind.WATCH):
             places = (*enumerate(value[1]), *value[2].items())
             self._given = {id(given): (asked.function, place) for place, given in places if callable(given)}
@@ -259,8 +259,8 @@ class Session:
             self._called[answer._ref.id] = asked.function
         return answer
 
-    def _name_of(self, kind: Kind, value: tuple) -> str:
-        """The function that a request is about, or empty where that is not known."""
+    def name_of(self, kind: Kind, value: tuple) -> str:
+        """The function that a request is about, as a student would say it: `Tokenizer.encode`. Empty where that is not known."""
         if kind is Kind.GET and value[0] == MODULE:
             return value[1]
         operands = value[1] if kind is Kind.OPERATE else value[:1]
@@ -360,6 +360,11 @@ def same_entry(one: tuple[str, bytes], other: tuple[str, bytes]) -> bool:
     if difference is not None and difference.kind in ("type", "dtype"):
         difference = compare(first, second)
     return difference is None
+
+
+def same_answers(one: list[tuple[str, bytes]], other: list[tuple[str, bytes]]) -> bool:
+    """Whether two transcripts are the same answers throughout."""
+    return len(one) == len(other) and all(map(same_entry, one, other))
 
 
 def _recorded(entry: tuple[str, bytes]) -> object:

@@ -24,7 +24,7 @@ from gradkit.judge import isolation as isolation_module
 from gradkit.judge.bytecode import Bytecode
 from gradkit.judge.deadlines import FULL_S, IMPORT_S, Patience
 from gradkit.judge.isolation import Isolation, UserSlot
-from gradkit.judge.subjects import MODULE, Object, Session
+from gradkit.judge.subjects import MODULE, Session
 from gradkit.manifest import Manifest
 from gradkit.protocol import Connection, Deadline, Kind, Ref, decode, encode
 from gradkit.worker import sandbox, zygote
@@ -211,16 +211,6 @@ class Worker:
         self.edit: tuple[tuple[int, ...], int] | None = None  # the one that is in place
         self.functions: dict[str, Ref] | None = None  # what the module defines, once it is imported
         self.pinned: frozenset[int] = frozenset()
-        self.names: dict[int, str] = {}  # what references stand for, as a student would say it: `Tokenizer.encode`
-
-    def name_of(self, kind: Kind, value: tuple) -> str:
-        """The function that a request is about, or empty where that is not known."""
-        if kind in (Kind.EDIT, Kind.LINES):
-            return ""
-        operands = value[1] if kind is Kind.OPERATE else value[:1]
-        refs = [operand if type(operand) is Ref else operand._ref for operand in operands if type(operand) in (Ref, Object)]
-        name = self.names.get(refs[0].id, "") if refs else ""
-        return f"{name}.{value[1]}" if name and kind is Kind.GET else name
 
     def forget(self, ids: list[int] | None = None) -> None:
         """Drop these objects, or every one that a case has left behind."""
@@ -344,13 +334,10 @@ class SubmissionSubject:
             if kind is Kind.FORGET:
                 worker.forget([id for id in value if id not in worker.pinned])  # those stay for as long as the worker
                 return None, b""
-            name = worker.name_of(kind, value)
-            with self._waited_for(name):
+            with self._waited_for(session.name_of(kind, value)):
                 answer, payload = self._exchange(kind, value, session)
             if kind in (Kind.EDIT, Kind.LINES):
                 worker.edit = self._edit
-            if type(answer) is Object and name:
-                worker.names[answer._ref.id] = name
             return answer, payload
         except WorkerError as error:
             if self._worker is None:  # ended already, by a request made from one of its callbacks
@@ -397,13 +384,13 @@ class SubmissionSubject:
         """
         self._edit = None
         self._begin_editing()
-        self.request(Kind.LINES, True, Session(self))
+        self.request(Kind.LINES, (True,), Session(self))
 
     def lines_watched(self) -> frozenset[int]:
         """The lines that were run since they are watched; none where the worker ended on the way."""
         if self._worker is None:
             return frozenset()
-        told, _ = self.request(Kind.LINES, False, Session(self))
+        told, _ = self.request(Kind.LINES, (False,), Session(self))
         most = self._files.get(self._module.name, 0)
         if not (isinstance(told, tuple) and all(type(line) is int and 0 < line <= most for line in told)):
             raise ProtocolError("malformed lines")
@@ -528,7 +515,6 @@ class SubmissionSubject:
             raise ProtocolError("something that is not an answer was written to the grader's channel")
         self._worker.functions = functions
         self._worker.pinned = frozenset(ref.id for ref in functions.values())
-        self._worker.names = {ref.id: name for name, ref in functions.items()}
 
     def _note_failed_import(self, fault: WorkerError | Raised) -> None:
         """After two workers that did not get past the import, no other is tried: it would not either."""

@@ -581,7 +581,8 @@ def _shown(value: object) -> str:
     if not isinstance(value, ast.AST):
         return str(value)
     try:
-        text = " ".join(ast.unparse(ast.fix_missing_locations(copy.copy(value))).split())
+        # a copy: it is given lines, which it needs to be written out
+        text = " ".join(ast.unparse(ast.fix_missing_locations(copy.deepcopy(value))).split())
     except (ValueError, AttributeError, RecursionError, TypeError):
         return type(value).__name__
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."

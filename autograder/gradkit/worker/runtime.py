@@ -168,7 +168,7 @@ class Runtime:
         if kind is Kind.EDIT:
             return self._edit(*value)
         if kind is Kind.LINES:
-            return self._lines(value)
+            return self._lines(*value)
         if kind is Kind.FORGET:
             return self._forget(value)
         raise ValueError(f"no request of kind {kind}")
