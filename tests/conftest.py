@@ -74,6 +74,15 @@ def small_kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture
+def kit(small_kit: Path, tmp_path: Path) -> Path:
+    """A copy of the small kit that a test may damage."""
+    root = tmp_path / "kit"
+    shutil.copytree(small_kit, root)
+    (root / "solutions").chmod(0o700)
+    return root
+
+
 @pytest.fixture(scope="session")
 def scaling(small_kit: Path) -> Assignment:
     return load_assignment(small_kit, "scaling")

@@ -33,15 +33,6 @@ MISTAKE, ENTRIES = "solutions/scaling/mistakes/planted.py", "solutions/scaling/m
 NO_HINT = '"""Why."""\n\nTASK = "centre"\nHINT = "Which axis?"\n\n\ndef centre(x):\n    return x\n'
 
 
-@pytest.fixture
-def kit(small_kit, tmp_path):
-    """A copy of the small kit that a test may damage."""
-    root = tmp_path / "kit"
-    shutil.copytree(small_kit, root)
-    (root / "solutions").chmod(0o700)
-    return root
-
-
 @dataclass
 class Planted:
     """One slip: in a file, `old` becomes `new` (an empty `old` appends; an empty `new` too removes the file)."""

@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,15 +16,6 @@ from pathlib import Path
 import pytest
 
 from gradkit.stubs import build_stub
-
-
-@pytest.fixture
-def kit(small_kit, tmp_path):
-    """A copy of the small kit that a test may damage."""
-    root = tmp_path / "kit"
-    shutil.copytree(small_kit, root)
-    (root / "solutions").chmod(0o700)
-    return root
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from gradkit.manifest import load_assignment
@@ -20,16 +18,13 @@ edits = [["{old}", "{new}"]]
 
 
 @pytest.fixture
-def report(small_kit, tmp_path, sandboxed):
+def report(kit, sandboxed):
     """What `verify` says with a decoy among the mistakes."""
 
     def report(name: str, **entry: str):
-        root = tmp_path / "kit"
-        shutil.copytree(small_kit, root)
-        (root / "solutions").chmod(0o700)
-        path = root / "solutions" / "scaling" / "mistakes" / "standardise.toml"
+        path = kit / "solutions" / "scaling" / "mistakes" / "standardise.toml"
         path.write_text(path.read_text(encoding="utf-8") + DECOY.format(name=name, **entry), encoding="utf-8")
-        return verify(root, load_assignment(root, "scaling"), seeds=1, only=Only(mistake=name))
+        return verify(kit, load_assignment(kit, "scaling"), seeds=1, only=Only(mistake=name))
 
     return report
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 
 import pytest
 
@@ -12,14 +11,6 @@ from gradkit.mistakes import read_mistakes
 from gradkit.verify import Only, Price, matrix, price_list, prices, verify
 
 ENTRIES = "solutions/scaling/mistakes/standardise.toml"
-
-
-@pytest.fixture
-def kit(small_kit, tmp_path):
-    root = tmp_path / "kit"
-    shutil.copytree(small_kit, root)
-    (root / "solutions").chmod(0o700)
-    return root
 
 
 @pytest.mark.parametrize(

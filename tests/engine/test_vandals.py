@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import types
 
 import numpy as np
@@ -108,14 +107,6 @@ def test_an_empty_array_holds_no_zero():
 
 
 # ---- what verify says
-
-
-@pytest.fixture
-def kit(small_kit, tmp_path):
-    root = tmp_path / "kit"
-    shutil.copytree(small_kit, root)
-    (root / "solutions").chmod(0o700)
-    return root
 
 
 def test_a_case_that_pays_for_a_trivial_answer_has_its_line(kit, sandboxed):
