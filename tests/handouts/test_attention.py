@@ -1,35 +1,24 @@
 """What the handout, the docstrings and the written question of `attention` say, computed from the reference."""
 
-import importlib.util
 import math
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-ROOT = Path(__file__).resolve().parents[2]
+import staff_files
+
 F64 = torch.float64
-
-
-def load(path, name):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
 def reference():
-    return load(ROOT / "solutions" / "attention" / "attention.py", "attention_reference")
+    return staff_files.reference("attention")
 
 
 @pytest.fixture(scope="module")
 def figures():
-    path = sys.path.copy()
-    yield load(ROOT / "assignments" / "attention" / "figures.py", "attention_figures")
-    sys.path[:] = path
+    return staff_files.figures("attention")
 
 
 def normal(seed, *shape, dtype=F64):

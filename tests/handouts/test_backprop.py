@@ -1,24 +1,14 @@
 """What backprop's handout, docstrings and captions state, computed from its reference."""
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-_ROOT = Path(__file__).parents[2]
+import staff_files
 
-
-def _loaded(name, path):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-backprop = _loaded("backprop_reference", _ROOT / "solutions" / "backprop" / "backprop.py")
-figures = _loaded("backprop_figures", _ROOT / "assignments" / "backprop" / "figures.py")
+backprop = staff_files.reference("backprop")
+figures = staff_files.figures("backprop")
 
 LOG3 = math.log(3)
 

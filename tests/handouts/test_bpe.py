@@ -1,18 +1,15 @@
 """What the handout of the BPE assignment states, computed from the reference: one test for each claim."""
 
-import importlib.util
 import itertools
 import random
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
+
+import staff_files
 from coursekit.data import languages
 
-_PATH = Path(__file__).parents[2] / "solutions" / "bpe" / "bpe.py"
-_SPEC = importlib.util.spec_from_file_location("bpe_reference", _PATH)
-bpe = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(bpe)
+bpe = staff_files.reference("bpe")
 
 TEXTS = languages()
 TEXT = "\n".join(TEXTS.values())

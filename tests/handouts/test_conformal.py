@@ -1,22 +1,17 @@
 """What the handout of conformal states, computed with the reference."""
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
-from coursekit.data import regression
 
-SOURCE = Path(__file__).parents[2] / "solutions" / "conformal" / "conformal.py"
+import staff_files
+from coursekit.data import regression
 
 
 @pytest.fixture(scope="module")
 def conformal():
-    spec = importlib.util.spec_from_file_location("conformal_reference", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return staff_files.reference("conformal")
 
 
 def covered(y, lower, upper):

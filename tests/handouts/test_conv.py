@@ -1,20 +1,16 @@
 """What conv's handout, docstrings and captions state, computed from its reference."""
 
-import importlib.util
 from functools import reduce
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import staff_files
 from coursekit.data import digits, edge_kernel, zero_image
 
 torch = pytest.importorskip("torch")
 
-_PATH = Path(__file__).parents[2] / "solutions" / "conv" / "conv.py"
-_SPEC = importlib.util.spec_from_file_location("conv_reference", _PATH)
-conv = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(conv)
+conv = staff_files.reference("conv")
 
 WEIGHTS = np.array([[[[1.0, 2, 3], [-1, -2, -3], [2, 0, -2]]]])
 

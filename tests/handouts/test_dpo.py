@@ -1,25 +1,16 @@
 """What the handout, the docstrings and the written question of dpo claim, computed with the reference."""
 
-import importlib.util
 import math
-from pathlib import Path
 
 import pytest
 import torch
 
-ROOT = Path(__file__).resolve().parents[2]
+import staff_files
+
 F64 = torch.float64
 
 
-def load():
-    path = ROOT / "solutions" / "dpo" / "dpo.py"
-    spec = importlib.util.spec_from_file_location("dpo_reference", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-dpo = load()
+dpo = staff_files.reference("dpo")
 
 
 def numbers(*values):

@@ -1,28 +1,19 @@
 """What the GPU timing handout states in numbers, computed from the reference."""
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import staff_files
 from coursekit.simgpu import Costs, Kernel, KernelCost, SimulatedDevice
 
-ROOT = Path(__file__).resolve().parents[2]
 K = Kernel("k")
 QUIET = Costs(ramp_factor=1.0, noise_fraction=0.0, outlier_rate=0.0)
 H100 = {"peak_tflops": 989.0, "bandwidth_gb_s": 3350.0}
 
 
-def load(path, name):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-reference = load(ROOT / "solutions" / "gpu_timing" / "gpu_timing.py", "gpu_timing_reference")
+reference = staff_files.reference("gpu_timing")
 
 
 def device(cold_ms=0.25, warm_ms=None, costs=QUIET, seed=0):
@@ -123,7 +114,7 @@ def test_the_mean_is_off_by_most():
     """ "The mean is 0.301, a fifth too long; the minimum 0.2425, …; the median 0.2501." In the figure's own data, too. """
     costs = Costs(ramp_factor=1.0, noise_fraction=0.03)
     times = reference.sample_times(device(0.25, 0.18, costs=costs, seed=5), [K], 800)
-    figures = load(ROOT / "assignments" / "gpu_timing" / "figures.py", "gpu_timing_figures")
+    figures = staff_files.figures("gpu_timing")
 
     assert round(np.mean(times), 3) == 0.301
     assert round(np.min(times), 4) == 0.2425

@@ -1,39 +1,27 @@
 """What the handout, the docstrings and the figures of `kv_cache` say, computed from the reference."""
 
-import importlib.util
 import math
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import staff_files
 from coursekit.toys import ModelConfig, forward, random_weights, weight_shapes
 
-ROOT = Path(__file__).resolve().parents[2]
 F64 = torch.float64
-
-
-def load(path, name):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
 def reference():
-    return load(ROOT / "solutions" / "kv_cache" / "kv_cache.py", "kv_cache_reference")
+    return staff_files.reference("kv_cache")
 
 
 @pytest.fixture(scope="module")
 def large():
     """The size that the figure `memory` and Task 9 speak of."""
-    path = sys.path.copy()
-    yield load(ROOT / "assignments" / "kv_cache" / "figures.py", "kv_cache_figures").LARGE
-    sys.path[:] = path
+    return staff_files.figures("kv_cache").LARGE
 
 
 def counting(tokens):

@@ -1,33 +1,22 @@
 """What the handout, the docstrings and the figures of ppo claim, computed with the reference."""
 
-import importlib.util
 import math
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-ROOT = Path(__file__).resolve().parents[2]
+import staff_files
+
 F64 = torch.float64
 
 
-def load(path, name):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-ppo = load(ROOT / "solutions" / "ppo" / "ppo.py", "ppo_reference")
+ppo = staff_files.reference("ppo")
 
 
 @pytest.fixture(scope="module")
 def figures():
     """The module that draws the figures: its world and its runs are those that the handout speaks of."""
-    path = list(sys.path)
-    yield load(ROOT / "assignments" / "ppo" / "figures.py", "ppo_figures")
-    sys.path[:] = path
+    return staff_files.figures("ppo")
 
 
 def tensor(*values):

@@ -1,27 +1,17 @@
 """What the handout of the sampling assignment states, computed from the reference: one test for each claim."""
 
-import importlib.util
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+
+import staff_files
 from coursekit.data import languages
 
-_ROOT = Path(__file__).parents[2]
-
-
-def _load(name, path):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-S = _load("sampling_reference", _ROOT / "solutions" / "sampling" / "sampling.py")
-FIGURES = _load("sampling_figures", _ROOT / "assignments" / "sampling" / "figures.py")
+S = staff_files.reference("sampling")
+FIGURES = staff_files.figures("sampling")
 
 FIVE = torch.tensor([1 / 8, 1 / 2, 1 / 16, 1 / 4, 1 / 16], dtype=torch.float64).log()
 

@@ -1,35 +1,25 @@
 """What the handout of vi states, computed with the reference."""
 
-import importlib.util
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+
+import staff_files
 from coursekit.data import regression, regression_std
 
-ROOT = Path(__file__).parents[2]
 F64 = torch.float64
-
-
-def load(path, name):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # figures register themselves by module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
 def vi():
-    return load(ROOT / "solutions" / "vi" / "vi.py", "vi_reference")
+    return staff_files.reference("vi")
 
 
 @pytest.fixture(scope="module")
 def figures():
-    return load(ROOT / "assignments" / "vi" / "figures.py", "vi_figures")
+    return staff_files.figures("vi")
 
 
 def tensor(*values):

@@ -1,25 +1,20 @@
 """The attention reference against torch's own layers, and against formulas written another way."""
 
-import importlib.util
 import itertools
 import math
-from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional
 
-ROOT = Path(__file__).resolve().parents[2]
+import staff_files
+
 F64 = torch.float64
 
 
 @pytest.fixture(scope="module")
 def reference():
-    path = ROOT / "solutions" / "attention" / "attention.py"
-    spec = importlib.util.spec_from_file_location("attention_reference", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return staff_files.reference("attention")
 
 
 @pytest.fixture(params=range(5), ids="seed{}".format)

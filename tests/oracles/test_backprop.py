@@ -1,20 +1,17 @@
 """The reference of the backprop assignment held against torch: autograd in float64, its losses and its
 optimizers."""
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import staff_files
+
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
 
-_PATH = Path(__file__).parents[2] / "solutions" / "backprop" / "backprop.py"
-_SPEC = importlib.util.spec_from_file_location("backprop_reference", _PATH)
-backprop = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(backprop)
+backprop = staff_files.reference("backprop")
 
 ACTIVATIONS = ["sigmoid", "relu", "tanh"]
 SIZES = [([2, 3, 4, 3, 1], 10), ([5, 1], 1), ([3, 3, 3, 3], 7), ([4, 8, 6], 32), ([1] * 12 + [2], 3)]

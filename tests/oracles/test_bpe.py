@@ -2,24 +2,21 @@
 invariants.
 """
 
-import importlib.util
 import json
 import random
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-from coursekit.data import languages
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+import staff_files
+from coursekit.data import languages
 
 tiktoken = pytest.importorskip("tiktoken")
 tokenizers = pytest.importorskip("tokenizers")
 
-_PATH = Path(__file__).parents[2] / "solutions" / "bpe" / "bpe.py"
-_SPEC = importlib.util.spec_from_file_location("bpe_reference", _PATH)
-bpe = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(bpe)
+bpe = staff_files.reference("bpe")
 
 SPECIAL = ["<|end|>", "<|end|><|pad|>", "<|é|>"]
 CORPUS = "\n".join(languages().values())

@@ -4,26 +4,20 @@ MAPIE is not needed: interval and set membership is derived a second time from t
 p-value, (1 + number of calibration scores >= s) / (n + 1) > alpha, in which no quantile occurs.
 """
 
-import importlib.util
 import math
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import staff_files
+
 optimize = pytest.importorskip("scipy.optimize")
 stats = pytest.importorskip("scipy.stats")
 
-SOURCE = Path(__file__).parents[2] / "solutions" / "conformal" / "conformal.py"
-
-
 @pytest.fixture(scope="module")
 def conformal():
-    spec = importlib.util.spec_from_file_location("conformal_reference", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return staff_files.reference("conformal")
 
 
 @pytest.fixture(params=range(5))

@@ -1,20 +1,17 @@
 """The reference of the conv assignment held against torch's convolutions and pools, their autograd, and SciPy."""
 
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+import staff_files
+
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
 
-_PATH = Path(__file__).parents[2] / "solutions" / "conv" / "conv.py"
-_SPEC = importlib.util.spec_from_file_location("conv_reference", _PATH)
-conv = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(conv)
+conv = staff_files.reference("conv")
 
 TIGHT = {"rtol": 1e-10, "atol": 1e-11}
 drawn = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))

@@ -4,10 +4,8 @@ Libraries that train with DPO (`trl`, `peft`) are not among the kit's dependenci
 definitions.
 """
 
-import importlib.util
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,23 +16,15 @@ from hypothesis import strategies as st
 from torch.distributions import Categorical, kl_divergence
 from torch.nn import functional as F
 
+import staff_files
 from coursekit.gradcheck import check_vjp
 from coursekit.toys import ModelConfig, forward, random_weights
 
-ROOT = Path(__file__).resolve().parents[2]
 F64 = torch.float64
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def load():
-    path = ROOT / "solutions" / "dpo" / "dpo.py"
-    spec = importlib.util.spec_from_file_location("dpo_reference", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-reference = load()
+reference = staff_files.reference("dpo")
 
 
 @pytest.fixture(params=range(3), ids="seed{}".format)

@@ -4,9 +4,7 @@ Where there is a GPU, also against triton's do_bench and torch's profiler.
 """
 
 import dataclasses
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,20 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from coursekit.simgpu import IDEAL, Costs, CudaDevice, Kernel, KernelCost, SimulatedDevice
+import staff_files
+from coursekit.simgpu import (
+    IDEAL,
+    Costs,
+    CudaDevice,
+    Kernel,
+    KernelCost,
+    SimulatedDevice,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def load():
-    path = ROOT / "solutions" / "gpu_timing" / "gpu_timing.py"
-    spec = importlib.util.spec_from_file_location("gpu_timing_reference", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-reference = load()
+reference = staff_files.reference("gpu_timing")
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 

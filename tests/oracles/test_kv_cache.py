@@ -5,10 +5,8 @@ The uncached model is `coursekit.toys.forward`, which shares no code with the re
 kit's dependencies.
 """
 
-import importlib.util
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,21 +14,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import staff_files
 from coursekit.toys import ModelConfig, forward, layer_norm, random_weights, rotate
 
-ROOT = Path(__file__).resolve().parents[2]
 F64 = torch.float64
 
 
-def load():
-    path = ROOT / "solutions" / "kv_cache" / "kv_cache.py"
-    spec = importlib.util.spec_from_file_location("kv_cache_reference", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-reference = load()
+reference = staff_files.reference("kv_cache")
 CONFIGS = [
     ModelConfig(),
     ModelConfig(n_layers=1, n_heads=1, n_kv_heads=1, d_model=4, d_k=2),

@@ -4,10 +4,8 @@ Everything about the optimum is derived a second time: responses are enumerated 
 by a general optimizer on the simplex, in which neither an exponential tilt nor log Z occurs.
 """
 
-import importlib.util
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,20 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import Categorical, kl_divergence
 
+import staff_files
 from coursekit.gradcheck import check_vjp
 
-SOURCE = Path(__file__).resolve().parents[2] / "solutions" / "ppo" / "ppo.py"
 F64 = torch.float64
 
 
-def load():
-    spec = importlib.util.spec_from_file_location("ppo_reference", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-ppo = load()
+ppo = staff_files.reference("ppo")
 
 
 @pytest.fixture(params=range(3), ids="seed{}".format)

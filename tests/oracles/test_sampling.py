@@ -4,10 +4,8 @@ Repetition penalty and min-p have no well-kept library among the kit's dependenc
 their definitions, written token by token. The n-gram model is held against counts made with NumPy.
 """
 
-import importlib.util
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,18 +13,15 @@ import scipy.special
 import scipy.stats
 import torch
 
-ROOT = Path(__file__).resolve().parents[2]
+import staff_files
+
 F64 = torch.float64
 SHAPE = (3, 4, 9)
 
 
 @pytest.fixture(scope="module")
 def reference():
-    path = ROOT / "solutions" / "sampling" / "sampling.py"
-    spec = importlib.util.spec_from_file_location("sampling_reference", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return staff_files.reference("sampling")
 
 
 @pytest.fixture(params=range(5), ids="seed{}".format)

@@ -1,9 +1,7 @@
 """The variational inference reference against torch.distributions, SciPy, finite differences and enumeration."""
 
-import importlib.util
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,24 +9,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import staff_files
 from coursekit.gradcheck import check_vjp
 
 optimize = pytest.importorskip("scipy.optimize")
 integrate = pytest.importorskip("scipy.integrate")
 stats = pytest.importorskip("scipy.stats")
 
-SOURCE = Path(__file__).resolve().parents[2] / "solutions" / "vi" / "vi.py"
 F64 = torch.float64
 
 
-def load():
-    spec = importlib.util.spec_from_file_location("vi_reference", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-vi = load()
+vi = staff_files.reference("vi")
 
 
 @pytest.fixture(params=range(5), ids="seed{}".format)
