@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from coursekit.functions import reach
 from gradkit.errors import InputError
 from gradkit.examine.faults import static_faults
 from gradkit.grading import Grade, JudgeClient, scratch_folder
-from gradkit.judge.staff import REFERENCE, VANDAL, reach, uses
+from gradkit.judge.staff import REFERENCE, VANDAL, uses
 from gradkit.manifest import Assignment
 from gradkit.mistakes import find_mistake, read_mistakes
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import types
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -269,13 +269,18 @@ class Written:
 
     def needs(self, names: Iterable[str]) -> set[str]:
         """These names, and all that they use, through one another."""
-        found = set(names)
-        pending = list(found)
-        while pending:
-            more = self.uses.get(pending.pop(), frozenset()) - found
-            found |= more
-            pending += more
-        return found
+        return reach(names, self.uses)
+
+
+def reach(names: Iterable[str], uses: Mapping[str, Set[str]]) -> set[str]:
+    """The names, and all that their definitions use, directly or not."""
+    found = set(names)
+    pending = list(found)
+    while pending:
+        more = uses.get(pending.pop(), frozenset()) - found
+        found |= more
+        pending += more
+    return found
 
 
 def written_in_text(text: str) -> Written:

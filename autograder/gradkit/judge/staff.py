@@ -9,6 +9,7 @@ import types
 from collections.abc import Callable
 from pathlib import Path
 
+from coursekit.functions import reach
 from gradkit.errors import AuthoringError
 from gradkit.judge.subjects import LocalSubject
 from gradkit.manifest import Assignment
@@ -165,16 +166,6 @@ def uses(text: str) -> dict[str, set[str]]:
         }
         for name, node in found.items()
     }
-
-
-def reach(names: set[str], uses: dict[str, set[str]]) -> set[str]:
-    """The names, and all that their definitions use, directly or not."""
-    reached, left = set(names), list(names)
-    while left:
-        new = uses.get(left.pop(), set()) - reached
-        reached |= new
-        left += new
-    return reached
 
 
 def _line_of(error: BaseException, path: Path) -> int:
