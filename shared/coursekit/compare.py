@@ -49,6 +49,7 @@ KINDS = {
     "reversed": "reversed along an axis",
     "shifted": "shifted by one along an axis",
     "region": "wrong only in one region",
+    "distribution": "a random function that gives other results, or gives them with other probabilities",
     "unnormalized": "entries that should sum to one do not, or do so along another axis",
     "precision": "right to several digits, but not to the tolerance",
     "ambiguous": "several of the above explain it equally well",
@@ -687,9 +688,37 @@ def _compare_sets(got: Any, want: Any, where: _Where) -> Difference | None:
     return _keys_difference(got, want, "member", where)
 
 
+class Law(dict):
+    """The distribution of a random result: its probability by result, which `coursekit.chance.law` computes."""
+
+
+def _compare_laws(got: dict, want: dict, tolerance: _Tolerance, where: _Where) -> Difference | None:
+    rtol, atol = tolerance.for_dtype("float64")
+    never = [result for result in want if result not in got]
+    new = [result for result in got if result not in want]
+    off = [result for result in want if result in got and not abs(got[result] - want[result]) <= atol + rtol * want[result]]
+    parts = []
+    if never:
+        parts.append(f"{len(never)} of the {len(want)} possible results never {'occurs' if len(never) == 1 else 'occur'}")
+    if new:
+        parts.append(f"{len(new)} {'result occurs that is' if len(new) == 1 else 'results occur that are'} impossible")
+    if off and not parts:
+        whose = "probability" if len(off) == 1 else "probabilities"
+        parts.append(f"all its results are possible, but {len(off)} of {len(want)} have the wrong {whose}")
+    if not parts:
+        return None
+    detail = [
+        f"P({_short(result)}): got {got.get(result, 0.0):.10g}, want {want.get(result, 0.0):.10g}"
+        for result in sorted({*never, *new, *off}, key=lambda result: -abs(got.get(result, 0.0) - want.get(result, 0.0)))[:6]
+    ]
+    return Difference("distribution", f"{where.shown} has another distribution: {', and '.join(parts)}.", "\n".join(detail))
+
+
 def _compare_dicts(
     got: dict, want: dict, tolerance: _Tolerance, where: _Where, depth: int
 ) -> Difference | None:
+    if isinstance(got, Law) or isinstance(want, Law):
+        return _compare_laws(got, want, tolerance, where)
     if got.keys() != want.keys():
         return _keys_difference(got.keys(), want.keys(), "key", where)
     show = _keys_are_names(want)

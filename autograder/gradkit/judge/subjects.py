@@ -223,6 +223,7 @@ class Session:
         self._called: dict[int, str] = {}  # what references stand for, as a student would say it
         self._callback_error: BaseException | None = None
         self._depth = 0
+        self._as_one = False
         self._garbage: list[int] = []
         self.transcript: list[tuple[str, bytes]] = []  # (what happened, the value as it was encoded)
         self.names: set[str] = set()  # of the module that were asked for
@@ -237,7 +238,7 @@ class Session:
         if of_module:
             self.names.add(value[1])
         asked = Asked(self.name_of(kind, value), kind, value)
-        if kind in (Kind.CALL, Kind.VJP, Kind.WATCH):
+        if kind in (Kind.CALL, Kind.VJP, Kind.WATCH, Kind.REPLAY):
             places = (*enumerate(value[1]), *value[2].items())
             self._given = {id(given): (asked.function, place) for place, given in places if callable(given)}
         try:
@@ -342,7 +343,23 @@ class Session:
             payload = encode(OBJECT)
         self._record("noted", payload)
 
+    def as_one(self, calls: Callable[[], object]) -> object:
+        """Take what many calls come to for one answer. In which order they were made is the implementation's affair."""
+        outer, self._as_one = self._as_one, True
+        try:
+            answer = calls()
+        except Mismatch as error:
+            self._as_one = outer
+            self._record("refused", encode(str(error)[:500]))
+            raise
+        finally:
+            self._as_one = outer
+        self.note(answer)
+        return answer
+
     def _record(self, kind: str, payload: bytes) -> None:
+        if self._as_one and kind != "raised":
+            return
         self.transcript.append((kind, bytes(payload)))
 
 
@@ -401,6 +418,14 @@ class Object:
         return f"<{self._ref.type_name} of the submission>"
 
     __hash__ = object.__hash__  # the reference's number is the worker's choice
+
+    def _as_one(self, calls: Callable[[], object]) -> object:
+        """What many calls of this come to, as one answer; see `coursekit.chance.law`."""
+        return self._session.as_one(calls)
+
+    def _replayed(self, args: tuple, kwargs: dict, given: tuple[str, ...], choices: list[int], cut: int | None) -> object:
+        """One run of a random function, with its draws; see `coursekit.chance.replayed_call`."""
+        return self._session.request(Kind.REPLAY, (self._ref, args, kwargs, given, choices, cut))
 
     def _watched(self, args: tuple, kwargs: dict) -> object:
         """The answer, and which arguments were changed on the way; see `coursekit.checks.watched_call`."""

@@ -76,7 +76,7 @@ def _raised_elsewhere(error: SubmissionRaised, reference: types.ModuleType) -> s
     """What was raised on no line of the submission's: by the call itself, or by what was done with its answer."""
     info, asked = error.info, error.asked or Asked("", Kind.CALL, ())
     function, message = asked.function or "your code", info.message
-    if asked.kind in (Kind.CALL, Kind.WATCH, Kind.VJP) and "TypeError" in info.bases and _SIGNATURE.search(message):
+    if asked.kind in (Kind.CALL, Kind.WATCH, Kind.REPLAY, Kind.VJP) and "TypeError" in info.bases and _SIGNATURE.search(message):
         return f"{function} can't be called as the handout says (TypeError): compare the signature with the handout's"
     if asked.kind is Kind.VJP:
         if _UNCONNECTED.search(message):

@@ -273,7 +273,7 @@ class SubmissionSubject:
         self._dying: Worker | None = None  # asked to end, not yet known to be gone
         self._last_worker: Worker | None = None
         self._total = Deadline(zygote.manifest.timeout_s * TOTAL_LIMITS)
-        self._deadline = self._total
+        self._deadline, self._case_s = self._total, self._total.left_s
         # Lines of each file: a place that a submission names must be one that there is, or its number is anybody's.
         self._files = {path.name: path.read_bytes().count(b"\n") + 1 for path in module.parent.glob("*.py")}
         self._frames = self._received = 0
@@ -299,8 +299,8 @@ class SubmissionSubject:
         self.shared = self._worker is not None
         if self.shared:
             self._worker.forget()
-        limit_s = self.patience.case_s(fresh=not self.shared, reference_s=reference_s)
-        self._deadline = Deadline(limit_s, self._total, self._watch_disk)
+        self._case_s = self.patience.case_s(fresh=not self.shared, reference_s=reference_s)
+        self._deadline = Deadline(self._case_s, self._total, self._watch_disk)
         self._frames = self._received = 0
 
     def request(self, kind: Kind, value: tuple, session: Session) -> tuple[object, bytes]:
@@ -361,13 +361,16 @@ class SubmissionSubject:
             raise error
         outer = self._deadline
         self._deadline = Deadline(limit_s, outer, self._watch_disk)
-        given_s = round(min(limit_s, outer.left_s), 1)
+        given_s = min(limit_s, outer.left_s)
         try:
             yield
         except WorkerTimeout as error:
             if function and not error.function:
                 error.function = function
-                error.args = (f"{function} did not return within {given_s:g} s",)
+                text = f"{function} did not return within {round(given_s, 1):g} s"
+                if given_s < min(limit_s, self._case_s) / 2:  # earlier calls had the rest, and returned
+                    text = f"the calls of this check took longer than {self._case_s:g} s together; the last was of {function}"
+                error.args = (text,)
             raise
         finally:
             self._deadline = outer

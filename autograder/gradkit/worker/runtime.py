@@ -157,6 +157,10 @@ class Runtime:
 
             target, args, kwargs = value
             return watched_call(target, args, kwargs)
+        if kind is Kind.REPLAY:
+            from coursekit.chance import replayed_call
+
+            return replayed_call(*value)
         if kind is Kind.OPERATE:
             name, args = value
             return OPERATORS[name](*args)
