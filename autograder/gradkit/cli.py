@@ -32,7 +32,7 @@ from gradkit.uploads import CANVAS, GRADESCOPE
 
 if TYPE_CHECKING:
     from gradkit.batch import Row
-    from gradkit.grading import Judges
+    from gradkit.judges import Judges
 
 app = typer.Typer(
     add_completion=False,
@@ -288,7 +288,7 @@ def _judges(
     line_seconds: float,
 ) -> Judges:
     """Judges on this machine, or on a cluster."""
-    from gradkit.grading import LocalJudges
+    from gradkit.judges import LocalJudges
 
     if device not in ("auto", "cpu", "cuda"):
         raise InputError(f"--device is auto, cpu or cuda, got {device!r}")

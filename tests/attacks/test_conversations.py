@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from gradkit.grading import Grade, JudgeClient, scratch_folder
+from gradkit.grading import Grade
+from gradkit.judges import JudgeClient, scratch_folder
 from gradkit.model import Graded
 from gradkit.scaffold import new_assignment
 

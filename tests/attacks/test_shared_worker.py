@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from gradkit import results
-from gradkit.grading import Grade, JudgeClient, scratch_folder
+from gradkit.grading import Grade
+from gradkit.judges import JudgeClient, scratch_folder
 from gradkit.model import Graded
 from gradkit.scaffold import new_assignment
 
