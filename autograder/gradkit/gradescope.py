@@ -81,7 +81,6 @@ def load_settings(path: Path) -> Settings:
 
 class _Dates(msgspec.Struct, frozen=True):
     due_date: datetime.datetime | None = None
-    late_due_date: datetime.datetime | None = None
 
 
 class _User(msgspec.Struct, frozen=True):
