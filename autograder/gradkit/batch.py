@@ -56,6 +56,8 @@ class Row:
 
 @dataclass(frozen=True)
 class BatchResult:
+    """What came of a run: a row for each submission that it got to, and whether that was all of them."""
+
     rows: tuple[Row, ...]
     isolation: dict[str, object]
     seed: int

@@ -76,6 +76,8 @@ class Opened(msgspec.Struct, tag=True):
 
 
 class Done(msgspec.Struct, tag=True):
+    """A submission was graded: its cases, in order, and what came of all together."""
+
     cases: list[CaseDone]
     unit: UnitDone
 
