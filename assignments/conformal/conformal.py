@@ -49,7 +49,7 @@ def pinball_loss(y, y_hat, tau):
 
 
 def pinball_subgradient(y, y_hat, tau):
-    """Return the slope of `pinball_loss` in its prediction, d rho_tau / d y_hat.
+    """Return the slope of `pinball_loss` in `y_hat`, for each entry.
 
     At y = y_hat, the loss has a kink. There, return the slope that the loss has for predictions a little too low.
 
@@ -65,7 +65,7 @@ def pinball_subgradient(y, y_hat, tau):
         ValueError: If a tau is not strictly between 0 and 1, or an input holds NaN.
     """
     y, y_hat, tau = _as_floats("y", y), _as_floats("y_hat", y_hat), _as_levels("tau", tau)
-    # the slope in the prediction, for either sign of the error
+    # the slope in y_hat, which depends on the sign of the error
     # YOUR CODE HERE
     raise NotImplementedError("task pinball is not written yet")
 
@@ -113,7 +113,7 @@ def fit_quantile_regression(
         X: Inputs, shape (n, d), n >= 1.
         y: True values, shape (n,).
         tau: Quantile level in (0, 1), a number.
-        lr: Length of the first step, positive.
+        lr: Step size of the first step, positive.
         n_steps: Number of steps, at least 0.
         loss: loss(y, y_hat, tau) returns the loss of each prediction, shape (n,).
         gradient: gradient(X, y, w, b, tau) returns the slopes of the mean loss in w, shape (d,), and in b.
@@ -146,8 +146,9 @@ def fit_quantile_regression(
 def conformal_rank(n, alpha):
     """Return the rank k of the threshold among n calibration scores; rank 1 is the smallest score.
 
-    k is the smallest rank of at least 1 that covers a new exchangeable score with probability at least 1 - alpha,
-    for every distribution. If the value of your formula is within RANK_TOL of a whole number, take that number.
+    A new exchangeable score must be at most the k-th smallest score with probability at least 1 - alpha, for every
+    distribution. k is the smallest such rank, and at least 1. If no rank up to n is large enough, k is n + 1. If the
+    value of your formula is within RANK_TOL of a whole number, take that whole number.
 
     Args:
         n: Number of calibration scores, at least 0.
@@ -216,7 +217,7 @@ def split_conformal(fit, predict, X, y, X_test, alpha, *, n_train, quantile=conf
         y: True values, shape (n,).
         X_test: Inputs of the test rows, shape (m, d).
         alpha: Allowed share of misses, in (0, 1).
-        n_train: Number of training rows, from 1 to n. If it is n, there are no calibration rows.
+        n_train: Number of training rows, from 1 to n. If n_train is n, there are no calibration rows.
         quantile: quantile(scores, alpha) returns the threshold q.
 
     Returns:
@@ -332,7 +333,7 @@ def lac_sets(probs, q):
 
     Args:
         probs: Predicted probabilities, shape (n, K).
-        q: Threshold from calibration; may be +inf.
+        q: Threshold from calibration. It may be +inf.
 
     Returns:
         bool, shape (n, K): True where the label is in the set.
@@ -390,7 +391,7 @@ def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1, score=aps_scores):
 
     Args:
         probs: Predicted probabilities, shape (n, K).
-        q: Threshold from calibration on `aps_scores` with the same penalty and k_reg; may be +inf.
+        q: Threshold from calibration on `aps_scores` with the same penalty and k_reg. It may be +inf.
         u: Uniform numbers in [0, 1], shape (n,), drawn for these rows, or None.
         penalty: As in `aps_scores`.
         k_reg: As in `aps_scores`.
@@ -471,7 +472,7 @@ def group_intervals(y_hat, groups, thresholds):
 
 
 def interval_coverage(y, lower, upper):
-    """Return the share of y that lies in its closed interval [lower, upper].
+    """Return the share of rows whose y lies in the closed interval [lower, upper].
 
     Args:
         y: True values, shape (m,), m >= 1.
@@ -619,7 +620,7 @@ def adapt_level(level, missed, *, alpha, gamma):
         level: The level alpha_t of this round, a number.
         missed: Whether this round was a miss, a bool.
         alpha: The share of misses aimed at, in (0, 1).
-        gamma: Step size, positive.
+        gamma: Sum of the lengths of the two steps, positive.
 
     Returns:
         The level of the next round, a number.
@@ -653,7 +654,7 @@ def adaptive_conformal(scores, alpha, gamma, *, n_start, quantile=conformal_quan
     Args:
         scores: Nonconformity scores in order of time, shape (N,).
         alpha: The share of misses aimed at, in (0, 1).
-        gamma: Step size of the level, positive.
+        gamma: As in `adapt_level`.
         n_start: Number of scores before the first round, from 0 to N. There are T = N - n_start rounds.
         quantile: quantile(past, alpha_t) returns a threshold, for a level strictly between 0 and 1.
         adapt: adapt(level, missed, alpha=alpha, gamma=gamma) returns the next level.

@@ -13,7 +13,7 @@ from coursekit.plots import COLORS, band, figure, if_written, main, name_lines, 
 ALPHA = 0.1
 
 
-@figure("pinball", caption="A dot marks the constant of least loss. Compare the share of the values at or below it with τ.")
+@figure("pinball", caption="Dots mark the constants of least loss. Which share of the values lies at or below the dots?")
 def pinball(student):
     fig, (left, right) = subplots(1, 2, size=(11, 4))
     error = np.linspace(-2, 2, 201)
@@ -50,7 +50,7 @@ def path(student):
     fig, (left, right) = subplots(1, 2, size=(11, 4))
     left.plot(above, linestyle="-", linewidth=1)
     left.axvline(best, color=COLORS["red"], linewidth=1)
-    left.set(title=f"{uphill.mean():.0%} of the steps go uphill, the best is point {best}", yscale="log")
+    left.set(title=f"{uphill.mean():.0%} of the steps go uphill; best point after {best} steps", yscale="log")
     left.set(xlabel="steps taken (red: the best point)", ylabel="mean loss above that of the best point")
     right.plot(x, y, "o", color=COLORS["grey"], markersize=5)
     ends = np.array([0.0, 1.0])
@@ -142,7 +142,7 @@ def bands(student):
     return fig
 
 
-@figure("sets", caption="How many labels 4,000 sets contain, for α = 0.2 and exact probabilities.")
+@figure("sets", caption="Each histogram counts the labels in 4,000 sets, for α = 0.2 and exact probabilities.")
 def sets(student):
     rng = np.random.default_rng(6)
     p, u = rng.dirichlet(np.full(10, 0.1), size=8000), rng.uniform(size=8000)

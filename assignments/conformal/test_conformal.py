@@ -136,7 +136,7 @@ def test_conformal_quantile_of_nine_scores(impl):
             return k
 
         got = assert_leaves_arguments(impl.conformal_quantile, scores, 0.3, rank=rank, name="conformal_quantile")
-        assert got in [*scores, math.inf], f"the threshold {got} is none of the nine scores"
+        assert np.isin(got, [*scores, math.inf]).all(), f"the threshold {got} is none of the nine scores"
         assert_close(got, threshold, name=f"the score at rank {k}")
         want = np.array([threshold, second])
         assert_close(impl.conformal_quantile(rows, 0.3, rank=rank), want, name=f"the scores at rank {k} of two rows")
@@ -300,7 +300,7 @@ def test_aps_scores_with_u_and_penalty_by_hand(impl):
 @weight(1)
 @tags("label_sets")
 def test_aps_sets_by_hand(impl):
-    """With u, a set contains the labels that score q or less. Without u, it also contains the first label that scores q or more."""
+    """With u, a set contains the labels that score q or less. Without u, the first label of the ranking with s >= q is in, too."""
 
     def scores(probs, u=None, **penalty):
         if len(probs) == 1:  # p = (1, 0)
@@ -402,9 +402,9 @@ def test_adapt_level_by_hand(impl):
     assert_close(change, 0.125, name="the change of the level after a hit")
     # a level may leave [0, 1]
     level = impl.adapt_level(0.25, True, alpha=0.25, gamma=0.5)
-    assert_close(level, -0.125, name="the level after a miss at level 1/4, which is not clipped,")
+    assert_close(level, -0.125, name="the unclipped level after a miss at level 1/4")
     level = impl.adapt_level(-0.125, False, alpha=0.25, gamma=0.5)
-    assert_close(level, 0.0, name="the level after a hit at level -1/8")
+    assert_close(level, 0.0, name="the unclipped level after a hit at level -1/8")
 
 
 @number("9.p2")
