@@ -27,11 +27,11 @@ def softmax(x, *, dim=-1):
 
     Args:
         x: Logits of any shape, float32 or float64. Entries may be -inf, but not +inf or NaN.
-        dim: The weights along this dimension add up to 1. It has at least 1 entry.
+        dim: The dimension along which the weights add up to 1, at least 1 entry long.
 
     Returns:
         Weights with the shape of `x`. For every finite `x`, however large, the weights and their
-        gradients are finite. They are finite, too, if a whole row is -inf.
+        gradients are finite. Both are finite, too, if a whole row is -inf.
 
     Example:
         softmax(tensor([0, log 2, log 3])) is [1/6, 2/6, 3/6].
@@ -48,8 +48,8 @@ def softmax(x, *, dim=-1):
 def sinusoidal_positions(n_positions, d_model, *, base=10000.0, dtype=torch.float32):
     """The position table: row p holds a sine and a cosine of position p for each of d_model / 2 frequencies.
 
-        PE[p, 2i]     = sin(p / base^(2i / d_model))
-        PE[p, 2i + 1] = cos(p / base^(2i / d_model))        i = 0 .. d_model/2 - 1
+        PE[p, 2i]     = sin(p * base^(-2i / d_model))
+        PE[p, 2i + 1] = cos(p * base^(-2i / d_model))        i = 0 .. d_model/2 - 1
 
     Args:
         n_positions: Number of rows, counted from position 0. May be 0.
@@ -108,7 +108,7 @@ def causal_mask(T_q, T_k, *, device=None):
     """Which keys each query may see if it must not look into the future.
 
     The last query is aligned with the last key. So T_k - T_q keys come before the first query, and
-    query i sits at position i + T_k - T_q. It sees key 0 up to the key at its own position.
+    query i sits at position i + T_k - T_q. This query sees the keys from 0 to its own position.
 
     Args:
         T_q: Number of queries.
@@ -152,7 +152,7 @@ def scaled_dot_product_attention(q, k, v, *, mask=None, causal=False, bias=None)
         Shape (..., T_q, d_v), with the dtype and device of `q`.
 
     Raises:
-        ValueError: If q and k differ in d_k, k and v in T_k, or causal is set and T_q > T_k.
+        ValueError: If q and k differ in d_k, if k and v differ in T_k, or if causal is set and T_q > T_k.
 
     Source:
         Vaswani et al. 2017, equation 1.
@@ -227,7 +227,7 @@ def multi_head_attention(
         n_heads: Number of heads; divides d_model.
         context: Where keys and values come from, shape (..., T_k, d_context) with T_k >= 1, and
             with the leading dimensions of `x`. Default: `x`.
-        key_mask: Boolean, shape (..., T_k), False at padding: no query of any head sees it.
+        key_mask: Boolean, shape (..., T_k), False at padding. No query of any head sees padding.
         causal: Hide the future from every head.
         attend: The attention function. It is called once for all heads together, as
             `attend(q, k, v, mask=mask, causal=causal)` with q of shape (..., n_heads, T_q, d_k) and
@@ -376,7 +376,7 @@ def next_token_loss(logits, tokens, *, mask=None):
     Args:
         logits: Shape (..., T, V), T >= 2, float32 or float64. Finite, however large.
         tokens: Integers in 0 .. V - 1, shape (..., T).
-        mask: Boolean, shape (..., T). Token t + 1 counts if its own entry is True; padding has False.
+        mask: Boolean, shape (..., T). Token t + 1 counts if entry t + 1 is True. Padding has False.
             The mean runs over the tokens that count, in all sequences together. Entry 0 of a sequence
             never matters. Default: every token after the first counts.
 

@@ -7,7 +7,6 @@ models, which takes seconds.
 import math
 import sys
 from pathlib import Path
-from unittest.mock import patch
 
 import torch
 
@@ -142,9 +141,14 @@ def first_block_weights(student, params, tokens):
         caught.append(attention(q, k, torch.eye(k.shape[-2], dtype=q.dtype), **options))
         return attention(q, k, v, **options)
 
-    # multi_head_attention looks its attention up by this name.
-    with torch.no_grad(), patch.object(student, "scaled_dot_product_attention", watched):
-        student.transformer(tokens, params, n_heads=N_HEADS, pre_norm=True)
+    # Functions look each other up among their globals. In a notebook, `student` itself is another object.
+    names = student.transformer.__globals__
+    names["scaled_dot_product_attention"] = watched
+    try:
+        with torch.no_grad():
+            student.transformer(tokens, params, n_heads=N_HEADS, pre_norm=True)
+    finally:
+        names["scaled_dot_product_attention"] = attention
     return caught[0]
 
 

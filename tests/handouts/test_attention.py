@@ -1,6 +1,7 @@
 """What the handout, the docstrings and the written question of `attention` say, computed from the reference."""
 
 import math
+import types
 
 import pytest
 import torch
@@ -140,7 +141,7 @@ def test_shapes_of_heads(reference):
 @pytest.mark.parametrize("n_heads", [1, 8])
 @pytest.mark.parametrize("T", [4, 1024])
 def test_cost_of_heads(reference, n_heads, T):
-    """\"4 · T · d_model² … 2 · T² · d_model, with one head or eight … equal at T = 2 · d_model = 1,024." """
+    """\"4 · T · d_model² … 2 · T² · d_model. This holds for one head and for eight … equal at T = 2 · d_model = 1,024." """
     with FlopCounterMode(display=False) as counter:  # it counts two operations for each multiplication
         reference.multi_head_attention(
             torch.zeros(T, 512), *torch.zeros(4, 512, 512), n_heads=n_heads, attend=lambda q, k, v, **_: q @ k.mT @ v
@@ -258,6 +259,17 @@ def test_maps_of_learned_attention_show_what_the_model_sees(reference, figures, 
 
     # one token sixteen times, no positions: a query sees equal keys, and all up to its own
     torch.testing.assert_close(weights[:, -1], torch.full((2, 16), 1 / 16))
+
+
+def test_maps_of_learned_attention_are_drawn_in_a_notebook(reference, figures):
+    """In a notebook the module that figures get is another object than the globals of the student's functions."""
+    tokens, notebook = torch.arange(16), types.SimpleNamespace(**vars(reference))
+    params = reference.init_transformer(0, n_vocab=16, d_model=32, d_mlp=64, n_blocks=1)
+
+    weights = figures.first_block_weights(notebook, params, tokens)
+
+    torch.testing.assert_close(weights, figures.first_block_weights(reference, params, tokens))
+    assert reference.scaled_dot_product_attention is notebook.scaled_dot_product_attention
 
 
 # --- Task 8 ------------------------------------------------------------------------------------
