@@ -20,6 +20,8 @@ that is not written yet is skipped with a line that says so; one of several part
         with if_written(ax):
             ax.plot(x, student.softplus(x))
 
+`python figures.py -i` draws nothing: it starts Python with the student's functions in it.
+
 The style is a context, entered only while a figure is drawn and saved: no global setting is left changed, no
 window opens and pyplot is not needed. The same code gives the same bytes on every run. Colors are Okabe and
 Ito's, told apart with any kind of color blindness and in gray; lines also differ in their dashes.
@@ -42,6 +44,7 @@ from typing import Any
 
 import numpy as np
 
+from coursekit.console import talk
 from coursekit.functions import CheckFile, functions_of, owner_of, written_in_text
 
 COLORS = {
@@ -423,7 +426,8 @@ def main(module_name: str, argv: Sequence[str] | None = None) -> None:
 
     The module is `module_name`.py in the script's folder; files go to `figures/` there. The command line may
     name figures to draw only those, `--module FILE` to draw from another file and `--out DIR` to write
-    elsewhere.
+    elsewhere. With `-i` nothing is drawn: Python starts with the module's names, as with `python -i`, which would not
+    find `coursekit`.
 
     Args:
         module_name: Name of the student's module.
@@ -431,7 +435,7 @@ def main(module_name: str, argv: Sequence[str] | None = None) -> None:
 
     Raises:
         SystemExit: Always. Code 0 if every figure was drawn or skipped because a function is not written yet,
-            1 if one failed, 2 for a wrong command line.
+            1 if one failed or the module can't be imported, 2 for a wrong command line.
     """
     caller = sys._getframe(1).f_globals
     here = Path(caller["__file__"]).resolve().parent
@@ -442,12 +446,18 @@ def main(module_name: str, argv: Sequence[str] | None = None) -> None:
     beside = here / f"{module_name}.py"
     parser.add_argument("--module", type=Path, default=beside, help="the file to draw from")
     parser.add_argument("--out", type=Path, default=here / "figures", help="folder for the files")
+    parser.add_argument("-i", "--interactive", action="store_true", help="start Python with your functions instead")
     options = parser.parse_args(argv)
     known = [item.name for item in figures]
     for name in options.names:
         if name not in known:
             parser.error(f"no figure is called {name}; there are {', '.join(known)}")
 
+    if options.interactive:
+        student = _load(options.module)
+        if student is not None:
+            talk(student, options.module.name)
+        raise SystemExit(0 if student is not None else 1)
     if nothing := nothing_to_draw(options.module):
         _say(nothing)
         raise SystemExit(0)

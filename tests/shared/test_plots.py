@@ -57,14 +57,14 @@ def _(student):
 def run(tmp_path):
     """Write an assignment's folder and run its figures.py; returns the finished process."""
 
-    def run(*arguments, student=STUDENT, more=""):
+    def run(*arguments, student=STUDENT, more="", typed=None):
         folder = tmp_path / "assignment"
         folder.mkdir(exist_ok=True)
         if student is not None:
             (folder / "student.py").write_text(student, encoding="utf-8")
         (folder / "figures.py").write_text(SCRIPT.format(more=more), encoding="utf-8")
         command = [sys.executable, str(folder / "figures.py"), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=tmp_path)
+        return subprocess.run(command, input=typed, capture_output=True, text=True, encoding="utf-8", cwd=tmp_path)
 
     run.folder = tmp_path / "assignment"
     return run
@@ -90,6 +90,24 @@ def test_an_error_names_the_students_line_and_the_others_are_still_drawn(run):
     assert "failed: broken, student.py:10: ZeroDivisionError: division by zero" in done.stdout
     assert "drew figures/curve.svg" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_lines_can_be_tried_with_the_students_functions(run):
+    """With `-i` Python starts among the names of the file, and what is redefined there is what the others call."""
+    typed = "print(curve(3))\ndef curve(x):\n    return -x\nprint(curve(3))\nlater(1)\nprint('on')\nexit()\nprint('never')\n"
+    done = run("-i", typed=typed)
+
+    assert done.returncode == 0
+    assert done.stdout.replace("... ", "").replace(">>> ", "").split() == ["9", "-3", "on"]
+    assert "names of student.py" in done.stderr and "task later is not written yet" in done.stderr
+    assert not (run.folder / "figures").exists()
+
+
+def test_a_file_with_an_error_is_not_tried(run):
+    """What can't be imported is told in a line, as where figures are drawn."""
+    done = run("-i", student="def curve(x)\n    return x", typed="print(1)\n")
+
+    assert done.returncode == 1 and done.stdout == "failed: student.py:1: expected ':'\n"
 
 
 PARTS = """
