@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import types
+import warnings
 import xml.etree.ElementTree as ElementTree
 
 import matplotlib
@@ -367,6 +368,25 @@ def test_line_names_do_not_overlap():
     assert len(heights) == 5
     assert min(np.diff(heights)) > 14
     assert heights[-1] <= ax.bbox.height + 1
+
+
+def test_a_line_that_leaves_the_axes_is_named_where_it_leaves():
+    """A line that ends far above pushes no name away: its own stands where it crosses the top, those of others at their ends."""
+    fig, ax = plots.subplots()
+    x = np.linspace(0, 10, 101)
+    ax.plot(x, x**2, label="steep")
+    ax.plot(x, 0 * x + 2, label="flat")
+    ax.set_ylim(0, 4)
+
+    plots.name_lines(ax)
+
+    places = {text.get_text(): text.xy for text in ax.texts}
+    assert places["flat"] == pytest.approx((1.01, 0.5))
+    left, right = ax.get_xlim()
+    assert places["steep"] == pytest.approx(((2 - left) / (right - left), 1.0), abs=1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # no layout that collapses
+        fig.draw_without_rendering()
 
 
 def test_bands_take_names_and_tensors():
