@@ -1,9 +1,10 @@
 """Graded checks of the word_vectors assignment.
 
 Values are compared with the reference's in one check for each feature, on inputs where the other features make no difference: one
-document where borders are another check's business, different words where repeats are, dense counts where zeros are. Properties are
-asserted on the submission's own answers, and then `ROUGHLY` on values, so that one deviation is charged once. A function that uses
-another one of the student's takes it as an argument and gets a right one here.
+document where borders are another check's business, different words where repeats are, dense counts where zeros are, distances that
+don't matter where weights do, a nearly flat tanh where its slope does. Properties are asserted on the submission's own answers. The
+values beside them are ones that a misread convention leaves alone, as far as there are any. A function that uses another one of the
+student's takes it as an argument and gets a right one here.
 """
 
 import math
@@ -14,11 +15,6 @@ import pytest
 from coursekit.checks import assert_leaves_arguments
 from coursekit.compare import assert_close
 from gradescope_utils.autograder_utils.decorators import number, tags, weight
-
-# Far from zeros, halves and opposites, and near to an answer that misreads one convention. Only ever beside an exact check of
-# the same function.
-ROUGHLY = (0.6, 0.3)
-
 
 def counts_without_zeros(rng, *shape, high=40):
     return rng.integers(1, high, size=shape).astype(float)
@@ -81,6 +77,9 @@ def test_standardizing_twice_changes_nothing_more(impl, rng):
 def worked_standardize(text):
     bare = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
     return bare.casefold()
+
+
+worked_standardize.unrecorded = True  # how often it is called is free
 
 
 @number("1.3")
@@ -163,6 +162,9 @@ def worked_idf(counts):
     return np.log((1 + len(counts)) / (1 + (counts > 0).sum(axis=0))) + 1
 
 
+worked_idf.unrecorded = True
+
+
 @number("2.3")
 @weight(2)
 @tags("documents")
@@ -190,7 +192,7 @@ def test_bags_of_words_leave_their_arguments_alone(impl, reference, rng, functio
     lent = {"idf": worked_idf} if function == "tf_idf" else {}
 
     got = assert_leaves_arguments(getattr(impl, function), *args, **lent, name=function)
-    assert_close(got, getattr(reference, function)(*args), rtol=0.5, atol=0.3)
+    assert_close(got, getattr(reference, function)(*args))
 
 
 # Task 3
@@ -208,17 +210,13 @@ def test_cooccurrence_weighs_by_distance_up_to_the_window(agree, rng, window, by
 @number("3.2")
 @weight(2)
 @tags("cooccurrence")
-@pytest.mark.parametrize("case", ["several", "empty", "shorter_than_the_window"])
+@pytest.mark.parametrize("case", ["several", "empty", "one_short"])
 def test_cooccurrence_stays_inside_documents(agree, rng, case):
     """Words of different documents don't meet, and short or empty documents are no special case."""
     order = different_words(rng, 16, 15)
-    documents = {
-        "several": [order[:5], order[5:9], order[9:]],
-        "empty": [[], order[:7], [], order[7:], []],
-        "shorter_than_the_window": [order[:1], order[1:3], order[3:6], order[6:]],
-    }[case]
+    documents = {"several": [order[:5], order[5:6], order[6:]], "empty": [[], order[:7], [], order[7:], []], "one_short": [order[:3]]}[case]
 
-    agree("cooccurrence", documents, 16, window=4)
+    agree("cooccurrence", documents, 16, window=4, by_distance=False)
 
 
 @number("3.3")
@@ -228,38 +226,41 @@ def test_cooccurrence_stays_inside_documents(agree, rng, case):
 def test_cooccurrence_adds_up_repeated_words(agree, rng, case):
     """A pair that meets again adds again, and a word near itself adds in both directions to one cell."""
     if case == "same_pair_again":
-        agree("cooccurrence", [[1, 2, 3, 0, 1, 2, 3]], 5, window=1)
-    agree("cooccurrence", [rng.integers(0, 4, size=25).tolist()], 5, window=1 if case == "same_pair_again" else 3)
+        pair = different_words(rng, 5, 3)
+        agree("cooccurrence", [pair * 3], 5, window=1)
+        return
+    agree("cooccurrence", [rng.integers(0, 4, size=25).tolist()], 5, window=3, by_distance=False)
 
 
 @number("3.4")
 @weight(1)
 @tags("cooccurrence")
-def test_cooccurrence_knows_no_direction(impl, agree, rng):
+def test_cooccurrence_knows_no_direction(impl, reference, rng):
     """Reading every document backward changes nothing: near is near on either side."""
-    documents = [different_words(rng, 12, 9), different_words(rng, 12, 8)]
+    documents = [different_words(rng, 12, 9)]
 
     X = impl.cooccurrence(documents, 12, window=3)
     backward = impl.cooccurrence([document[::-1] for document in documents], 12, window=3)
     assert_close(X, backward, name="cooccurrence of the reversed documents")
     assert_close(X, X.T, name="cooccurrence transposed")
-    agree("cooccurrence", documents, 12, window=3, tol=(2.0, 2.0))
-    assert X.sum() > 10 and np.count_nonzero(X) > 30
+    # side by side, no weight makes a difference
+    options = {"window": 1, "by_distance": False}
+    assert_close(impl.cooccurrence(documents, 12, **options), reference.cooccurrence(documents, 12, **options))
 
 
 @number("3.5")
 @weight(1)
 @tags("cooccurrence")
-@pytest.mark.parametrize("by_distance", [True, False])
-def test_joining_documents_adds_pairs_across_the_border(agree, rng, by_distance):
-    """If two documents become one, the sum of all counts grows: by the pairs that reach across."""
-    first, second = rng.integers(0, 9, size=(2, 11)).tolist()
+def test_joining_documents_adds_pairs_across_the_border(agree, rng):
+    """If two documents become one, exactly the pairs that reach across the border are new."""
+    first, second = rng.permutation(22).reshape(2, 11).tolist()
 
-    def grown(impl, first, second):
-        options = {"window": 4, "by_distance": by_distance}
-        return impl.cooccurrence([first + second], 9, **options).sum() - impl.cooccurrence([first, second], 9, **options).sum()
+    def new_pairs(impl, first, second):
+        options = {"window": 4, "by_distance": False}
+        joined = impl.cooccurrence([first + second], 22, **options)
+        return [joined, joined - impl.cooccurrence([first, second], 22, **options)]
 
-    agree(grown, first, second)
+    agree(new_pairs, first, second)
 
 
 @number("3.6")
@@ -267,12 +268,10 @@ def test_joining_documents_adds_pairs_across_the_border(agree, rng, by_distance)
 @tags("cooccurrence")
 def test_cooccurrence_leaves_the_documents_alone(impl, reference, rng):
     """The lists that are handed in are the same after the call."""
-    documents = [different_words(rng, 9, 6), different_words(rng, 9, 5)]
+    documents, options = [different_words(rng, 9, 6)], {"window": 1, "by_distance": False}
 
-    got = assert_leaves_arguments(impl.cooccurrence, documents, 9, window=1, name="cooccurrence")
-    want = reference.cooccurrence(documents, 9, window=1)
-    assert_close(got > 0, want > 0, name="where the counts are above 0")
-    assert_close(got, want, rtol=1.0, atol=0.6)
+    got = assert_leaves_arguments(impl.cooccurrence, documents, 9, **options, name="cooccurrence")
+    assert_close(got, reference.cooccurrence(documents, 9, **options))
 
 
 # Task 4
@@ -297,15 +296,14 @@ def test_pmi_compares_with_what_chance_would_give(agree, rng, case):
 @weight(1)
 @tags("pmi")
 @pytest.mark.parametrize("case", ["zeros", "a_word_without_counts"])
-def test_pmi_of_pairs_that_never_meet_is_minus_infinity(impl, rng, case):
+def test_pmi_of_pairs_that_never_meet_is_minus_infinity(impl, agree, rng, case):
     """-inf where there is no count, also in the row and the column of a word that never occurs; finite elsewhere."""
     X = counts_with_zeros(rng, 6, 6)
     if case == "a_word_without_counts":
         X[2], X[:, 2] = 0, 0
 
-    M = impl.pmi(X)
+    M = agree("pmi", X)
     assert_close(np.isneginf(M), X == 0, name="where PMI is -inf")
-    assert_close(np.isfinite(M), X > 0, name="where PMI is finite")
 
 
 @number("4.3")
@@ -329,6 +327,9 @@ def worked_pmi(X):
         return np.where(X > 0, np.log(X * X.sum() / expected), -np.inf)
 
 
+worked_pmi.unrecorded = True
+
+
 @number("4.4")
 @weight(2)
 @tags("pmi")
@@ -340,39 +341,30 @@ def test_ppmi_shifts_and_then_clips(agree, rng, shift, zeros):
     agree("ppmi", X, shift=shift, pmi=worked_pmi)
 
 
-def products(impl, M, d, power):
-    """Inner products of the rows' vectors: what the signs of columns don't change."""
-    W = impl.svd_vectors(M, d, power=power)
-    return [W.shape[1], W @ W.T]
-
-
 @number("4.5")
 @weight(3)
 @tags("pmi")
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("shape", [(6, 6), (5, 8), (8, 5)], ids=["square", "wide", "tall"])
 def test_svd_vectors_scale_the_main_directions(agree, rng, shape, power):
-    """The first d left singular vectors, times their singular values to the power: inner products of all pairs of rows."""
+    """The first d left singular vectors, times their singular values to the power; the given line chooses signs."""
     M = rng.normal(size=shape)
 
-    agree(products, M, 2, power)
-    agree(products, M, 4, power)
+    agree("svd_vectors", M, 2, power=power)
+    agree("svd_vectors", M, 4, power=power)
 
 
 @number("4.6")
 @weight(1)
 @tags("pmi")
-def test_svd_vectors_span_the_best_subspace(impl, rng):
+@pytest.mark.parametrize("d", [1, 3])
+def test_svd_vectors_span_the_best_subspace(agree, rng, d):
     """What a projection of M onto the d directions leaves over is the sum of the other squared singular values."""
     M = rng.normal(size=(7, 5))
-    sigma = np.linalg.svd(M, compute_uv=False)
 
-    for d in (1, 3):
-        W = impl.svd_vectors(M, d, power=1.0)
-        Q, _ = np.linalg.qr(W)
-        assert W.shape == (7, d)
-        assert_close(((M - Q @ (Q.T @ M)) ** 2).sum(), (sigma[d:] ** 2).sum(), name=f"what {d} directions leave over")
-    assert_close((W**2).sum(), (sigma[:3] ** 2).sum(), rtol=4.0, name="the sum of the squared vectors")
+    W = agree("svd_vectors", M, d, power=0.0)
+    sigma = np.linalg.svd(M, compute_uv=False)
+    assert_close(((M - W @ (W.T @ M)) ** 2).sum(), (sigma[d:] ** 2).sum(), name=f"what {d} directions leave over")
 
 
 @number("4.7")
@@ -386,15 +378,11 @@ def test_factoring_leaves_its_arguments_alone(impl, reference, rng, function):
         "pmi": ((X,), {}),
         "best_score": ((X, X.T + 1), {}),
         "ppmi": ((X,), {"pmi": worked_pmi}),
-        "svd_vectors": ((X, 2), {}),
+        "svd_vectors": ((X, 2), {"power": 1.0}),
     }[function]
 
     got = assert_leaves_arguments(getattr(impl, function), *args, **options, name=function)
-    want = getattr(reference, function)(*args)
-    if function == "svd_vectors":
-        got, want = np.abs(got), np.abs(want)
-    assert_close(got, want, rtol=1.0, atol=1.0)
-    assert np.asarray(got).shape == want.shape and np.ptp(got) > 0.01
+    assert_close(got, getattr(reference, function)(*args, **options))
 
 
 # Task 5
@@ -438,9 +426,7 @@ def test_glove_loss_does_not_choose_the_vectors(impl, agree, rng, change):
     before = impl.glove_loss(W, C, b, c, X, x_max=50.0)
     after = impl.glove_loss(*changed, X, x_max=50.0)
     assert_close(after, before, name="the loss after the change")
-    # a factor of 2, or another weight, is another check's business
-    agree("glove_loss", W, C, b, c, X, x_max=50.0, tol=(3.0, 0.0))
-    assert before > 0.1
+    agree("glove_loss", W, C, b, c, X, x_max=50.0)
 
 
 @number("5.3")
@@ -467,7 +453,8 @@ def test_glove_gradients_of_the_biases(agree, rng, which):
     """A word's bias stands in all cells of its row, a context's in all cells of its column."""
 
     def gradient(impl, *args, **options):
-        return impl.glove_gradients(*args, **options)[2 + ("b", "c").index(which)]
+        grads = impl.glove_gradients(*args, **options)
+        return [np.shape(grads[0]), grads[2 + ("b", "c").index(which)]]
 
     agree(gradient, *glove_parameters(rng, 7, 2), counts_without_zeros(rng, 7, 7), x_max=50.0)
 
@@ -524,13 +511,7 @@ def test_glove_leaves_its_arguments_alone(impl, reference, rng, function):
     }[function]
 
     got = assert_leaves_arguments(getattr(impl, function), *args, **options, name=function)
-    want = getattr(reference, function)(*args, **options)
-    got, want = (parts if isinstance(parts, tuple) else (parts,) for parts in (got, want))
-    assert len(got) == len(want)
-    for mine, right in zip(got, want):
-        assert np.shape(mine) == np.shape(right) and np.linalg.norm(mine) > 0.01
-        # the same direction: sizes are other checks' business
-        assert float(np.vdot(mine, right)) > 0.2 * float(np.linalg.norm(mine) * np.linalg.norm(right))
+    assert_close(got, getattr(reference, function)(*args, **options))
 
 
 # Task 6. Signs and doubled unit vectors all have the length 2, and their cosines are exact.
@@ -561,7 +542,9 @@ def test_nearest_orders_by_cosine(agree, rng, case):
 @pytest.mark.parametrize("case", ["ties", "zero_vector", "zero_query"])
 def test_nearest_of_equal_cosines_and_of_zero(agree, rng, case):
     """Equal cosines come in the order of the ids, and a zero vector has cosine 0."""
-    vectors, query = np.concatenate([EXACT, 2 * np.eye(4)])[rng.permutation(20)], np.array([1.0, 1, 1, 1])
+    query = np.array([1.0, 1, 1, 1])
+    vectors = np.concatenate([EXACT[EXACT @ query >= 0], 2 * np.eye(4)])  # the cosines are 0, 1/2 and 1
+    vectors = vectors[rng.permutation(len(vectors))]
     if case == "zero_vector":
         vectors[[3, 11]] = 0
     elif case == "zero_query":
@@ -576,7 +559,7 @@ def worked_nearest(vectors, query, n, *, exclude=()):
     return [int(i) for i in np.argsort(-cosines, kind="stable")[:n]]
 
 
-worked_nearest.unrecorded = True
+worked_nearest.unrecorded = True  # how often it is called is free
 
 
 @number("6.3")
@@ -626,8 +609,7 @@ def test_similarity_leaves_its_arguments_alone(impl, reference, rng, function):
     }[function]
 
     got = assert_leaves_arguments(getattr(impl, function), *args, **options, name=function)
-    want = getattr(reference, function)(*args)
-    assert_close(got, want, rtol=0.0, atol=1.0 if function == "average_ranks" else 0.0)
+    assert_close(got, getattr(reference, function)(*args))
 
 
 # Task 7
@@ -659,10 +641,10 @@ def test_windows_start_anew_with_each_document(agree, rng, case):
     """No window reaches into the document before; an empty document has no target."""
     first, second = rng.integers(2, 30, size=(2, 4)).tolist()
     if case == "none":
-        agree("windows", [first], 3)
-    documents = {"several": [first, second, [7]], "empty": [[], first, [], second], "none": []}[case]
-
-    agree("windows", documents, 3)
+        agree("windows", [first], 1)
+        agree("windows", [], 3)
+        return
+    agree("windows", {"several": [first, second, [7]], "empty": [[], first, [], second]}[case], 1)
 
 
 @number("7.3")
@@ -673,6 +655,8 @@ def test_window_lm_forward_concatenates_the_window(agree, rng, case):
     """Rows of the table side by side, a tanh layer, and logits from U, or from the table itself in a tied model."""
     size = 1 if case == "one_window" else 3
     params = model(rng, size=size, hidden=None if case == "tied" else 4)
+    if case in ("tied", "repeated_tokens"):  # the biases are the other cases' business
+        params["b"], params["c"] = np.zeros_like(params["b"]), np.zeros_like(params["c"])
     contexts = np.stack([rng.permutation(9)[:size] for _ in range(1 if case == "one_window" else 6)])
     if case == "repeated_tokens":
         contexts[:, 2] = contexts[:, 0]
@@ -689,28 +673,27 @@ def test_window_model_leaves_its_arguments_alone(impl, reference, rng, function)
     if function == "windows":
         args = ([rng.integers(2, 9, size=6).tolist(), rng.integers(2, 9, size=4).tolist()], 1)
     else:
-        args = (model(rng), rng.integers(0, 9, size=(6, 2)))
+        args = (model(rng, size=1), rng.integers(0, 9, size=(6, 1)))
 
     got = assert_leaves_arguments(getattr(impl, function), *args, name=function)
-    want = getattr(reference, function)(*args)
-    assert_close(list(map(np.shape, got)), list(map(np.shape, want)), name="shapes")
-    assert_close(got[1], want[1], rtol=1.0, atol=0.5 if function == "window_lm_forward" else 0.0)
+    assert_close(got, getattr(reference, function)(*args))
 
 
-# Task 8. The hidden layer comes from the reference; d_logits is random, so nothing depends on the loss.
+# Task 8. The hidden layer is a right one, and d_logits is random, so nothing depends on forward pass or loss.
 
 
-def backward_case(rng, *, tied=False, repeats=False, V=9, size=3, N=5):
-    params = model(rng, V=V, size=size, hidden=None if tied else 4)
-    if repeats:
-        contexts = rng.integers(0, V, size=(N, size))
-        contexts[:, size - 1] = contexts[:, 0]
-        contexts[1] = contexts[0]
-    else:
-        contexts = rng.permutation(V)[: N * size].reshape(N, size)
-    x = params["E"][contexts].reshape(N, -1)
+def backward_case(rng, contexts, *, tied=False, flat=False):
+    """Arguments of the backward pass; flat: tanh is used where its slope is 1 within 1e-10."""
+    params = model(rng, V=16, size=contexts.shape[1], hidden=None if tied else 4)
+    if flat:
+        params["W"], params["b"] = 3e-6 * params["W"], 3e-6 * params["b"]
+    x = params["E"][contexts].reshape(len(contexts), -1)
     hidden = np.tanh(x @ params["W"] + params["b"])
-    return params, contexts, hidden, rng.normal(size=(N, V))
+    return params, contexts, hidden, rng.normal(size=(len(contexts), 16))
+
+
+def different_tokens(rng, N=5, size=3):
+    return rng.permutation(16)[: N * size].reshape(N, size)
 
 
 @number("8.1")
@@ -723,7 +706,7 @@ def test_gradients_of_the_layers(agree, rng, name):
     def gradient(impl, *args):
         return impl.window_lm_backward(*args)[name]
 
-    agree(gradient, *backward_case(rng, V=16))
+    agree(gradient, *backward_case(rng, different_tokens(rng)))
 
 
 @number("8.2")
@@ -732,36 +715,33 @@ def test_gradients_of_the_layers(agree, rng, name):
 @pytest.mark.parametrize("case", ["different_tokens", "twice_in_a_window", "in_two_windows", "both"])
 def test_gradient_of_the_table_adds_up(agree, rng, case):
     """A row of the table gets the sum over all places where its token stands, and 0 if there is none."""
-    V, N = 16, 5
-    params, contexts, hidden, d_logits = backward_case(rng, V=V, N=N, repeats=case == "both")
+    contexts = different_tokens(rng)
     if case == "twice_in_a_window":
-        contexts = contexts[:2].copy()
         contexts[:, 2] = contexts[:, 0]
     elif case == "in_two_windows":
-        contexts = contexts.copy()
         contexts[3], contexts[1, 0] = contexts[2, ::-1], contexts[0, 0]
-    N = len(contexts)
-    hidden = np.tanh(params["E"][contexts].reshape(N, -1) @ params["W"] + params["b"])
+    elif case == "both":
+        contexts = rng.integers(0, 6, size=(7, 3))
+        contexts[:, 2] = contexts[:, 0]
 
     def gradient(impl, *args):
-        return impl.window_lm_backward(*args)["E"]
+        return 1e6 * impl.window_lm_backward(*args)["E"]
 
-    agree(gradient, params, contexts, hidden, d_logits[:N])
+    agree(gradient, *backward_case(rng, contexts, flat=True))
 
 
 @number("8.3")
 @weight(3)
 @tags("window_gradients")
 @pytest.mark.parametrize("name", ["E", "W_and_b"])
-def test_gradients_of_a_tied_model(impl, agree, rng, name):
+def test_gradients_of_a_tied_model(agree, rng, name):
     """The table is used at the input and at the output, and gets the gradients of both; there is no U."""
-    args = backward_case(rng, tied=True, V=16)
 
     def gradient(impl, *args):
         grads = impl.window_lm_backward(*args)
         return grads["E"] if name == "E" else [grads["W"], grads["b"], sorted(grads)]
 
-    agree(gradient, *args)
+    agree(gradient, *backward_case(rng, different_tokens(rng), tied=True, flat=name == "W_and_b"))
 
 
 @number("8.4")
@@ -770,13 +750,10 @@ def test_gradients_of_a_tied_model(impl, agree, rng, name):
 @pytest.mark.parametrize("tied", [False, True], ids=["own_output", "tied"])
 def test_window_lm_backward_leaves_its_arguments_alone(impl, reference, rng, tied):
     """The parameters and arrays that are handed in are the same after the call."""
-    args = backward_case(rng, tied=tied, V=16)
+    args = backward_case(rng, different_tokens(rng, N=1, size=1), tied=tied, flat=True)
 
-    grads = assert_leaves_arguments(impl.window_lm_backward, *args, name="window_lm_backward")
-    want = reference.window_lm_backward(*args)
-    assert_close(sorted(grads), sorted(want), name="the names of the gradients")
-    for name, right in want.items():
-        assert float(np.vdot(grads[name], right)) > 0.2 * float(np.linalg.norm(grads[name]) * np.linalg.norm(right)) > 0
+    got = assert_leaves_arguments(impl.window_lm_backward, *args, name="window_lm_backward")
+    assert_close(got, reference.window_lm_backward(*args))
 
 
 # Task 9
@@ -833,22 +810,9 @@ def test_kneser_ney_keeps_how_often_words_follow(impl, rng):
 
 
 @number("9.4")
-@weight(1)
+@weight(2)
 @tags("bits")
 @pytest.mark.parametrize("text", ["plain text", "naïve — Übergröße, 言葉"], ids=["ascii", "other_scripts"])
 def test_bits_per_byte_count_bytes(agree, rng, text):
     """Nats per token become bits per byte of UTF-8: it doesn't matter into how many tokens a text was cut."""
     agree("bits_per_byte", float(rng.uniform(0.5, 5)), int(rng.integers(5, 40)), text)
-
-
-@number("9.5")
-@weight(1)
-@tags("bits")
-def test_kneser_ney_leaves_the_counts_alone(impl, reference, rng):
-    """The counts that are handed in are the same after the call."""
-    N = bigrams(rng)
-
-    got = assert_leaves_arguments(impl.kneser_ney, N, name="kneser_ney")
-    want = reference.kneser_ney(N)
-    assert got.shape == want.shape
-    assert float(np.vdot(got, want)) > 0.7 * float(np.linalg.norm(got) * np.linalg.norm(want)) > 0

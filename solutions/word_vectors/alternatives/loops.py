@@ -87,6 +87,7 @@ def svd_vectors(M, d, *, power=0.5):
     M = np.asarray(M, dtype=float)
     _, vectors = np.linalg.eigh(M @ M.T)
     U = vectors[:, ::-1][:, :d]
+    U = U * np.array([math.copysign(1.0, max(column, key=abs)) for column in U.T])
     return U * np.linalg.norm(M.T @ U, axis=0) ** power
 
 
