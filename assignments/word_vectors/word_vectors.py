@@ -315,6 +315,7 @@ def svd_vectors(M, d, *, power=0.5):
     M = _matrix("M", M)
     if not 1 <= d <= min(M.shape):
         raise ValueError(f"d must be in 1 .. {min(M.shape)}, got {d}")
+    W = np.zeros((len(M), d))  # to be replaced by yours; the last line stays
     # YOUR CODE HERE
     raise NotImplementedError("task pmi is not written yet")
     return fix_signs(W)  # so that two right answers are the same
