@@ -165,7 +165,7 @@ def layer_of_ones():
 
 
 @number("4.p2")
-@weight(2)
+@weight(1)
 @tags("decoder")
 def test_decoder_block_by_hand(impl):
     """Three sublayers with three residuals: 2 becomes 4, then 44, then 88. The norm stands before each sublayer."""
@@ -221,7 +221,7 @@ def test_encode_memory_by_hand(impl):
 
 
 @number("5.p2")
-@weight(2)
+@weight(1)
 @tags("memory")
 def test_decode_step_by_hand(impl):
     """With queries of 0 all keys score alike: x = 2 meets its past 4, then the memory 10 and 30, then the MLP, and becomes 50."""
@@ -260,23 +260,24 @@ def test_one_chosen_token_by_hand(impl):
 @weight(1)
 @tags("corrupt")
 def test_nothing_is_chosen_by_hand(impl):
-    """With share 0 the text stays as it is, and no label asks for anything. With share 0.25, three in four times."""
+    """With share 0 the text stays as it is, and no label asks for anything. Of no text, nothing comes."""
     got = law(impl.mlm_corrupt, [3, 1], special={0}, mask_token=4, n_vocab=5, share=0.0)
     assert_close(got, {((3, 1), (-100, -100)): 1.0}, name="probabilities of what can come out")
 
-    got = law(impl.mlm_corrupt, [3], special={0}, mask_token=4, n_vocab=5, share=0.25)
-    assert_close(got[(3,), (-100,)], 0.75, name="probability that nothing is asked")
+    got = law(impl.mlm_corrupt, [], special={0}, mask_token=4, n_vocab=5)
+    assert_close(got, {((), ()): 1.0}, name="what becomes of no text")
 
 
 @number("6.p3")
 @weight(1)
 @tags("corrupt")
 def test_special_tokens_stay(impl):
-    """Of [CLS] 3 [SEP] only the 3 can change, even with share 1."""
-    got = law(impl.mlm_corrupt, [0, 3, 1], special={0, 1}, mask_token=4, n_vocab=5, share=1.0)
+    """Of [CLS] 3 [SEP] only the 3 can be chosen."""
+    got = law(impl.mlm_corrupt, [0, 3, 1], special={0, 1}, mask_token=4, n_vocab=5)
 
-    assert_close(got[(0, 4, 1), (-100, 3, -100)], 0.82, name="probability of the mask")
     assert all(text[0] == 0 and text[2] == 1 for text, _ in got)
+    assert {(labels[0], labels[2]) for _, labels in got} == {(-100, -100)}
+    assert {labels[1] for _, labels in got} >= {3}
 
 
 # --- Task 7 ------------------------------------------------------------------------------------

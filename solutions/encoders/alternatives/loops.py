@@ -10,6 +10,16 @@ import torch
 from torch.nn import functional as F
 
 
+def layer_norm(x):
+    centered = x - x.mean(dim=-1, keepdim=True)
+    return centered / (centered.pow(2).mean(dim=-1, keepdim=True) + 1e-5).sqrt()
+
+
+def mlp(x, weights):
+    w_1, b_1, w_2, b_2 = weights
+    return (x @ w_1 + b_1).clamp(min=0) @ w_2 + b_2
+
+
 def visible(kind, T, *, prefix=None, real=None, segments=None):
     lead = torch.broadcast_shapes(
         () if prefix is None else torch.as_tensor(prefix).shape,

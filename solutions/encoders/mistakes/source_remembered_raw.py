@@ -3,6 +3,7 @@
 import torch
 
 TASK = "memory"
+RAISES = True
 COSTLY = "Both functions of the task rest on it."
 HINT = """What your steps return is right, as long as the weights that make keys and values are at hand: you remember the source
 and project it at each step. For 100 tokens of output, how often is the source multiplied by these weights, and how often is enough?"""
