@@ -110,9 +110,9 @@ def row_of_words(ax, y, words, marked, color, *, room=None):
         x += width
 
 
-@figure("objectives", caption="One sentence, corrupted in both ways. What is in color was put there by the corruption.")
+@figure("objectives", caption="One sentence, corrupted in both ways. Blue: what the corruption put there. Orange: what BERT is asked for, and what T5 writes between its words.")
 def objectives(student):
-    draw, flip = luck(11)
+    draw, flip = luck(13)
     mask_token, n_vocab = len(WORDS), 100
     names = [*WORDS, "[MASK]"]
 
