@@ -290,7 +290,7 @@ def cross_attention(x, source, weights, *, n_heads=1, source_real=None):
         Shape (..., T, d). If nothing in the source is real: zeros.
 
     Example:
-        d = 1, all weights 1, x = (0), source (2), (4): 3. With the 4 padding: 2.
+        d = 1, all weights 1, x = (0), source (2), (4): 3. If the 4 is padding: 2.
     """
     # YOUR CODE HERE
     raise NotImplementedError("task decoder is not written yet")
@@ -309,7 +309,8 @@ def decoder_block(x, source, layer, *, n_heads=1, source_real=None, norm=layer_n
         n_heads: Number of heads, in both attentions.
         source_real: Boolean, shape (..., S): False at the source's padding. Default: all of it is real.
         norm: Function of (..., d).
-        cross: Called once, as `cross(x, source, weights, n_heads=..., source_real=...)`. Default: `cross_attention`.
+        cross: The attention to the source, called once as `cross(x, source, weights, n_heads=..., source_real=...)`,
+            where x has gone through `norm`. Default: `cross_attention`.
 
     Returns:
         Shape (..., T, d).
@@ -421,7 +422,8 @@ def mlm_loss(logits, labels):
 
     Returns:
         A single number, shape (): the mean of -log softmax(logits)[label] over all labels of the batch that ask for
-        something, finite however large the logits are. If none does: 0, with gradient 0.
+        something, finite however large the logits are. If none does: 0, and still a function of the logits, so that
+        `backward()` works and every gradient is 0.
 
     Raises:
         ValueError: If the shapes do not fit.

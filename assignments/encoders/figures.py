@@ -57,7 +57,10 @@ def six_masks(student):
     }
 
 
-@figure("masks", caption="Rows are tokens that look, columns tokens that are seen. Above the mask of one layer, below what several layers reach.")
+@figure(
+    "masks",
+    caption="Rows are tokens that look, columns tokens that are seen. Above the mask of one layer, below what several reach.",
+)
 def masks(student):
     fig, axes = subplots(3, 6, size=(13, 7))
     for column, (title, make) in zip(axes.T, six_masks(student).items(), strict=True):
@@ -76,7 +79,11 @@ def two_cities():
     return list(itertools.product(range(1, 5), repeat=2)), {(1, 2): 0.5, (3, 4): 0.5}
 
 
-@figure("fills", caption="All texts of two words. Blue: what the perfect masked model writes if it fills both blanks at once. Orange: the score that it gives each text.")
+@figure(
+    "fills",
+    caption="All texts of two words. Blue: what the perfect masked model writes if it fills both blanks at once. Orange: "
+    "the score that it gives each text.",
+)
 def fills(student):
     texts, language = two_cities()
     model = student.perfect_model(language, n_vocab=5, mask_token=0)
@@ -110,7 +117,11 @@ def row_of_words(ax, y, words, marked, color, *, room=None):
         x += width
 
 
-@figure("objectives", caption="One sentence, corrupted in both ways. Blue: what the corruption put there. Orange: what BERT is asked for, and what T5 writes between its words.")
+@figure(
+    "objectives",
+    caption="One sentence, corrupted in both ways. Blue: what the corruption put there. Orange: what BERT is asked for, and "
+    "what T5 writes between its words.",
+)
 def objectives(student):
     draw, flip = luck(13)
     mask_token, n_vocab = len(WORDS), 100
@@ -127,7 +138,8 @@ def objectives(student):
         for side in ("left", "bottom"):
             ax.spines[side].set_visible(False)
     with if_written(axes[0]):
-        text, labels = student.mlm_corrupt(tokens, special=set(), mask_token=mask_token, n_vocab=mask_token, share=0.4, draw=draw, flip=flip)
+        words = {"special": set(), "mask_token": mask_token, "n_vocab": mask_token}
+        text, labels = student.mlm_corrupt(tokens, **words, share=0.4, draw=draw, flip=flip)
         axes[0].text(-1.3, 1, "input", va="center", weight="bold")
         axes[0].text(-1.3, 0, "labels", va="center", weight="bold")
         room = [max(name(a), WORDS[b], key=len) for a, b in zip(text, tokens, strict=True)]
@@ -145,7 +157,10 @@ def objectives(student):
     return fig
 
 
-@figure("spans", caption="How often each place of a text is hidden, in 4,000 draws. Dashed: what it would be if all places were alike.")
+@figure(
+    "spans",
+    caption="How often each place of a text is hidden, in 4,000 draws. Dashed: what it would be if all places were alike.",
+)
 def spans(student):
     draw, _ = luck(0)
     fig, axes = subplots(1, 2, size=(11.5, 3.8), sharey=True)
@@ -164,7 +179,10 @@ def text_lengths():
     return np.minimum(np.ceil(np.random.default_rng(0).lognormal(4, 1, 1000)).astype(int), 512)
 
 
-@figure("packing", caption="Left: who sees whom in a packed row, one color for each text. Right: the share of all places that holds padding.")
+@figure(
+    "packing",
+    caption="Left: who sees whom in a packed row, a color for each text. Right: the share of all places that holds padding.",
+)
 def packing(student):
     fig, (left, right) = subplots(1, 2, size=(11.5, 4.2), width_ratios=[1, 1.3])
     with if_written(left):

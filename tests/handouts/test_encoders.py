@@ -20,13 +20,6 @@ def rows(mask):
     return mask.int().tolist()
 
 
-def compositions(total, parts):
-    """All ordered sums of positive integers."""
-    for borders in itertools.combinations(range(1, total), parts - 1):
-        edges = [0, *borders, total]
-        yield [b - a for a, b in itertools.pairwise(edges)]
-
-
 def near(value, digits):
     return pytest.approx(value, abs=0.5 * 10**-digits)
 
@@ -41,7 +34,8 @@ def two_cities():
 
 
 def test_half_of_the_fill_ins_are_cities():
-    """ "Half of the time. It fills each blank on its own, so New Angeles is as likely as New York"; "half of the perfect fill-ins". """
+    """ "Half of the time. It fills each blank on its own: New Angeles is as likely as New York"; "half of the perfect
+    fill-ins"."""
     language, model = two_cities()
 
     first, second = model(torch.zeros(1, 2, dtype=torch.int64))[0].exp()
@@ -56,7 +50,8 @@ def test_the_prompt_by_hand():
 
 
 def test_which_prompts_are_causal():
-    """ "For which prompt lengths the prefix mask is the causal one, and for which the bidirectional one. One length surprises many people": 0 and 1 are causal, T is bidirectional (of one token, all three are). """
+    """ "For which prompt lengths the prefix mask is the causal one, and for which the bidirectional one. One length
+    surprises many people": 0 and 1 are causal, T is bidirectional (of one token, all three are)."""
     for T in (2, 6):
         masks = [encoders.visible("prefix", T, prefix=n) for n in range(T + 1)]
         assert [torch.equal(mask, encoders.visible("causal", T)) for mask in masks] == [True, True] + [False] * (T - 1)
@@ -76,7 +71,7 @@ def test_a_hidden_token_comes_back():
 
 
 def test_the_reach_of_a_window():
-    """ "(2) 37", and the derivation: 1 + L (w - 1) in a long text. """
+    """ "(2) 37", and the derivation: 1 + L (w - 1) in a long text."""
     place = torch.arange(64)
     for w, n_layers in ((4, 12), (4, 1), (2, 7), (5, 3), (1, 9)):
         window = encoders.visible("causal", 64) & (place[:, None] - place < w)
@@ -113,8 +108,8 @@ def test_example_of_reachable():
 
 
 def test_example_of_pool():
-    """ "Vectors (1, 8), (3, 2) and padding: the mean is (2, 5), the maximum (3, 8)"; in the handout with the opposite signs in the
-    second feature. """
+    """ "Vectors (1, 8), (3, 2) and padding: the mean is (2, 5), the maximum (3, 8)"; in the handout with the opposite signs
+    in the second feature."""
     states, real = torch.tensor([[1.0, 8], [3, 2], [0, 0]]).double(), torch.tensor([True, True, False])
     assert encoders.pool(states, real, how="mean").tolist() == [2, 5] and encoders.pool(states, real, how="max").tolist() == [3, 8]
     signs = torch.tensor([1.0, -1]).double()
@@ -147,8 +142,9 @@ def test_one_source_token():
 
 
 def test_examples_of_the_decoder():
-    """ "d = 1, all weights 1, x = (0), source (2), (4): 3. With the 4 padding: 2"; "2 + 2 = 4, then 4 + 40 = 44, then 44 + 44 = 88";
-    "w_k doubles and w_v triples: keys (2), (4) and values (3), (6)"; "2 + 3 = 5, then 5 + 20 = 25, then 25 + 25 = 50". """
+    """ "d = 1, all weights 1, x = (0), source (2), (4): 3. If the 4 is padding: 2"; "2 + 2 = 4, then 4 + 40 = 44, then 44 +
+    44 = 88"; "w_k doubles and w_v triples: keys (2), (4) and values (3), (6)"; "2 + 3 = 5, then 5 + 20 = 25, then 25 + 25 =
+    50"."""
     one, zero = torch.ones(1, 1).double(), torch.zeros(1, 1).double()
     source = torch.tensor([[2.0], [4]]).double()
     assert encoders.cross_attention(zero, source, (one,) * 4).item() == 3
@@ -167,7 +163,8 @@ def test_examples_of_the_decoder():
 def test_steps_are_the_whole_decoder():
     """ "0 up to rounding. Each step saves 600 products: keys and values of 100 source tokens in 3 layers." """
     generator = torch.Generator().manual_seed(0)
-    layers, x, source = encoders.random_layers(0, n_layers=3, d=4), torch.randn(5, 4, generator=generator).double(), torch.randn(100, 4, generator=generator).double()
+    layers = encoders.random_layers(0, n_layers=3, d=4)
+    x, source = (torch.randn(n, 4, generator=generator).double() for n in (5, 100))
     memory, past, whole = encoders.encode_memory(source, layers), None, x
     for t in range(5):
         out, past = encoders.decode_step(x[t : t + 1], layers, memory, past)
@@ -187,8 +184,8 @@ def changes(V):
 
 
 def test_what_becomes_of_a_token():
-    """The derivation: of all tokens .12 + .015/V become [MASK], .015 (V - 2)/V become another word, and the rest stays; the snippet's
-    0.5075 = .101/.199 at V = 100, "51%", "about 50%"; the original is then (.1 + .1/V) / (.2 - .1/V). """
+    """The derivation: of all tokens .12 + .015/V become [MASK], .015 (V - 2)/V become another word, and the rest stays; the
+    snippet's 0.5075 = .101/.199 at V = 100, "51%", "about 50%"; the original is then (.1 + .1/V) / (.2 - .1/V)."""
     for V in (10, 100):
         chances = changes(V)
         becomes = {token: sum(p for (text, _), p in chances.items() if text == (token,)) for token in range(V)}
@@ -201,15 +198,16 @@ def test_what_becomes_of_a_token():
 
 
 def test_corruption_by_hand():
-    """ "With V = 5 and share 1, the word 3 becomes [MASK] with probability 0.82, stays 3 with 0.12, and becomes 0, 1 or 2 with 0.02
-    each." "[7] with share 1, if the word is to be drawn and 3 is drawn: [3] and [7]." """
+    """ "With V = 5 and share 1, the word 3 becomes [MASK] with probability 0.82, stays 3 with 0.12, and becomes 0, 1 or 2
+    with 0.02 each." "[7] with share 1, if the word is to be drawn and 3 is drawn: [3] and [7]." """
     chances = law(encoders.mlm_corrupt, [3], special=set(), mask_token=4, n_vocab=5, share=1.0)
     assert {text[0]: round(p, 9) for (text, _), p in chances.items()} == {0: 0.02, 1: 0.02, 2: 0.02, 3: 0.12, 4: 0.82}
-    assert encoders.mlm_corrupt([7], special=set(), mask_token=1, n_vocab=9, share=1.0, draw=lambda p: 1 if len(p) == 3 else 3, flip=lambda p: True) == ([3], [7])
+    luck_of_three = {"draw": lambda p: 1 if len(p) == 3 else 3, "flip": lambda p: True}
+    assert encoders.mlm_corrupt([7], special=set(), mask_token=1, n_vocab=9, share=1.0, **luck_of_three) == ([3], [7])
 
 
 def test_pseudo_likelihoods_add_up_to_two():
-    """ "2. Given one of its words, each city is certain, so each of the two gets 1." Figure `fills`: all other texts get 0. """
+    """ "2. Given one of its words, each city is certain, so each of the two gets 1." Figure `fills`: all other texts get 0."""
     _, model = two_cities()
     texts = [torch.tensor(text) for text in itertools.product(range(1, 5), repeat=2)]
 
@@ -219,7 +217,7 @@ def test_pseudo_likelihoods_add_up_to_two():
 
 
 def test_hint_of_the_missing_label():
-    """A hint: short texts without a label, "one in five at 10 tokens". """
+    """A hint: short texts without a label, "one in five at 10 tokens"."""
     assert 0.85**10 == near(0.2, 1)
 
 
@@ -233,7 +231,7 @@ def test_losses_by_hand():
 
 
 def test_example_of_pack():
-    """The docstring's two rows. """
+    """The docstring's two rows."""
     packed = encoders.pack([[5, 6, 7], [8, 9]], length=5, eos=1, pad=0)
 
     assert packed["tokens"].tolist() == [[5, 6, 7, 1, 8], [9, 1, 0, 0, 0]]
@@ -242,8 +240,10 @@ def test_example_of_pack():
 
 
 def packed_and_alone(where, rules, *, bias=None, turn=None):
-    """How far the second text of a packed row is from itself alone; positions enter as `bias` of scores, by `turn`, or as vectors."""
-    table, layers = torch.randn(20, 16, generator=torch.Generator().manual_seed(0)).double(), encoders.random_layers(0, n_layers=2, d=16)
+    """How far the second text of a packed row is from itself alone; positions enter as `bias` of scores, by `turn`, or as
+    vectors."""
+    table = torch.randn(20, 16, generator=torch.Generator().manual_seed(0)).double()
+    layers = encoders.random_layers(0, n_layers=2, d=16)
     packed = encoders.pack([[5, 6, 7, 8], [9, 10, 11, 12, 13, 14]], length=12, eos=1, pad=0)
     tokens, positions = packed["tokens"][0], packed["positions"][0]
     segments = {"segments": packed["segments"][0]} if rules else {}
@@ -278,7 +278,8 @@ def turned(x, place):
 
 
 def test_positions_and_segments_of_a_packed_row():
-    """ "0 up to rounding; 1.2 with positions that run on; 1.4 without the segments. Only position vectors need the restart." """
+    """ "0 up to rounding; 1.2 with positions that run on; 1.4 without the segments. Only position vectors need the
+    restart." """
     assert packed_and_alone("restart", True) < 1e-12
     assert packed_and_alone("on", True) == near(1.2, 1) and packed_and_alone("restart", False) == near(1.4, 1)
     for relative in ({"bias": 0.5}, {"turn": turned}):
@@ -300,8 +301,8 @@ def test_what_padding_wastes():
 
 
 def test_how_many_corruptions():
-    """ "1: the last three tokens, always. At T = 50 there are 17,220"; the derivation: C(n - 1, s - 1) C(T - n - 1, s - 1); 1,140 and
-    816 are C(20, 3) and C(18, 3). """
+    """ "1: the last three tokens, always. At T = 50 there are 17,220"; the derivation: C(n - 1, s - 1) C(T - n - 1, s - 1);
+    1,140 and 816 are C(20, 3) and C(18, 3)."""
     assert list(law(encoders.random_spans, 20, given=("draw",))) == [(False,) * 17 + (True,) * 3]
     assert (math.comb(20, 3), math.comb(18, 3)) == (1140, 816)
     for T, density, mean_span in ((8, 0.5, 2.0), (9, 0.45, 1.3), (12, 0.4, 2.5)):
@@ -318,8 +319,8 @@ def test_how_many_corruptions():
 
 
 def test_the_lengths_of_both_texts():
-    """The derivation: T - n + s + 1 and n + s + 2, on all masks of up to 10 tokens; "at T = 512, the two texts have 462 and 105
-    tokens: the decoder writes a fifth of what the encoder reads". """
+    """The derivation: T - n + s + 1 and n + s + 2, on all masks of up to 10 tokens; "at T = 512, the two texts have 462 and
+    105 tokens: the decoder writes a fifth of what the encoder reads"."""
     for T in range(1, 11):
         for hidden in itertools.product([False, True], repeat=T):
             n, s = sum(hidden), sum(b and not a for a, b in itertools.pairwise([False, *hidden]))
@@ -332,8 +333,8 @@ def test_the_lengths_of_both_texts():
 
 
 def test_spans_by_hand():
-    """ "Tokens 10 11 12 13 with 11 and 12 hidden, V = 100 and eos 1, give 10 99 13 1 and 99 11 12 98 1"; "T = 4, density 0.5, mean_span
-    1: always [False, True, False, True]". """
+    """ "Tokens 10 11 12 13 with 11 and 12 hidden, V = 100 and eos 1, give 10 99 13 1 and 99 11 12 98 1"; "T = 4, density
+    0.5, mean_span 1: always [False, True, False, True]"."""
     texts = encoders.span_corrupt([10, 11, 12, 13], [False, True, True, False], n_vocab=100, eos=1)
     assert texts == ([10, 99, 13, 1], [99, 11, 12, 98, 1])
     assert encoders.restore(*texts, n_vocab=100) == [10, 11, 12, 13]

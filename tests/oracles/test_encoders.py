@@ -53,9 +53,8 @@ def test_masks_entry_by_entry(seed, T, kind):
     prefix = rng.integers(0, T + 1, (2, 1)) if kind == "prefix" else None
     real, segments = rng.random((2, 3, T)) < 0.7, rng.integers(0, 3, (3, T))
 
-    mask = reference.visible(
-        kind, T, prefix=None if prefix is None else torch.from_numpy(prefix), real=torch.from_numpy(real), segments=torch.from_numpy(segments)
-    )  # fmt: skip
+    rules = {"real": torch.from_numpy(real), "segments": torch.from_numpy(segments)}
+    mask = reference.visible(kind, T, prefix=None if prefix is None else torch.from_numpy(prefix), **rules)
 
     assert mask.shape == (2, 3, T, T)
     for a, b, i, j in itertools.product(range(2), range(3), range(T), range(T)):
@@ -152,7 +151,8 @@ def test_pool_is_numpys(seed, T):
     real[np.arange(4), rng.integers(0, T, 4)] = True
     junk = np.where(real[..., None], states, np.nan)
 
-    for how, pick in (("mean", lambda x: x.mean(0)), ("max", lambda x: x.max(0)), ("cls", lambda x: x[0]), ("last", lambda x: x[-1])):
+    picks = {"mean": lambda x: x.mean(0), "max": lambda x: x.max(0), "cls": lambda x: x[0], "last": lambda x: x[-1]}
+    for how, pick in picks.items():
         want = np.stack([pick(states[row][real[row]]) for row in range(4)])
         same(reference.pool(torch.from_numpy(junk), torch.from_numpy(real), how=how), want)
 
@@ -306,8 +306,8 @@ def test_pack_by_cutting_a_stream(documents, length):
     packed = reference.pack(documents, length=length, eos=1, pad=0)
 
     assert all(column.shape == (len(rows), length) and column.dtype == torch.int64 for column in packed.values())
-    for row, columns in zip(rows, zip(*(packed[name].tolist() for name in ("tokens", "segments", "positions", "labels")), strict=True), strict=True):
-        tokens, segments, positions, labels = columns
+    columns = (packed[name].tolist() for name in ("tokens", "segments", "positions", "labels"))
+    for row, tokens, segments, positions, labels in zip(rows, *columns, strict=True):
         fill = length - len(row)
         assert tokens == [token for token, _, _ in row] + [0] * fill
         assert positions == [place for _, _, place in row] + [0] * fill
@@ -339,10 +339,14 @@ def test_a_packed_loss_is_the_sum_of_its_pieces(rng):
 
 def cuts(total, parts):
     """All ordered sums of positive integers."""
-    return [[b - a for a, b in itertools.pairwise([0, *borders, total])] for borders in itertools.combinations(range(1, total), parts - 1)]
+    choices = itertools.combinations(range(1, total), parts - 1)
+    return [[b - a for a, b in itertools.pairwise([0, *borders, total])] for borders in choices]
 
 
-@pytest.mark.parametrize(("T", "density", "mean_span"), [(7, 0.15, 3.0), (8, 0.5, 2.0), (9, 0.45, 1.3), (10, 0.3, 1.0), (6, 0.9, 1.0), (2, 0.5, 3.0)])
+@pytest.mark.parametrize(
+    ("T", "density", "mean_span"),
+    [(7, 0.15, 3.0), (8, 0.5, 2.0), (9, 0.45, 1.3), (10, 0.3, 1.0), (6, 0.9, 1.0), (2, 0.5, 3.0)],
+)
 def test_spans_by_enumeration(T, density, mean_span):
     """All pairs of compositions, each as likely as the next."""
     n = min(max(int(np.rint(T * density)), 1), T - 1)  # NumPy rounds halves to even, too

@@ -57,8 +57,8 @@ def draw():
     grid(ax, left + 36, 25, np.tri(3, dtype=bool), "orange")
     ax.text(left + 19 + 2.5 * CELL, 28.9, "source", ha="center", color=COLORS["grey"], size=10)
     ax.text(left + 36 + 1.5 * CELL, 28.9, "written", ha="center", color=COLORS["grey"], size=10)
-    arrow = FancyArrowPatch((left + 5 * CELL + 0.8, 21.8), (left + 17.2, 21.8), arrowstyle="->", mutation_scale=12, color=COLORS["grey"])
-    ax.add_patch(arrow)
+    ends = (left + 5 * CELL + 0.8, 21.8), (left + 17.2, 21.8)
+    ax.add_patch(FancyArrowPatch(*ends, arrowstyle="->", mutation_scale=12, color=COLORS["grey"]))
     ax.text(3, 5.6, "Rows look, columns are seen, filled means: may be seen.", color=COLORS["grey"], size=10)
     return fig
 
