@@ -215,7 +215,7 @@ def reachable(masks):
     """On which inputs each output of a stack of layers can depend.
 
     Each layer is a transformer layer with residuals: a token's new vector depends on its own old one, and on those of
-    the tokens that the layer's mask lets it see. No weight is 0 by accident: what can depend does.
+    the tokens that the layer's mask lets it see. Whatever can depend on an input does depend on it.
 
     Args:
         masks: The layers' masks, at least one, **the first layer's first**: boolean tensors, each of shape (T, T),
@@ -377,7 +377,7 @@ def mlm_corrupt(tokens, *, special, mask_token, n_vocab, share=0.15, draw, flip)
     """A text with some tokens changed, and what a masked language model has to answer.
 
     Each token is chosen with probability `share`, independently of all others; special tokens never are. A chosen
-    token becomes the mask token with probability 0.8, a token drawn from the **whole** vocabulary, all ids alike, with
+    token becomes the mask token with probability 0.8, a token drawn from the **whole** vocabulary, all ids equally likely, with
     probability 0.1, and stays as it is otherwise. (The drawn token may be the same word again, a special token, or the
     mask token.)
 

@@ -239,6 +239,8 @@ def test_decode_step_by_hand(impl):
     real = torch.tensor([True, False])
     padded, _ = impl.decode_step(numbers([4]), [layer], memory, None, source_real=real, **options)
     assert_close(padded, numbers([36]), name="output with a padded source")  # 4 + 4 + 10 + 18
+    _, past = impl.decode_step(numbers([4]), [layer], memory, None, norm=lambda x: x + 1)
+    assert_close(past, [(numbers([5]), numbers([5]))], name="past with a norm that adds 1")
 
 
 # --- Task 6 ------------------------------------------------------------------------------------
@@ -405,3 +407,4 @@ def test_span_corrupt_by_hand(impl):
 def test_restore_by_hand(impl):
     """The spans go back to where their sentinels stand."""
     assert_close(impl.restore([99, 11, 98, 14, 1], [99, 10, 98, 12, 13, 97, 1], n_vocab=100), [10, 11, 12, 13, 14])
+    assert_close(impl.restore([1, 99, 1], [99, 1, 12, 98, 1], n_vocab=100), [1, 1, 12], name="a text that contains eos")
