@@ -7,17 +7,16 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.chance import luck
 from coursekit.plots import COLORS, figure, if_written, main, name_lines, subplots
 
-SENTENCE = "we met an old man who sold fresh fish daily".split()
+SENTENCE = "they only sold very good blue fish from that port".split()  # ten words of four letters
 
 
 @figure("place", caption="One of ten words is wrong, at each place in turn. Which score asks where the mistake is, and which only how many there are?")
 def place(student):
     fig, ax = subplots(size=(7.5, 4.2))
     places = np.arange(1, 11)
-    wrong = [[*SENTENCE[: i - 1], "zzz", *SENTENCE[i:]] for i in places]
+    wrong = [[*SENTENCE[: i - 1], "zzzz", *SENTENCE[i:]] for i in places]
     with if_written(ax):
         ax.plot(places, [student.bleu([text], [[SENTENCE]]) for text in wrong], marker="o", label="BLEU")
     with if_written():
@@ -48,8 +47,9 @@ def repeated(student):
                 score = [student.benchmark_score([n] * len(corrects), corrects, int(k), estimate=estimate) for k in ks]
                 ax.plot(ks, score, label=name)
         ax.set(title=title, xlabel="k, of 60 samples", ylim=(-0.02, 1.02))
+        ax.set_xticks([1, 5, 10, 15, 20, 25, 30])
     axes[0].set_ylabel("mean over tasks")
-    axes[0].legend(loc="center right")
+    axes[1].legend(loc="upper right")
     return fig
 
 
@@ -69,7 +69,7 @@ def reliability(student):
     def show(logits, name, color, marker):
         confidences, correct = student.top_label(logits, labels)
         bins = np.minimum((confidences * 10).astype(int), 9)
-        used = [b for b in range(10) if (bins == b).sum() >= 10]
+        used = [b for b in range(10) if (bins == b).sum() >= 25]
         x, y = [confidences[bins == b].mean() for b in used], [correct[bins == b].mean() for b in used]
         left.plot(x, y, marker=marker, color=COLORS[color], linestyle="-")
         name += f": ECE {student.calibration_error(confidences, correct):.3f}"
@@ -79,7 +79,7 @@ def reliability(student):
         show(3 * logits, "logits times 3", "orange", "s")
     with if_written():
         show(3 * logits / student.fit_temperature(3 * logits, labels), "with temperature", "blue", "o")
-    left.set(title="Reliability (bins with 10 examples or more)", xlabel="mean confidence in a bin", ylabel="accuracy in the bin")
+    left.set(title="Reliability (bins with 25 examples or more)", xlabel="mean confidence in a bin", ylabel="accuracy in the bin")
     left.legend(loc="upper left")
     with if_written(right):
         sizes, errors = [25, 50, 100, 200, 500, 1000, 2000], []
@@ -88,29 +88,27 @@ def reliability(student):
             errors.append(np.mean(of_n))
         right.plot(sizes, errors, marker="o")
     right.set(title="A perfectly calibrated model", xlabel="number of test examples", ylabel="mean ECE", xscale="log", ylim=(0, None))
+    right.set_xticks([25, 50, 100, 200, 500, 1000, 2000], ["25", "50", "100", "200", "500", "1000", "2000"])
+    right.minorticks_off()
     return fig
 
 
-@figure("intervals", caption="Two pairs of systems with 72% and 70%. Only the share of questions on which they disagree is different. When is 0 outside?")
+@figure("intervals", caption="Three pairs of systems have 72% and 70%, and disagree on 4, 20 or 116 of 200 questions. Which intervals hold 0?")
 def intervals(student):
+    rng = np.random.default_rng(0)
     fig, ax = subplots(size=(8, 3.4))
-    draw, _ = luck(0)
-    rows = []
-    for disagree in (20, 116):
+    pairs = (4, 20, 116)
+    for y, disagree in enumerate(pairs):
         wins = disagree // 2 + 2
-        scores_a, scores_b = np.zeros(200), np.zeros(200)
-        scores_a[:wins], scores_b[wins:disagree] = 1, 1
-        both = 144 - wins  # A has 72% in all
-        scores_a[disagree : disagree + both] = scores_b[disagree : disagree + both] = 1
-        rows.append((f"disagree on {disagree}", scores_a, scores_b))
-    with if_written(ax):
-        for y, (name, scores_a, scores_b) in enumerate(rows):
-            low, high = student.paired_interval(scores_a, scores_b, n_resamples=1000, draw=draw)
-            ax.plot([100 * low, 100 * high], [y, y], color=COLORS["blue"], linewidth=5, linestyle="-", solid_capstyle="butt")
-            ax.plot(100 * (scores_a.mean() - scores_b.mean()), y, "o", color=COLORS["black"])
-    ax.axvline(0, color=COLORS["black"], linewidth=1)
-    ax.set(title="95% interval of A − B, from resampled questions", xlabel="points by which A is better", ylim=(-0.6, 1.6))
-    ax.set_yticks([0, 1], [name for name, *_ in rows])
+        a = np.repeat([1.0, 0.0, 1.0, 0.0], [wins, disagree - wins, 144 - wins, 200 - disagree - 144 + wins])
+        b = np.repeat([0.0, 1.0, 1.0, 0.0], [wins, disagree - wins, 144 - wins, 200 - disagree - 144 + wins])
+        ax.plot(100 * (a.mean() - b.mean()), y, "o", color=COLORS["black"], zorder=3)
+        with if_written(ax):
+            low, high = student.paired_interval(a, b, draw=lambda probabilities: int(rng.integers(len(probabilities))))
+            ax.plot([100 * low, 100 * high], [y, y], color=COLORS["blue"], linewidth=6, linestyle="-", solid_capstyle="butt")
+    ax.axvline(0, color=COLORS["black"], linewidth=1, linestyle="-")
+    ax.set(title="95% intervals of A − B, from resampled questions", xlabel="points by which A is better", ylim=(2.6, -0.6))
+    ax.set_yticks(range(3), [f"disagree on {disagree}" for disagree in pairs])
     return fig
 
 

@@ -196,7 +196,7 @@ def test_rouge_lsum_by_hand(impl):
     def places(candidate, reference):
         return [i for i, token in enumerate(reference) if token == candidate[-1]]
 
-    got = impl.rouge_lsum([list("ca"), list("b")], [list("abc"), list("ad")], places=places)
+    got = impl.rouge_lsum([list("xa"), list("b")], [list("abc"), list("ad")], places=places)
 
     assert_close(got, (2 / 3, 2 / 5, 1 / 2), name="rouge_lsum")
 
@@ -274,7 +274,7 @@ def test_benchmark_score_by_hand(impl):
 def test_calibration_error_by_hand(impl):
     """Quarters: 0, 1/4 and 1/4 share the first bin, with gap 1/6; 1/2 has gap 1/2; 1 is in the last. 3/5 /6 + 1/5 /2."""
     confidences = np.array([0.25, 0.5, 0.0, 1.0, 0.25])
-    correct = np.array([True, True, False, True, False])
+    correct = np.array([False, True, True, True, False])
 
     got = assert_leaves_arguments(impl.calibration_error, confidences, correct, n_bins=4, name="calibration_error")
 

@@ -204,7 +204,7 @@ def test_bleu_is_0_without_matches(impl, agree, rng, reference, smooth):
     lent = {"smooth": smooth, "counts": reference.bleu_counts}
 
     # something that is not 0 first
-    agree("bleu", [edited(rng, text) + text], [[text]], **lent)
+    agree("bleu", [[*text[:7], "x", "y"]], [[text]], **lent)
     assert_close(impl.bleu([["x"] * 6], [[text]], **lent), 0.0, name="bleu where nothing matches")
     assert_close(impl.bleu([text[:3], text[:2]], [[text], [text]], **lent), 0.0, name="bleu without 4-grams")
     assert_close(impl.bleu([[]], [[text]], **lent), 0.0, name="bleu of an empty candidate")
@@ -219,7 +219,7 @@ def test_bleu_smooths_orders_without_a_match(agree, rng, matched):
     totals = [int(n) for n in rng.integers(6, 20, size=4)]
 
     def counts(candidate, references):
-        return list(matched), list(totals), 10, 12
+        return list(matched), list(totals), 12, 12
 
     counts.unrecorded = True
     agree("bleu", [["a"]], [[["a"]]], smooth=True, counts=counts)
@@ -231,7 +231,8 @@ def test_bleu_smooths_orders_without_a_match(agree, rng, matched):
 @pytest.mark.parametrize("function", ["bleu_counts", "bleu"])
 def test_bleu_leaves_its_arguments_alone(impl, rng, reference, function):
     """The lists that are handed in are the same after the call, and so are those that counts returns."""
-    candidates, references = corpus(rng, 3, 2)
+    references = [[tokens(rng, 9), tokens(rng, 9)] for _ in range(3)]
+    candidates = [[*texts[0][:7], "x", "y"] for texts in references]
     args = (candidates[1], references[1]) if function == "bleu_counts" else (candidates, references)
     lent = {} if function == "bleu_counts" else {"counts": reference.bleu_counts}
 
@@ -279,9 +280,9 @@ def test_chrf_adds_up_over_the_corpus(agree, rng):
 @tags("chrf")
 def test_chrf_leaves_out_orders_without_ngrams(impl, agree):
     """Texts shorter than n have no n-gram, and that n does not count; an n with n-grams but no match does."""
-    agree("chrf", ["abc", "b"], ["abcd", "cb"])
+    agree("chrf", ["abc"], ["ab dc"])
     agree("chrf", ["ab"], ["ab cdefgh"])
-    assert_close(impl.chrf(["x", ""], ["ab cd", "q"]), 0.0, name="chrf without matches")
+    assert_close(impl.chrf(["xyz"], ["ab cd"]), 0.0, name="chrf without matches")
     assert_close(impl.chrf([""], ["ab"]), 0.0, name="chrf of an empty candidate")
 
 
@@ -417,12 +418,16 @@ def test_rouge_lsum_does_not_see_the_order_of_sentences(impl, agree, rng, refere
 @number("5.1")
 @weight(2)
 @tags("matching")
-def test_idf_weights_count_references_once(agree, rng):
+@pytest.mark.parametrize("case", ["once", "several_times"])
+def test_idf_weights_count_references_once(agree, rng, case):
     """The weight depends on how many references have the token, not on how often it occurs in them."""
-    references = [tokens(rng, int(rng.integers(1, 9)), "abcdef") for _ in range(6)]
+    if case == "once":
+        references = [[str(token) for token in rng.permutation(list("abcdef"))[: rng.integers(1, 6)]] for _ in range(6)]
+    else:
+        references = [tokens(rng, 9, "abcdef"), ["a", "a", "b"], *(tokens(rng, int(rng.integers(1, 9)), "abcdef") for _ in range(4))]
 
     agree("idf_weights", [*"abcdefz", *tokens(rng, 5, "abcdef")], references)
-    agree("idf_weights", ["z", "a", "b"], [["a", "a", "a"]])
+    agree("idf_weights", ["z", "a", "b"], references[1:2])
 
 
 @number("5.2")
@@ -523,14 +528,12 @@ def test_the_estimates_are_unbiased(impl, rng, function, truth):
 @number("6.4")
 @weight(1)
 @tags("pass_at_k")
-def test_estimates_for_thousands_of_samples(agree, rng):
+@pytest.mark.parametrize("function", ["pass_at_k", "all_of_k"])
+def test_estimates_for_thousands_of_samples(agree, rng, function):
     """Numbers of choices are larger than any float, and the estimate is not."""
-    pairs = [(4000, int(c), int(k)) for c, k in rng.integers(2, 900, size=(3, 2))] + [(3000, 1, 2000), (5000, 4998, 2)]
+    pairs = [(4000, int(c), int(k)) for c, k in rng.integers(2, 900, size=(3, 2))] + [(3000, 1, 2000), (5000, 4990, 300)]
 
-    def both(impl, pairs):
-        return [over_all(impl, function, pairs) for function in ("pass_at_k", "all_of_k")]
-
-    agree(both, pairs)
+    agree(over_all, function, pairs)
 
 
 @number("6.5")
@@ -636,7 +639,6 @@ def test_fit_temperature_stays_in_its_range(agree, rng):
 
     agree("fit_temperature", logits, logits.argmax(axis=1), tol=(1e-6, 0))
     agree("fit_temperature", logits, logits.argmin(axis=1), tol=(1e-6, 0))
-    agree("fit_temperature", *classified(rng, 60, 3, scale=2.0), tol=(1e-6, 0))
 
 
 # Task 8
@@ -724,7 +726,7 @@ def test_sign_flip_test_counts_every_choice_of_signs(agree, rng, case):
 @tags("intervals")
 def test_sign_flip_test_is_not_fooled_by_rounding(agree, rng):
     """Tenths add up to equal sums on paper, and nearly equal ones in floating point. The unit changes nothing."""
-    for unit in (1.0, 1e-4, 1e5):
+    for unit in (1.0, 1e-10, 1e9):
         agree("sign_flip_test", unit * np.array([0.1, 0.2, 0.3, -0.3, 0.1, 0.7]))
         agree("sign_flip_test", unit * rng.permutation([0.1, -0.2, 0.3, 0.6, -0.7, 0.1, 0.4]))
 
