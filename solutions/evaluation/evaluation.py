@@ -288,7 +288,7 @@ def chrf(candidates, references, *, beta=2.0, max_n=6):
         ValueError: If there are no candidates, not as many references, or beta is not positive.
 
     Source:
-        Popovic 2015; corpus counts as in sacrebleu.
+        Popovic 2015; corpus counts as in sacrebleu, which counts less where a reference is shorter than max_n.
     """
     if not candidates or len(candidates) != len(references):
         raise ValueError(f"there must be a reference for each candidate, got {len(candidates)} and {len(references)}")
