@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from gradkit.errors import IsolationError
-from gradkit.grading import Grade, JudgeClient, scratch_folder
+from gradkit.grading import Grade
+from gradkit.judges import JudgeClient, scratch_folder
 from gradkit.judge import isolation
 from gradkit.manifest import Assignment, load_assignment
 from gradkit.mistakes import find_mistake, read_mistakes

@@ -13,22 +13,49 @@ from coursekit.plots import COLORS, band, figure, if_written, main, name_lines, 
 ALPHA = 0.1
 
 
-@figure("pinball", caption="Tilting the absolute value moves its minimizer away from the median. What share of the ticks lies below it?")
+@figure("pinball", caption="Dots mark the constants of least loss. Which share of the values lies at or below the dots?")
 def pinball(student):
     fig, (left, right) = subplots(1, 2, size=(11, 4))
     error = np.linspace(-2, 2, 201)
-    values = np.random.default_rng(4).gamma(3.0, size=40)
-    constants = np.linspace(0, 8, 401)
-    for tau in (0.1, 0.5, 0.9):
+    values = np.append(np.arange(1.0, 10.0), 1000.0)
+    constants = np.linspace(0, 14, 281)
+    for tau in (0.1, 0.85, 0.9):
         left.plot(error, student.pinball_loss(error, 0.0, tau), label=f"τ = {tau}")
         mean = student.pinball_loss(values[:, None], constants, tau).mean(axis=0)
-        (line,) = right.plot(constants, mean)
-        right.scatter(constants[mean.argmin()], mean.min(), color=line.get_color(), zorder=3)
-    right.scatter(values, np.full(len(values), -0.06), marker="|", color=COLORS["grey"])
-    left.set(title="Cost of one error", xlabel="y − ŷ (above 0: predicted too low)", ylabel="pinball loss")
-    right.set(title="Mean cost of one answer for 40 values", ylabel="mean pinball loss")
-    right.set(xlabel="the answer (ticks: the values)")
+        above = mean - mean.min()
+        (line,) = right.plot(constants, above)
+        best = constants[above < 1e-9]  # all constants of least loss, up to rounding
+        right.plot(best, np.zeros(len(best)), "o", color=line.get_color(), markersize=3 if len(best) > 1 else 7)
+    right.plot(values, np.full(len(values), -0.25), "|", color=COLORS["grey"], markersize=10)
+    left.set(title="Loss of one prediction", xlabel="y − ŷ (above 0: predicted too low)", ylabel="pinball loss")
+    right.set(title="Mean loss of one constant for ten values", ylabel="mean loss above its minimum", ylim=(-0.5, 4))
+    right.set(xlabel="the constant (ticks: the values; 1,000 is far to the right)", xlim=(0, 14))
     left.legend()
+    return fig
+
+
+@figure("path", caption="A line through 50 rows at τ = 0.9. A fit should return the best point of its path.")
+def path(student):
+    x, y = np.random.default_rng(9).uniform(size=(2, 50))
+    losses = {}  # one entry for each point of the path, however often its loss is asked for
+
+    def loss(y, y_hat, tau):
+        losses[tuple(y_hat)] = student.pinball_loss(y, y_hat, tau).mean()
+        return student.pinball_loss(y, y_hat, tau)
+
+    w, b = student.fit_quantile_regression(x[:, None], y, 0.9, lr=4.0, loss=loss)
+    mean = np.array([*losses.values()])
+    best, uphill = mean.argmin(), np.diff(mean) > 0
+    above = np.where(mean > mean.min(), mean - mean.min(), np.nan)  # a logarithmic axis has no place for 0
+    fig, (left, right) = subplots(1, 2, size=(11, 4))
+    left.plot(above, linestyle="-", linewidth=1)
+    left.axvline(best, color=COLORS["red"], linewidth=1)
+    left.set(title=f"{uphill.mean():.0%} of the steps go uphill; best point after {best} steps", yscale="log")
+    left.set(xlabel="steps taken (red: the best point)", ylabel="mean loss above that of the best point")
+    right.plot(x, y, "o", color=COLORS["grey"], markersize=5)
+    ends = np.array([0.0, 1.0])
+    right.plot(ends, ends * w[0] + b, color=COLORS["red"], linestyle="-")
+    right.set(title=f"{np.mean(y < x * w[0] + b):.0%} of the rows lie below your line", xlabel="x", ylabel="y")
     return fig
 
 
@@ -45,7 +72,37 @@ def predict_mean(model, X):
     return X @ model[:-1] + model[-1]
 
 
-@figure("bands", caption="Both bands are promised 90% over all x. The numbers at the bottom: how often each one misses.")
+@figure("models", caption="Model A: the y of the nearest training row. Model B: noise. Each interval aims at 90%.")
+def models(student):
+    rng = np.random.default_rng(7)
+    (x, y), (x_new, y_new) = regression(rng, 800), regression(rng, 4000)
+
+    def nearest(model, X):
+        return model[1][np.abs(X - model[0].T).argmin(axis=1)]
+
+    def noise(model, X):
+        return 5 * np.sin(1e4 * X[:, 0])
+
+    ways = {
+        "A, on its training rows": (nearest, [*range(400)] * 2),
+        "A, on fresh rows": (nearest, range(800)),
+        "B, on fresh rows": (noise, range(800)),
+    }
+    fig, axes = subplots(1, 3, size=(12, 4), sharey=True)
+    for ax, (name, (predict, rows)) in zip(axes, ways.items()):
+        lower, upper = student.split_conformal(
+            lambda X, y: (X, y), predict, x[rows, None], y[rows], x_new[:, None], ALPHA, n_train=400
+        )
+        missed = (y_new < lower) | (y_new > upper)
+        ax.vlines(x_new[:60], lower[:60], upper[:60], color=COLORS["blue"], alpha=0.5)
+        ax.plot(x_new[:60], y_new[:60], "o", color=COLORS["black"], markersize=3)
+        width = student.mean_width(lower, upper)
+        ax.set(title=f"{name}:\n{missed.mean():.1%} missed, mean width {width:.1f}", xlabel="x (60 new cases)")
+    axes[0].set_ylabel("y")
+    return fig
+
+
+@figure("bands", caption="Both bands aim at 90% over all x. The numbers at the bottom are the shares of misses in each quarter of x.")
 def bands(student):
     rng = np.random.default_rng(11)  # both miss about as often as over many draws
     x, y = regression(rng, 800)
@@ -85,7 +142,57 @@ def bands(student):
     return fig
 
 
-@figure("coverage", caption="A calibration may be lucky or not. What does 90% mean for one calibration?")
+@figure("sets", caption="Each histogram counts the labels in 4,000 sets, for α = 0.2 and exact probabilities.")
+def sets(student):
+    rng = np.random.default_rng(6)
+    p, u = rng.dirichlet(np.full(10, 0.1), size=8000), rng.uniform(size=8000)
+    labels = (p.cumsum(axis=1) < rng.uniform(size=(8000, 1))).sum(axis=1)  # drawn from p
+    new = np.arange(4000, 8000)
+    fig, axes = subplots(1, 3, size=(12, 4), sharey=True)
+    for ax, name in zip(axes, ("LAC", "APS without u", "APS with u")):
+        with if_written(ax):
+            if name == "LAC":
+                scores = student.lac_scores(p)
+            else:
+                scores = student.aps_scores(p, u=u if name == "APS with u" else None)
+            q = student.conformal_quantile(scores[range(4000), labels[:4000]], 0.2)
+            if name == "LAC":
+                kept = student.lac_sets(p[new], q)
+            else:
+                kept = student.aps_sets(p[new], q, u=u[new] if name == "APS with u" else None)
+            sizes = kept.sum(axis=1)
+            ax.bar(range(11), np.bincount(sizes, minlength=11) / len(new), color=COLORS["blue"])
+            name += f": covers {kept[range(4000), labels[new]].mean():.0%}\nmean size {sizes.mean():.1f}"
+            name += f", {np.mean(sizes == 0):.1%} empty"
+        ax.set(title=name, xlabel="labels in the set")
+    axes[0].set_ylabel("share of the sets")
+    return fig
+
+
+@figure("groups", caption="The minority is a tenth of the patients and has three times the noise. Dashed: the coverage aimed at.")
+def groups(student):
+    rng = np.random.default_rng(0)
+    group = (rng.uniform(size=40_000) < 0.1).astype(int)
+    scores = np.abs(rng.normal(size=40_000)) * (1 + 2 * group)
+    old, new = np.split(np.arange(40_000), 2)
+    fig, axes = subplots(1, 2, size=(11, 4), sharey=True)
+    for ax, name in zip(axes, ("One threshold for all", "A threshold for each group")):
+        with if_written(ax):
+            if name == "One threshold for all":
+                q = np.full(2, student.conformal_quantile(scores[old], ALPHA))
+            else:
+                q = student.group_quantiles(scores[old], group[old], ALPHA, n_groups=2)
+            shares = [np.mean(scores[new][group[new] == g] <= q[g]) for g in (0, 1)]
+            bars = ax.bar(("majority", "minority"), shares, color=[COLORS["blue"], COLORS["orange"]], width=0.5)
+            ax.bar_label(bars, [f"{share:.0%}, width {2 * q[g]:.1f}" for g, share in enumerate(shares)])
+            name += f": mean width {2 * q[group[new]].mean():.2f}"
+        ax.axhline(1 - ALPHA, color=COLORS["black"], linestyle=(0, (4, 2)), linewidth=1)
+        ax.set(title=name, ylim=(0, 1.1))
+    axes[0].set_ylabel("coverage")
+    return fig
+
+
+@figure("coverage", caption="Each histogram shows the coverage of many calibrations. Which coverage does one calibration have?")
 def coverage(student):
     rng = np.random.default_rng(2)
     fig, axes = subplots(1, 2, size=(11, 4.2), sharex=True)
@@ -104,13 +211,13 @@ def coverage(student):
             middles, step = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
             ax.plot(middles, np.diff(law) / step, color=COLORS["blue"], linestyle="-", label="your exact law")
         ax.axvline(1 - ALPHA, color=COLORS["black"], linewidth=1)
-        ax.set(title=f"After calibrating on {n} scores", xlabel="coverage (line: asked for)")
+        ax.set(title=f"After calibrating on {n} scores", xlabel="coverage (black line: aimed at)")
         ax.legend(loc="upper left")
     axes[0].set_ylabel("density")
     return fig
 
 
-@figure("online", caption="The noise triples at round 500. Ticks: rounds that the adaptive level answers with the whole line.")
+@figure("online", caption="The noise triples at round 500. Red ticks: rounds with an infinite adaptive threshold.")
 def online(student):
     rng = np.random.default_rng(3)
     scores = np.abs(rng.normal(size=1500)) * np.where(np.arange(1500) < 600, 1.0, 3.0)

@@ -8,8 +8,8 @@ from coursekit.checks import assert_leaves_arguments
 from coursekit.compare import assert_close
 from gradescope_utils.autograder_utils.decorators import number, tags, weight
 
-# Each check needs the one function that it is about: where that function calls another one of yours, the check lends
-# it a stand-in.
+# Each check needs only the function that it is about. If this function calls another function of yours, the check
+# passes a stand-in for the other function.
 
 # Task 1
 
@@ -18,11 +18,11 @@ from gradescope_utils.autograder_utils.decorators import number, tags, weight
 @weight(1)
 @tags("pinball")
 def test_pinball_loss_by_hand(impl):
-    """At tau = 0.9 a prediction 2 too low costs 1.8, one 2 too high 0.2, an exact one nothing; inputs broadcast."""
+    """At tau = 0.9, a prediction costs 1.8 if it is 2 too low, 0.2 if it is 2 too high, and 0 if it is exact."""
     y, y_hat = np.array([3.0, 1.0, 2.0]), np.array([1.0, 3.0, 2.0])
 
     assert_close(impl.pinball_loss(y, y_hat, 0.9), np.array([1.8, 0.2, 0.0]), name="pinball_loss")
-    # two predictions for one y, each with its own level
+    # inputs broadcast: two predictions for one y, each with its own level
     loss = impl.pinball_loss(np.array([[1.0]]), np.array([[0.0, 5.0]]), np.array([0.25, 0.75]))
     assert_close(loss, np.array([[0.25, 1.0]]), name="pinball_loss of two levels")
 
@@ -31,10 +31,10 @@ def test_pinball_loss_by_hand(impl):
 @weight(1)
 @tags("pinball")
 def test_pinball_subgradient_is_the_rise_of_the_loss(impl):
-    """If 1.5 is predicted and not 1, y = 3 costs 1.35 and not 1.8: slope -0.9. At a kink, it is that of a lower prediction."""
+    """If the prediction of y = 3 rises from 1 to 1.5, the loss falls from 1.8 to 1.35: the slope is -0.9."""
     slope = impl.pinball_subgradient(np.array([3.0, 1.0]), np.array([1.0, 3.0]), 0.9)
     assert_close(slope, np.array([(1.35 - 1.8) / 0.5, (0.25 - 0.2) / 0.5]), name="pinball_subgradient")
-    # an exact prediction has the slope of one that is a little too low
+    # an exact prediction has the same slope as a prediction that is a little too low
     slope = impl.pinball_subgradient(np.array([2.0]), np.array([[2.0], [1.999]]), np.array([0.25]))
     assert_close(slope, np.array([[-0.25], [-0.25]]), name="pinball_subgradient of an exact prediction")
 
@@ -50,13 +50,13 @@ def slopes_by_hand(y, y_hat, tau):
 @weight(1)
 @tags("quantile_regression")
 def test_quantile_gradient_by_hand(impl):
-    """Rows with first entries 1, 2, 4 and slopes -0.75, 0.25, -0.75: their mean is -3.25 / 3 in w[0] and -1.25 / 3 in b."""
+    """Three rows have slopes -0.75, 0.25, -0.75, and X[:, 0] = (1, 2, 4). The gradient is -3.25 / 3 in w[0], and -1.25 / 3 in b."""
     # the last row is predicted exactly
-    X, y = np.array([[1.0, 0.0, 2.0], [2.0, 1.0, 1.0], [4.0, -1.0, 3.0]]), np.array([3.0, -1.0, 0.0])
+    X, y = np.array([[1.0, 0.0], [2.0, 1.0], [4.0, -1.0]]), np.array([3.0, -1.0, 0.0])
 
-    grad_w, grad_b = impl.quantile_gradient(X, y, np.zeros(3), 0.0, 0.75, subgradient=slopes_by_hand)
+    grad_w, grad_b = impl.quantile_gradient(X, y, np.zeros(2), 0.0, 0.75, subgradient=slopes_by_hand)
 
-    assert_close(grad_w, np.array([-3.25 / 3, 1.0 / 3, -3.5 / 3]), name="grad_w")
+    assert_close(grad_w, np.array([-3.25 / 3, 1.0 / 3]), name="grad_w")
     assert_close(grad_b, -1.25 / 3, name="grad_b")
 
 
@@ -73,13 +73,13 @@ def uphill_sign(X, y, w, b, tau):
 @weight(1)
 @tags("quantile_regression")
 def test_fit_quantile_regression_first_step_by_hand(impl):
-    """One step of length 2 against the gradient (-0.125, -0.25)."""
+    """One step with lr = 2 goes downhill: the gradient (-0.125, -0.25) gives w = 0.25 and b = 0.5."""
     X, y = np.array([[1.0], [2.0]]), np.array([3.0, -1.0])
 
     def gradient(X, y, w, b, tau):
         return np.array([-0.125]), -0.25
 
-    def falling(y, y_hat, tau):  # a loss for which every step up is worth it
+    def falling(y, y_hat, tau):  # the larger the prediction, the smaller this loss
         return -y_hat
 
     w, b = impl.fit_quantile_regression(X, y, 0.75, lr=2.0, n_steps=1, loss=falling, gradient=gradient)
@@ -92,7 +92,7 @@ def test_fit_quantile_regression_first_step_by_hand(impl):
 @weight(1)
 @tags("quantile_regression")
 def test_fit_quantile_regression_remembers_the_best_point(impl):
-    """One row, y = 1: the path 0, 2, 0.586, 1.740 overshoots twice. 0 and 2 are equally good: the start came first."""
+    """One row with y = 1 gives the path b = 0, 2, 0.586, 1.740. The best of these is 0.586; of 0 and 2, the earlier wins."""
     X, y = np.zeros((1, 1)), np.array([1.0])
 
     for n_steps, best in ((3, 2 - math.sqrt(2)), (2, 2 - math.sqrt(2)), (1, 0.0)):
@@ -107,7 +107,7 @@ def test_fit_quantile_regression_remembers_the_best_point(impl):
 @weight(1)
 @tags("conformal_quantile")
 def test_conformal_rank_of_few_scores(impl):
-    """Of nine scores the 8th serves alpha = 0.2, the 9th serves 0.15 and 0.1, none serves 0.05; of four, the 2nd 0.7."""
+    """For 9 scores, alpha = 0.2, 0.15, 0.1 and 0.05 give the ranks 8, 9, 9 and 10. For 4 scores, alpha = 0.7 gives rank 2."""
     for n, alpha, k in ((4, 0.7, 2), (9, 0.2, 8), (9, 0.15, 9), (9, 0.1, 9), (9, 0.05, 10)):
         assert_close(impl.conformal_rank(n, alpha), k, name=f"conformal_rank({n}, {alpha})")
 
@@ -117,7 +117,7 @@ def test_conformal_rank_of_few_scores(impl):
 @tags("conformal_quantile")
 @pytest.mark.parametrize(("n", "alpha", "k"), [(9, 0.7, 3), (99, 0.45, 55), (99, 0.29, 71)])
 def test_conformal_rank_is_not_rounded_up_by_floating_point(impl, n, alpha, k):
-    """The 3rd of 9 scores serves alpha = 0.7. Of 99, the 55th serves 0.45 and the 71st 0.29. In decimals, nothing is left over."""
+    """On paper, your formula gives a whole number here: 3 for n = 9 and alpha = 0.7, 55 for n = 99 and 0.45, 71 for n = 99 and 0.29."""
     assert_close(impl.conformal_rank(n, alpha), k, name="conformal_rank")
 
 
@@ -125,9 +125,9 @@ def test_conformal_rank_is_not_rounded_up_by_floating_point(impl, n, alpha, k):
 @weight(1)
 @tags("conformal_quantile")
 def test_conformal_quantile_of_nine_scores(impl):
-    """Of the scores 10, 20, …, 90 the 9th smallest is 90, the 8th is 80, and there is no 10th."""
+    """A finite threshold is one of the scores. For 10, 20, …, 90, rank 9 gives 90, rank 8 gives 80, and rank 10 gives +inf."""
     scores = np.array([40.0, 10.0, 90.0, 60.0, 20.0, 80.0, 30.0, 70.0, 50.0])
-    # with leading axes, each row is a calibration of its own; some scores of this one are equal
+    # with leading axes, each row is a calibration; some scores of the second row are equal
     rows = np.stack([scores, np.maximum(scores, 40.0) + 5.0])
 
     for k, threshold, second in ((9, 90.0, 95.0), (8, 80.0, 85.0), (10, math.inf, math.inf)):
@@ -135,10 +135,11 @@ def test_conformal_quantile_of_nine_scores(impl):
         def rank(n, alpha, k=k):
             return k
 
-        got = assert_leaves_arguments(impl.conformal_quantile, scores, 0.5, rank=rank, name="conformal_quantile")
+        got = assert_leaves_arguments(impl.conformal_quantile, scores, 0.3, rank=rank, name="conformal_quantile")
+        assert np.isin(got, [*scores, math.inf]).all(), f"the threshold {got} is none of the nine scores"
         assert_close(got, threshold, name=f"the score at rank {k}")
         want = np.array([threshold, second])
-        assert_close(impl.conformal_quantile(rows, 0.5, rank=rank), want, name=f"the scores at rank {k} of two rows")
+        assert_close(impl.conformal_quantile(rows, 0.3, rank=rank), want, name=f"the scores at rank {k} of two rows")
 
 
 # Task 4
@@ -156,7 +157,7 @@ def constant(model, X):
 @weight(1)
 @tags("split_conformal")
 def test_split_conformal_interval_by_hand(impl):
-    """A model that predicts 2 everywhere, with threshold 3: the interval is [-1, 5]."""
+    """If the prediction is 2 and the threshold is 3, the interval is [-1, 5]."""
     X, y = np.zeros((4, 1)), np.array([1.0, 3.0, -1.0, 3.0])
 
     lower, upper = impl.split_conformal(
@@ -171,7 +172,7 @@ def test_split_conformal_interval_by_hand(impl):
 @weight(1)
 @tags("split_conformal")
 def test_split_conformal_calibrates_on_fresh_rows(impl):
-    """The first two rows have mean 2; it misses the other two by 3 and by 1, on different sides."""
+    """The first two rows have the mean y = 2. As a prediction, this mean is 3 too high for one later row, and 1 too low for the other."""
     X, y, asked = np.zeros((4, 1)), np.array([1.0, 3.0, -1.0, 3.0]), []
 
     def quantile(scores, alpha):
@@ -194,12 +195,12 @@ def test_split_conformal_calibrates_on_fresh_rows(impl):
 @weight(1)
 @tags("cqr")
 def test_cqr_scores_by_hand(impl):
-    """For the band [0, 4], y = 5, -2, 1 and 4 score 1, 2, -1 and 0; for the crossed band [4, 0], y = 1 scores 3."""
+    """For the band [0, 4], y = 5, -2, 1 and 4 score 1, 2, -1 and 0. For the crossed band [4, 0], y = 1 scores 3."""
     y = np.array([5.0, -2.0, 1.0, 4.0])
 
     scores = impl.cqr_scores(y, np.zeros(4), np.full(4, 4.0))
     assert_close(scores, np.array([1.0, 2.0, -1.0, 0.0]), name="cqr_scores")
-    # the crossed band [4, 0] contains 1 when its edges are at 1 and 3, or further out
+    # if its edges move outward by 3, the crossed band [4, 0] becomes [1, 3]
     scores = impl.cqr_scores(np.array([1.0]), np.array([4.0]), np.array([0.0]))
     assert_close(scores, np.array([3.0]), name="cqr_scores of a crossed band")
 
@@ -213,7 +214,7 @@ def given_scores(y, lower, upper):
 @tags("cqr")
 @pytest.mark.parametrize(("q", "interval"), [(-2.0, (3.0, 7.0)), (0.5, (0.5, 9.5))])
 def test_cqr_moves_the_band_by_hand(impl, q, interval):
-    """A band from 1 to 9 gives up 2 on either side when the threshold is -2, and grows when it is 0.5."""
+    """A threshold of -2 makes the band [1, 9] narrower: [3, 7]. A threshold of 0.5 makes the band wider: [0.5, 9.5]."""
     X, y = np.zeros((5, 1)), np.array([0.0, 0.0, 4.0, 5.0, 7.0])
 
     def fit(X, y, tau):
@@ -231,7 +232,7 @@ def test_cqr_moves_the_band_by_hand(impl, q, interval):
 @weight(1)
 @tags("cqr")
 def test_cqr_fits_and_calibrates_by_hand(impl):
-    """At alpha = 0.2 the band runs from the 10% to the 90% quantile; both models see the first two rows only."""
+    """At alpha = 0.2, the edges of the band are the 10% and the 90% quantile. Both models are fitted to the first two rows only."""
     X, y, fitted, scored, asked = np.zeros((5, 1)), np.array([0.0, 0.0, 4.0, 5.0, 7.0]), [], [], []
 
     def fit(X, y, tau):
@@ -265,7 +266,7 @@ def probs():
 @weight(1)
 @tags("label_sets")
 def test_lac_sets_by_hand(impl):
-    """Scores are 1 - p: with q = 0.5 the first row keeps its label of 0.5, and the second keeps none."""
+    """Scores are 1 - p. At q = 0.5, the first row keeps the label with p = 0.5. The second row keeps none."""
     sets = impl.lac_sets(probs(), 0.5)
     assert_close(sets, np.array([[False, True, False, False], [False] * 4]), name="lac_sets")
 
@@ -274,7 +275,7 @@ def test_lac_sets_by_hand(impl):
 @weight(1)
 @tags("label_sets")
 def test_aps_scores_by_hand(impl):
-    """APS sums up to a label, most probable first, ties by the lower label."""
+    """A label's score is the mass before it in the ranking, plus its own p. Of equal labels, the smaller index ranks first."""
     want = np.array([[0.875, 0.5, 0.75, 1.0], [0.25, 0.5, 0.75, 1.0]])
     assert_close(impl.aps_scores(probs()), want, name="aps_scores")
 
@@ -283,23 +284,23 @@ def test_aps_scores_by_hand(impl):
 @weight(1)
 @tags("label_sets")
 def test_aps_scores_with_u_and_penalty_by_hand(impl):
-    """u is the share of a label's own probability that counts; the penalty counts in full."""
-    # u = 0 in the first row: a label's own probability does not count; u = 1/2 in the second
+    """u scales the label's own p only. Each rank beyond k_reg adds one penalty, whatever u is."""
+    # the first row has u = 0, so p(y) does not count; the second row has u = 1/2
     u = np.array([0.0, 0.5])
     want = np.array([[0.75, 0.0, 0.5, 0.875], [0.125, 0.375, 0.625, 0.875]])
     assert_close(impl.aps_scores(probs(), u=u), want, name="aps_scores with u")
-    # ranks 3 and 4 are 1 and 2 beyond k_reg = 2
+    # k_reg = 2: rank 3 costs one penalty, and rank 4 costs two
     want = np.array([[1.375, 0.5, 0.75, 2.0], [0.25, 0.5, 1.25, 2.0]])
-    assert_close(impl.aps_scores(probs(), penalty=0.5, k_reg=2), want, name="aps_scores with a penalty")
+    assert_close(impl.aps_scores(probs(), penalty=0.5, k_reg=2), want, name="aps_scores with penalty 0.5 beyond rank 2")
     want = np.array([[1.25, 0.0, 0.5, 1.875], [0.125, 0.375, 1.125, 1.875]])
-    assert_close(impl.aps_scores(probs(), u=u, penalty=0.5, k_reg=2), want, name="aps_scores with both")
+    assert_close(impl.aps_scores(probs(), u=u, penalty=0.5, k_reg=2), want, name="aps_scores with u and a penalty")
 
 
 @number("6.p4")
 @weight(1)
 @tags("label_sets")
 def test_aps_sets_by_hand(impl):
-    """Without u, a set holds the labels that score q or less and the first that reaches q; with u, the former only."""
+    """With u, a set contains the labels that score q or less. Without u, the first label of the ranking with s >= q is in, too."""
 
     def scores(probs, u=None, **penalty):
         if len(probs) == 1:  # p = (1, 0)
@@ -308,14 +309,14 @@ def test_aps_sets_by_hand(impl):
             return np.array([[0.875, 0.5, 0.75, 1.0], [0.25, 0.5, 0.75, 1.0]])
         return np.array([[0.75, 0.0, 0.5, 0.875], [0.125, 0.375, 0.625, 0.875]])
 
-    # 0.5 is not yet 0.6, and 0.5 + 0.25 is: two labels, and three of the equal ones
+    # a score of 0.5 does not reach 0.6, and 0.75 does: two labels in the first row, three in the second
     want = np.array([[False, True, True, False], [True, True, True, False]])
     assert_close(impl.aps_sets(probs(), 0.6, score=scores), want, name="aps_sets at 0.6")
     assert_close(impl.aps_sets(probs(), 0.75, score=scores), want, name="aps_sets at 0.75")
-    # 1 is reached by the first label; the other has no probability, scores 1 as well, and is covered
+    # the first label reaches 1; the other label has p = 0, scores 1 too, and is in the set
     sets = impl.aps_sets(np.array([[1.0, 0.0]]), 1.0, score=scores)
     assert_close(sets, np.array([[True, True]]), name="aps_sets of a label without probability")
-    # with u: exactly the labels whose score above is at most 0.6
+    # with u: exactly the labels whose score is at most 0.6
     sets = impl.aps_sets(probs(), 0.6, u=np.array([0.0, 0.5]), score=scores)
     want = np.array([[False, True, True, False], [True, True, False, False]])
     assert_close(sets, want, name="aps_sets with u")
@@ -329,7 +330,7 @@ def test_aps_sets_by_hand(impl):
 @tags("groups")
 @pytest.mark.parametrize(("last", "thresholds"), [(2, (3.0, 5.0, 7.0)), (3, (3.0, 5.0, math.inf, 7.0))])
 def test_group_quantiles_by_hand(impl, last, thresholds):
-    """Group 0 has scores 1 and 3, group 1 has 5, the last one 7; a group between them may have none."""
+    """Group 0 has the scores 1 and 3, group 1 has 5, the last group has 7. A group without scores gets +inf."""
     scores, groups = np.array([1.0, 7.0, 3.0, 5.0]), np.array([0, last, 0, 1])
 
     def largest(scores, alpha):
@@ -346,7 +347,7 @@ def test_group_quantiles_by_hand(impl, last, thresholds):
 @weight(1)
 @tags("coverage")
 def test_interval_coverage_by_hand(impl):
-    """Ends belong to an interval; a crossed interval covers nothing: 3 of 5 rows are covered."""
+    """3 of 5 rows are covered. The ends belong to the interval. An interval with upper < lower covers nothing."""
     y = np.array([0.0, 5.0, 2.0, 2.0, 4.0])
     lower, upper = np.array([0.0, 1.0, 3.0, 1.0, 3.0]), np.array([1.0, 4.0, 1.0, 3.0, 4.0])
 
@@ -357,7 +358,7 @@ def test_interval_coverage_by_hand(impl):
 @weight(1)
 @tags("coverage")
 def test_set_coverage_by_hand(impl):
-    """One of four rows holds its own label; an empty set holds none."""
+    """One set of four contains the row's true label. An empty set contains no label."""
     sets = np.array([[True, True, False], [False, False, False], [False, True, False], [True, True, True]])
 
     assert_close(impl.set_coverage(sets, np.array([2, 0, 0, 0])), 0.25, name="set_coverage")
@@ -367,7 +368,7 @@ def test_set_coverage_by_hand(impl):
 @weight(1)
 @tags("coverage")
 def test_coverage_moments_by_hand(impl):
-    """One score as the threshold: C is uniform. The larger of two: its mean is 2/3 and its variance 1/18."""
+    """For n = k = 1, C is uniform. For n = k = 2, C has mean 2/3 and variance 1/18. For k = n + 1, C is 1 for certain."""
     assert_close(impl.coverage_moments(1, 1), (0.5, math.sqrt(1 / 12)), name="moments for n = 1")
     assert_close(impl.coverage_moments(2, 2), (2 / 3, math.sqrt(1 / 18)), name="moments for n = 2")
     # a threshold of +inf covers everything
@@ -378,7 +379,7 @@ def test_coverage_moments_by_hand(impl):
 @weight(1)
 @tags("coverage")
 def test_coverage_cdf_by_hand(impl):
-    """The largest of nine gives c to the 9th; the middle of 2001 scores gives 1/2 at 1/2; +inf gives 0 below c = 1."""
+    """For n = k = 9, P(C <= c) is c^9. For the middle of 2001 scores, P(C <= 1/2) is 1/2. For k = n + 1, P(C <= c) is 0 below c = 1."""
     c = np.array([0.0, 0.5, 0.9, 1.0])
     assert_close(impl.coverage_cdf(c, 9, 9), c**9, name="coverage_cdf for the largest of nine")
     # the middle one of 2001 is as often below one half as above
@@ -394,20 +395,26 @@ def test_coverage_cdf_by_hand(impl):
 @weight(1)
 @tags("online")
 def test_adapt_level_by_hand(impl):
-    """With alpha = 1/4 and gamma = 1/2, a miss lowers the level by 3/8 and a hit raises it by 1/8."""
-    assert_close(impl.adapt_level(0.25, True, alpha=0.25, gamma=0.5), -0.125, name="adapt_level after a miss")
-    assert_close(impl.adapt_level(0.25, False, alpha=0.25, gamma=0.5), 0.375, name="adapt_level after a hit")
-    assert_close(impl.adapt_level(-0.125, False, alpha=0.25, gamma=0.5), 0.0, name="adapt_level below 0")
+    """With alpha = 1/4 and gamma = 1/2, a miss lowers any level by 3/8 and a hit raises it by 1/8. No level is clipped."""
+    change = impl.adapt_level(0.5, True, alpha=0.25, gamma=0.5) - 0.5
+    assert_close(change, -0.375, name="the change of the level after a miss")
+    change = impl.adapt_level(0.5, False, alpha=0.25, gamma=0.5) - 0.5
+    assert_close(change, 0.125, name="the change of the level after a hit")
+    # a level may leave [0, 1]
+    level = impl.adapt_level(0.25, True, alpha=0.25, gamma=0.5)
+    assert_close(level, -0.125, name="the unclipped level after a miss at level 1/4")
+    level = impl.adapt_level(-0.125, False, alpha=0.25, gamma=0.5)
+    assert_close(level, 0.0, name="the unclipped level after a hit at level -1/8")
 
 
 @number("9.p2")
 @weight(1)
 @tags("online")
 def test_online_rounds_by_hand(impl):
-    """Rounds see 2 | 5 | 1 | 4 | 0 after 3, 4: hit, miss, hit, hit (a score equal to its threshold), miss."""
+    """After the scores 3 and 4, the rounds have the scores 2, 5, 1, 4, 0: hit, miss, hit, hit, miss."""
     scores = np.array([3.0, 4.0, 2.0, 5.0, 1.0, 4.0, 0.0])
 
-    def quantile(past, level):  # at a level above 0.3 the second largest will do
+    def quantile(past, level):  # the second largest score if the level is above 0.3, otherwise the largest
         return float(sorted(past)[-2 if level > 0.3 else -1])
 
     def adapt(level, missed, *, alpha, gamma):
@@ -418,6 +425,7 @@ def test_online_rounds_by_hand(impl):
     )
 
     assert_close(levels, np.array([0.25, 0.375, -0.125, 0.5, 1.0, 0.625]), name="levels")
-    # a level of 0 or less allows no miss at all, one of 1 or more nothing but misses
+    # level -1/8 gives +inf, and level 1 gives -inf
     assert_close(thresholds, np.array([4.0, 3.0, math.inf, 4.0, -math.inf]), name="thresholds")
+    # in the fourth round, the score 4 equals the threshold: a hit
     assert_close(missed, np.array([False, True, False, False, True]), name="missed")

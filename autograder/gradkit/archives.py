@@ -106,6 +106,7 @@ def over_cap(what: str, number: str, of: str, advice: str) -> InputError:
 
 
 def too_many_entries(caps: Caps) -> InputError:
+    """The refusal for an archive with more entries than a submission may have."""
     return over_cap(
         "it lists",
         f"{caps.entries:,} entries",
@@ -219,6 +220,7 @@ def _chunks_of(path: Path) -> Iterator[bytes]:
 
 
 def file_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """A file's bytes from where it stands, a piece at a time."""
     while chunk := file.read(CHUNK):
         yield chunk
 

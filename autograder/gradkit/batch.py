@@ -18,17 +18,9 @@ import msgspec
 from gradkit import results, uploads
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
-from gradkit.grading import (
-    TRIES,
-    JudgeDied,
-    Judges,
-    Judging,
-    digest,
-    grade_submission,
-    refused,
-    scratch_folder,
-)
+from gradkit.grading import Grader, digest, refused
 from gradkit.intake import Discovery, Refused, Submission, discover, materialise
+from gradkit.judges import Judges, Judging, scratch_folder
 from gradkit.manifest import Assignment
 from gradkit.model import Graded, Outcome, Submitter
 
@@ -64,6 +56,8 @@ class Row:
 
 @dataclass(frozen=True)
 class BatchResult:
+    """What came of a run: a row for each submission that it got to, and whether that was all of them."""
+
     rows: tuple[Row, ...]
     isolation: dict[str, object]
     seed: int
@@ -169,24 +163,18 @@ class Batch:
     def _work(
         self, scratch: Path, on_row: Callable[[Row], None], first: bool, ended: threading.Event
     ) -> None:
-        """One judge after the other, until the queue is empty."""
-        again: list[tuple[Submission, int]] = []
-        deaths = 0  # of judges before they were ready, one after the other
+        """Grade from the queue until it is empty."""
         try:
-            while not self._stop.is_set():
-                try:
-                    with self.judges.judge(scratch) as judge:
-                        deaths = 0
-                        self._isolation = judge.isolation
-                        if first:
-                            self._refuse(judge, on_row)
-                            first = False
-                        if not self._drain(judge, scratch, on_row, again):
-                            return
-                except JudgeDied as error:
-                    deaths += 1
-                    if deaths == TRIES:
-                        raise GradkitError(f"the grader can't be started: {error}") from None
+            with Grader(self.assignment, self.judges.judge, scratch) as grader:
+                self._isolation = grader.judge().isolation
+                if first:
+                    self._refuse(grader.judge(), on_row)
+                while not self._stop.is_set():
+                    try:
+                        submission = self._queue.get_nowait()
+                    except queue.Empty:
+                        return
+                    self._grade(grader, submission, scratch, on_row)
         except GradkitError as error:  # no judge could start, or the results could not be written
             self._fail(error)
         except Exception as error:  # a fault of the engine's own: said as what it is, and not waited for
@@ -200,74 +188,11 @@ class Batch:
         self._stop.set()
         self.judges.stop()
 
-    def _drain(
-        self,
-        judge: Judging,
-        scratch: Path,
-        on_row: Callable[[Row], None],
-        again: list[tuple[Submission, int]],
-    ) -> bool:
-        """Grade from the queue; True when the judge died and a new one is needed."""
-        while not self._stop.is_set():
-            try:
-                submission, tried = again.pop() if again else (self._queue.get_nowait(), 0)
-            except queue.Empty:
-                return False
-            folder = self._folder(submission.name)
-            kept = self._kept(submission, folder, scratch) if self.resume else None
-            if kept is not None:
-                self._add(kept, submission, on_row, kept_from_before=True)
-                continue
-
-            def keep(graded: Graded, folder: Path = folder) -> None:
-                results.write(graded, folder)
-
-            try:
-                graded = grade_submission(
-                    judge,
-                    submission,
-                    self.assignment,
-                    keep,
-                    scratch,
-                    self.record.seed,
-                )
-            except JudgeDied as error:
-                if tried + 1 < TRIES:
-                    again.append((submission, tried + 1))
-                else:
-                    reason = f"the grader ended {TRIES} times while grading this submission: {error}"
-                    self._give_up(judge, submission, folder, reason, on_row)
-                return True
-            except GradkitError:  # such as results that can't be written: the same for every other submission
-                raise
-            except (
-                Exception
-            ) as error:  # a fault of the engine's costs this submission its turn, not the class
-                reason = f"{type(error).__name__} in the grader: {error}"
-                self._give_up(judge, submission, folder, reason, on_row)
-                return True  # this judge may still be telling of it
-            self._add(graded, submission, on_row)
-        return False
-
-    def _give_up(
-        self,
-        judge: Judging,
-        submission: Submission,
-        folder: Path,
-        reason: str,
-        on_row: Callable[[Row], None],
-    ) -> None:
-        graded = Graded(
-            submission.name,
-            self.assignment.id,
-            "not_graded",
-            reason=reason,
-            seed=self.record.seed,
-            isolation=judge.isolation,
-            submitters=submission.submitters,
-        )
-        results.write(graded, folder)
-        self._add(graded, submission, on_row)
+    def _grade(self, grader: Grader, submission: Submission, scratch: Path, on_row: Callable[[Row], None]) -> None:
+        folder = self._folder(submission.name)
+        kept = self._kept(submission, folder, scratch) if self.resume else None
+        graded = kept or grader.grade(submission, lambda graded: results.write(graded, folder), self.record.seed)
+        self._add(graded, submission, on_row, kept_from_before=kept is not None)
 
     def _refuse(self, judge: Judging, on_row: Callable[[Row], None]) -> None:
         """Rows and results for what discovery could not take for a submission."""

@@ -25,6 +25,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from gradkit import __version__
 from gradkit.errors import GradkitError, InputError
 from gradkit.judge.messages import REPAIR_S
 from gradkit.manifest import Assignment, Manifest, find_root, load_all, load_assignment
@@ -32,12 +33,11 @@ from gradkit.uploads import CANVAS, GRADESCOPE
 
 if TYPE_CHECKING:
     from gradkit.batch import Row
-    from gradkit.grading import Judges
+    from gradkit.judges import Judges
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Grade submissions in a process that never runs them.",
     pretty_exceptions_enable=False,
 )
 out = Console(highlight=False, soft_wrap=True)
@@ -59,6 +59,21 @@ Root = Annotated[
     Path | None,
     typer.Option("--root", help="The kit's folder; by default the nearest one above the current folder."),
 ]
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        out.print(f"gradkit {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version, and end.")
+    ] = False,
+) -> None:
+    """Grade submissions in a process that never runs them."""
 
 
 def main() -> None:
@@ -288,7 +303,7 @@ def _judges(
     line_seconds: float,
 ) -> Judges:
     """Judges on this machine, or on a cluster."""
-    from gradkit.grading import LocalJudges
+    from gradkit.judges import LocalJudges
 
     if device not in ("auto", "cpu", "cuda"):
         raise InputError(f"--device is auto, cpu or cuda, got {device!r}")

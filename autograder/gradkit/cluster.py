@@ -32,7 +32,7 @@ from gradkit.batch import checks_digest
 from gradkit.devices import VideoMemory
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
-from gradkit.grading import TRIES, JudgeClient, JudgeDied, scratch_folder
+from gradkit.judges import TRIES, JudgeClient, JudgeDied, scratch_folder
 from gradkit.judge.messages import REPAIR_S, CaseDone, UnitDone
 from gradkit.manifest import load_assignment
 from gradkit.model import Check
@@ -76,6 +76,8 @@ class Opened(msgspec.Struct, tag=True):
 
 
 class Done(msgspec.Struct, tag=True):
+    """A submission was graded: its cases, in order, and what came of all together."""
+
     cases: list[CaseDone]
     unit: UnitDone
 

@@ -426,6 +426,7 @@ def _source_text(item: Submission | Refused) -> str:
 
 
 def notebook_name(manifest: Manifest) -> str:
+    """What a notebook that stands for the assignment's module is called."""
     return f"{Path(manifest.module).stem}.ipynb"
 
 
@@ -441,5 +442,6 @@ def is_near(name: str, manifest: Manifest) -> bool:
 
 
 def some_of(names: Sequence[str], most: int = 5) -> str:
+    """The first few names, fit to be shown, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(shown(name) for name in names[:most]) + more

@@ -27,6 +27,8 @@ class Who:
 
 
 class Readable(Protocol):
+    """Whatever gives bytes on request."""
+
     def read(self, size: int) -> bytes: ...
 
 

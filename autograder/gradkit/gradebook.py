@@ -31,8 +31,9 @@ from traitlets import Integer, Unicode
 
 from gradkit import results
 from gradkit.errors import GradkitError, InputError
-from gradkit.grading import TRIES, JudgeClient, JudgeDied, grade_submission, scratch_folder
+from gradkit.grading import Grader
 from gradkit.intake import Submission
+from gradkit.judges import LocalJudges, scratch_folder
 from gradkit.manifest import Assignment, Task, load_assignment
 from gradkit.model import CheckResult, Graded, Outcome
 from gradkit.notebooks.read import read_cells
@@ -124,16 +125,16 @@ def _node(kind: str, id: str, text: str, marks: dict) -> nbformat.NotebookNode:
 # --- grading ------------------------------------------------------------------------------------------------
 
 
-class _Judges:
-    """The judges of one run of `nbgrader autograde`: each assignment's starts once, and ends with the process.
+class _Graders:
+    """The graders of one run of `nbgrader autograde`: each assignment's starts once, and ends with the process.
 
-    The formgrader autogrades inside a server that goes on for days, so a judge also ends when nothing has come
-    for a while.
+    The formgrader autogrades inside a server that goes on for days, so they also end when nothing has come for a while.
     """
 
     def __init__(self, kit: Path, device: str, at_least: str) -> None:
         self._kit, self._device, self._at_least = kit, device, at_least
-        self._running: dict[str, tuple[JudgeClient, Path, contextlib.ExitStack]] = {}
+        self._running: dict[str, Grader] = {}
+        self._open = contextlib.ExitStack()
         self._lock = threading.Lock()
         self._idle = threading.Timer(IDLE_S, self.close)
 
@@ -141,24 +142,13 @@ class _Judges:
         """Grade what a student handed in, keeping results.json and graded.json in `folder`.
 
         Raises:
-            GradkitError: When the judge can't be started, or ended again and again.
+            GradkitError: When no judge can be started.
         """
-
-        def keep(graded: Graded) -> None:
-            results.write(graded, folder)
-
         with self._lock:
             self._idle.cancel()
             try:
-                for tried in range(1, TRIES + 1):
-                    try:
-                        judge, scratch = self._of(assignment.id)
-                        submission = Submission(student, handed_in)
-                        return grade_submission(judge, submission, assignment, keep, scratch, seed)
-                    except JudgeDied as error:
-                        self._end(assignment.id)
-                        reason = f"the judge ended {tried} times while grading this submission: {error}"
-                raise NotGraded(reason)
+                grader = self._of(assignment)
+                return grader.grade(Submission(student, handed_in), lambda graded: results.write(graded, folder), seed)
             finally:
                 self._idle = threading.Timer(IDLE_S, self.close)
                 self._idle.daemon = True
@@ -167,33 +157,27 @@ class _Judges:
     def close(self) -> None:
         with self._lock:
             self._idle.cancel()
-            for assignment in list(self._running):
-                self._end(assignment)
+            self._running.clear()
+            self._open.close()
 
-    def _of(self, assignment: str) -> tuple[JudgeClient, Path]:
-        if assignment not in self._running:
-            with contextlib.ExitStack() as stack:
-                scratch = stack.enter_context(scratch_folder())
-                judge = stack.enter_context(
-                    JudgeClient(self._kit, assignment, scratch, device=self._device, at_least=self._at_least)
-                )
-                self._running[assignment] = judge, scratch, stack.pop_all()
-        return self._running[assignment][:2]
-
-    def _end(self, assignment: str) -> None:
-        if assignment in self._running:
-            self._running.pop(assignment)[2].close()
+    def _of(self, assignment: Assignment) -> Grader:
+        if assignment.id not in self._running:
+            judges = LocalJudges(self._kit, assignment.id, device=self._device, at_least=self._at_least)
+            scratch = self._open.enter_context(scratch_folder())
+            grader = self._open.enter_context(Grader(assignment, self._open.enter_context(judges).judge, scratch))
+            self._running[assignment.id] = grader
+        return self._running[assignment.id]
 
 
-_JUDGES: weakref.WeakKeyDictionary[object, _Judges] = weakref.WeakKeyDictionary()
+_GRADERS: weakref.WeakKeyDictionary[object, _Graders] = weakref.WeakKeyDictionary()
 
 
-def _judges_of(converter: object, *settings: object) -> _Judges:
-    """The judges that belong to a run of nbgrader, which end when it does."""
-    if converter not in _JUDGES:
-        _JUDGES[converter] = judges = _Judges(*settings)
-        weakref.finalize(converter, judges.close)
-    return _JUDGES[converter]
+def _graders_of(converter: object, *settings: object) -> _Graders:
+    """The graders that belong to a run of nbgrader, which end when it does."""
+    if converter not in _GRADERS:
+        _GRADERS[converter] = graders = _Graders(*settings)
+        weakref.finalize(converter, graders.close)
+    return _GRADERS[converter]
 
 
 class JudgeGrades(SaveAutoGrades):
@@ -243,8 +227,8 @@ class JudgeGrades(SaveAutoGrades):
                 "nbgrader_config.py gives JudgeGrades no seed: add c.JudgeGrades.seed = a large secret number"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        judges = _judges_of(converter, Path(self.kit), self.device, self.at_least)
-        return judges.grade(assignment, student, handed_in, folder, self.seed)
+        graders = _graders_of(converter, Path(self.kit), self.device, self.at_least)
+        return graders.grade(assignment, student, handed_in, folder, self.seed)
 
 
 @contextlib.contextmanager

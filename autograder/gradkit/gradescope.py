@@ -11,8 +11,7 @@ import contextlib
 import datetime
 import secrets
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,8 +19,9 @@ import msgspec
 
 from gradkit import results
 from gradkit.errors import GradkitError, InputError
-from gradkit.grading import TRIES, JudgeClient, JudgeDied, grade_submission, scratch_folder
+from gradkit.grading import Grader, Stopped
 from gradkit.intake import Submission
+from gradkit.judges import LocalJudges, scratch_folder
 from gradkit.manifest import Assignment, assignment_ids, load_assignment
 from gradkit.model import Graded
 
@@ -81,7 +81,6 @@ def load_settings(path: Path) -> Settings:
 
 class _Dates(msgspec.Struct, frozen=True):
     due_date: datetime.datetime | None = None
-    late_due_date: datetime.datetime | None = None
 
 
 class _User(msgspec.Struct, frozen=True):
@@ -264,8 +263,6 @@ def _grade(
     deadline_s: float,
 ) -> Graded:
     """Grade `folder`, telling `keep` each state. The time limit runs from here."""
-    submission, seed = Submission("submission", folder), secrets.randbits(63)
-    until = time.monotonic() + deadline_s
     latest: Graded | None = None
 
     def kept(graded: Graded) -> None:
@@ -273,39 +270,20 @@ def _grade(
         latest = graded
         keep(graded)
 
-    with scratch_folder() as scratch:
-        for tried in range(1, TRIES + 1):
-            with (
-                JudgeClient(root, assignment.id, scratch) as judge,
-                _deadline(judge, until - time.monotonic()) as passed,
-            ):
-                try:
-                    return grade_submission(judge, submission, assignment, kept, scratch, seed)
-                except JudgeDied as error:
-                    if passed.is_set() and latest is not None:
-                        kept(_out_of_time(latest, deadline_s))
-                        return latest
-                    if passed.is_set() or tried == TRIES:
-                        raise GradkitError(f"no grade after {tried} tries: {error}") from None
-    raise AssertionError("the last try returns or raises")
-
-
-@contextlib.contextmanager
-def _deadline(judge: JudgeClient, seconds: float) -> Iterator[threading.Event]:
-    """End the judge after `seconds`, and say so."""
-    passed = threading.Event()
-
-    def end() -> None:
-        passed.set()
-        judge.kill()
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield passed
-    finally:
-        timer.cancel()
+    start = LocalJudges(root, assignment.id).judge
+    with scratch_folder() as scratch, Grader(assignment, start, scratch) as grader:
+        timer = threading.Timer(deadline_s, grader.stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            return grader.grade(Submission("submission", folder), kept, secrets.randbits(63))
+        except Stopped:
+            if latest is None:
+                raise GradkitError(f"no check ended within {duration(deadline_s)}") from None
+            kept(_out_of_time(latest, deadline_s))
+            return latest
+        finally:
+            timer.cancel()
 
 
 def _out_of_time(graded: Graded, deadline_s: float) -> Graded:

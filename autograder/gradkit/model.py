@@ -92,6 +92,8 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class CheckResult:
+    """What came of a check: its cases' results. The score is the share of its cases that passed, of those that ran."""
+
     check: Check
     cases: tuple[CaseResult, ...] = ()
 

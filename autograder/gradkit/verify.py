@@ -16,7 +16,8 @@ from pathlib import Path
 from coursekit.functions import reach
 from gradkit.errors import InputError
 from gradkit.examine.faults import static_faults
-from gradkit.grading import Grade, JudgeClient, scratch_folder
+from gradkit.grading import Grade
+from gradkit.judges import JudgeClient, scratch_folder
 from gradkit.judge.staff import REFERENCE, VANDAL, uses
 from gradkit.manifest import Assignment
 from gradkit.mistakes import find_mistake, read_mistakes

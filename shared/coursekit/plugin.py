@@ -189,6 +189,7 @@ def reference() -> types.ModuleType:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options that students have."""
     group = parser.getgroup("course kit")
     group.addoption("--device", default="cpu", choices=["cpu", "cuda"], help="where checks put their tensors")
     group.addoption(
@@ -198,6 +199,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known by which checks ask for a GPU."""
     config.addinivalue_line("markers", "gpu: needs a CUDA device; reported as not run where there is none")
 
 
@@ -269,12 +271,14 @@ def _functions(item: pytest.Item) -> list[Function]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> object:
+    """Fixtures share the check's time limit."""
     with _time_limit(item):
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> object:
+    """Hold a check to its time limit, as grading does."""
     with _time_limit(item):
         return (yield)
 
@@ -317,6 +321,7 @@ def _time_limit(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> object:
+    """Give a failed check's report the words that a student reads."""
     report = yield
     if _manifest_of(item.path) is None or (report.passed and report.when != "call"):
         return report

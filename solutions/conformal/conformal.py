@@ -1,20 +1,20 @@
 """Conformal prediction: intervals and label sets whose coverage is a theorem, not a hope.
 
-Holds the pinball loss and a linear quantile regressor; the conformal quantile; split conformal,
-conformalized quantile and group-conditional intervals; label sets (LAC, APS, RAPS); measures of coverage and
-its exact law; and a level that adapts online. Leaves out: any model beyond a linear one (models come in as
-functions), full and cross-conformal prediction, and conditional guarantees beyond groups.
+The file holds the pinball loss, a linear quantile regressor, the conformal quantile, intervals (split
+conformal, conformalized quantile regression, one threshold per group), label sets (LAC, APS, RAPS), measures of
+coverage with its exact law, and a level that adapts online. It leaves out full and cross-conformal prediction,
+and guarantees for single inputs. Models are passed in as functions.
 
-Everything is computed in float64. `alpha` is the share of misses that is allowed: 0.1 asks for 90% coverage.
-Nothing handed in is changed.
+All numbers are float64. `alpha` is the allowed share of misses, so alpha = 0.1 aims at 90% coverage. No function
+changes its arguments.
 """
 
 import math
 
 import numpy as np
 
-# For many round alphas, the formula of the rank gives a whole number on paper, and floating point adds noise: 1 - 0.7 is
-# 0.30000000000000004. A value of the formula that is within this of a whole number counts as that number.
+# For some alphas, the formula of the rank gives a whole number on paper. Floating point misses this number: 1 - 0.7 is
+# 0.30000000000000004. If the value of the formula is within RANK_TOL of a whole number, that whole number is meant.
 RANK_TOL = 1e-9
 
 
@@ -23,10 +23,10 @@ RANK_TOL = 1e-9
 
 
 def pinball_loss(y, y_hat, tau):
-    """Return what it costs to answer `y_hat` when the truth is `y` and the quantile `tau` was asked for.
+    """Return the loss of the prediction `y_hat` of the tau-quantile if the truth is `y`, for each entry.
 
-    Each unit by which the answer is too low costs tau, each unit by which it is too high costs 1 - tau.
-    Elementwise; nothing is averaged here.
+    Each unit by which the prediction is too low costs tau. Each unit by which it is too high costs 1 - tau.
+    Nothing is averaged.
 
     Args:
         y: True values, any shape.
@@ -34,7 +34,7 @@ def pinball_loss(y, y_hat, tau):
         tau: Quantile level in (0, 1), a number or an array broadcastable with the others.
 
     Returns:
-        float64, the shape that the three broadcast to; never negative.
+        float64, the shape that the three arguments broadcast to. No loss is negative.
 
     Raises:
         ValueError: If a tau is not strictly between 0 and 1, or an input holds NaN.
@@ -43,7 +43,7 @@ def pinball_loss(y, y_hat, tau):
         Koenker and Bassett 1978.
     """
     y, y_hat, tau = _as_floats("y", y), _as_floats("y_hat", y_hat), _as_levels("tau", tau)
-    # 1. the error y - y_hat; 2. one price per unit for either side of zero
+    # 1. the error y - y_hat; 2. the price per unit, which depends on the sign of the error
     # BEGIN SOLUTION pinball
     error = y - y_hat
     return np.where(error >= 0, tau * error, (tau - 1) * error)
@@ -51,9 +51,9 @@ def pinball_loss(y, y_hat, tau):
 
 
 def pinball_subgradient(y, y_hat, tau):
-    """Return the slope of `pinball_loss` in its prediction, d rho_tau / d y_hat.
+    """Return the slope of `pinball_loss` in `y_hat`, for each entry.
 
-    The loss has a kink at y = y_hat. There it takes the slope that it has for predictions a little too low.
+    At y = y_hat, the loss has a kink. There, return the slope that the loss has for predictions a little too low.
 
     Args:
         y: True values, any shape.
@@ -61,13 +61,13 @@ def pinball_subgradient(y, y_hat, tau):
         tau: Quantile level in (0, 1), a number or an array broadcastable with the others.
 
     Returns:
-        float64, the shape that the three broadcast to.
+        float64, the shape that the three arguments broadcast to.
 
     Raises:
         ValueError: If a tau is not strictly between 0 and 1, or an input holds NaN.
     """
     y, y_hat, tau = _as_floats("y", y), _as_floats("y_hat", y_hat), _as_levels("tau", tau)
-    # each side's derivative, in the prediction
+    # the slope in y_hat, which depends on the sign of the error
     # BEGIN SOLUTION pinball
     return np.where(y >= y_hat, -tau, 1 - tau)
     # END SOLUTION
@@ -86,7 +86,7 @@ def quantile_gradient(X, y, w, b, tau, *, subgradient=pinball_subgradient):
         w: Weights, shape (d,).
         b: Intercept, a number.
         tau: Quantile level in (0, 1), a number.
-        subgradient: Called as subgradient(y, y_hat, tau) for the slopes in the predictions, shape (n,).
+        subgradient: subgradient(y, y_hat, tau) returns the slope in each prediction, shape (n,).
 
     Returns:
         (grad_w, grad_b): shape (d,) and a number.
@@ -108,20 +108,20 @@ def quantile_gradient(X, y, w, b, tau, *, subgradient=pinball_subgradient):
 def fit_quantile_regression(
     X, y, tau, *, lr=1.0, n_steps=300, loss=pinball_loss, gradient=quantile_gradient
 ):
-    """Return the best linear tau-quantile model that the subgradient method meets on its way.
+    """Return the linear tau-quantile model with the lowest mean pinball loss on the path of the subgradient method.
 
-    Start at w = 0, b = 0. Step t = 1 .. n_steps moves both against `quantile_gradient`, times lr / sqrt(t).
-    A step may go uphill, so the answer is the iterate with the lowest mean pinball loss among all n_steps + 1
-    (the start counts too; the earliest wins a tie).
+    The path starts at w = 0, b = 0. For t = 1 .. n_steps, step t moves w and b downhill: against the gradient,
+    by lr / sqrt(t) times the gradient. The path has n_steps + 1 points, since the start counts. If several points
+    have the lowest loss, the earliest of them is returned.
 
     Args:
         X: Inputs, shape (n, d), n >= 1.
         y: True values, shape (n,).
         tau: Quantile level in (0, 1), a number.
-        lr: Length of the first step, positive.
+        lr: Step size of the first step, positive.
         n_steps: Number of steps, at least 0.
-        loss: Called as loss(y, y_hat, tau) for the cost of each prediction, shape (n,).
-        gradient: Called as gradient(X, y, w, b, tau) for the slopes of the mean loss in w and b.
+        loss: loss(y, y_hat, tau) returns the loss of each prediction, shape (n,).
+        gradient: gradient(X, y, w, b, tau) returns the slopes of the mean loss in w, shape (d,), and in b.
 
     Returns:
         (w, b): weights of shape (d,) and the intercept.
@@ -139,7 +139,7 @@ def fit_quantile_regression(
         raise ValueError(f"lr must be positive, got {lr}")
     if n_steps < 0:
         raise ValueError(f"n_steps must not be negative, got {n_steps}")
-    # 1. start at zero and remember it; 2. step; 3. remember the new point if its mean loss is lower
+    # 1. start at zero, and remember this point; 2. take a step; 3. if the new point has a lower mean loss, remember it
     # BEGIN SOLUTION quantile_regression
     w, b = np.zeros(X.shape[1]), 0.0
     best_w, best_b = w, b
@@ -160,21 +160,21 @@ def fit_quantile_regression(
 
 
 def conformal_rank(n, alpha):
-    """Return which of n calibration scores, counted from the smallest, is the threshold.
+    """Return the rank k of the threshold among n calibration scores; rank 1 is the smallest score.
 
-    It is the smallest rank at which a new exchangeable score is covered with probability at least 1 - alpha,
-    whatever the distribution, and at least 1. An alpha such as 0.45 means the decimal: where your formula
-    gives a value within RANK_TOL of a whole number, that whole number is meant.
+    A new exchangeable score must be at most the k-th smallest score with probability at least 1 - alpha, for every
+    distribution. k is the smallest such rank, and at least 1. If no rank up to n is large enough, k is n + 1. If the
+    value of your formula is within RANK_TOL of a whole number, take that whole number.
 
     Args:
         n: Number of calibration scores, at least 0.
         alpha: Allowed share of misses, in (0, 1).
 
     Returns:
-        k, an int from 1 to n + 1; n + 1 says that n scores are too few for this alpha.
+        k, an int from 1 to n + 1. The rank n + 1 says that n scores are too few for this alpha.
 
     Example:
-        With 9 scores: 8 for alpha = 0.2, 9 for 0.15 and for 0.1, 10 for 0.05.
+        For 9 scores, alpha = 0.2, 0.15, 0.1 and 0.05 give the ranks 8, 9, 9 and 10.
 
     Raises:
         ValueError: If n is negative or alpha is not strictly between 0 and 1.
@@ -193,14 +193,14 @@ def conformal_rank(n, alpha):
 def conformal_quantile(scores, alpha, *, rank=conformal_rank):
     """Return the threshold that a new exchangeable score exceeds with probability at most alpha.
 
-    It is the k-th smallest of the n scores, or +inf when k > n. Equal scores are counted one by one, and
-    nothing is interpolated.
+    The threshold is the k-th smallest of the n scores. If k > n, the threshold is +inf. Equal scores count one by
+    one. Nothing is interpolated.
 
     Args:
-        scores: Calibration scores, shape (..., n); n may be 0. Leading dimensions are separate calibrations.
+        scores: Calibration scores, shape (..., n). n may be 0. Leading axes are separate calibrations.
             A score may be infinite.
         alpha: Allowed share of misses, in (0, 1).
-        rank: Called as rank(n, alpha); returns k.
+        rank: rank(n, alpha) returns k.
 
     Returns:
         float64, shape (...).
@@ -212,7 +212,7 @@ def conformal_quantile(scores, alpha, *, rank=conformal_rank):
     if scores.ndim == 0:
         raise ValueError("scores must have at least one dimension, got a number")
     alpha = float(_as_levels("alpha", alpha))
-    # 1. the rank; 2. what if there is no such score?; 3. the k-th smallest along the last axis
+    # 1. the rank; 2. the case without a score of this rank; 3. the k-th smallest score along the last axis
     # BEGIN SOLUTION conformal_quantile
     n = scores.shape[-1]
     k = rank(n, alpha)
@@ -227,20 +227,20 @@ def conformal_quantile(scores, alpha, *, rank=conformal_rank):
 
 
 def split_conformal(fit, predict, X, y, X_test, alpha, *, n_train, quantile=conformal_quantile):
-    """Return intervals around any model's prediction that cover with probability at least 1 - alpha.
+    """Return intervals around the predictions of any model that cover with probability at least 1 - alpha.
 
-    The model is fitted to the first n_train rows. The score of each remaining (calibration) row is
-    |y - y_hat|; with q the conformal quantile of these scores, the interval at a test row is y_hat -+ q.
+    The model is fitted to the first n_train rows. All later rows are calibration rows: the score of each is
+    |y - y_hat|. q is the conformal quantile of these scores. The interval of a test row is [y_hat - q, y_hat + q].
 
     Args:
-        fit: Called once as fit(X_train, y_train); returns a model, of a kind known to `predict` only.
-        predict: Called as predict(model, X_rows); returns predictions of shape (rows,). There may be no rows.
+        fit: fit(X_train, y_train) returns a model of any kind. Call `fit` once, and use the model for `predict` only.
+        predict: predict(model, X_rows) returns predictions, shape (rows,). There may be no rows.
         X: Inputs, shape (n, d), in random order.
         y: True values, shape (n,).
-        X_test: Inputs to make intervals for, shape (m, d).
+        X_test: Inputs of the test rows, shape (m, d).
         alpha: Allowed share of misses, in (0, 1).
-        n_train: How many rows to fit, from 1 to n. With n nothing is left to calibrate on.
-        quantile: Called as quantile(scores, alpha) to turn calibration scores into a threshold.
+        n_train: Number of training rows, from 1 to n. If n_train is n, there are no calibration rows.
+        quantile: quantile(scores, alpha) returns the threshold q.
 
     Returns:
         (lower, upper): both float64 of shape (m,).
@@ -254,7 +254,7 @@ def split_conformal(fit, predict, X, y, X_test, alpha, *, n_train, quantile=conf
     """
     X, y, X_test = _as_split(X, y, X_test, n_train)
     alpha = float(_as_levels("alpha", alpha))
-    # 1. fit; 2. scores of the calibration rows; 3. threshold; 4. intervals at the test rows
+    # 1. the model; 2. the scores of the calibration rows; 3. the threshold; 4. the intervals of the test rows
     # BEGIN SOLUTION split_conformal
     model = fit(X[:n_train], y[:n_train])
     scores = np.abs(y[n_train:] - predict(model, X[n_train:]))
@@ -269,10 +269,10 @@ def split_conformal(fit, predict, X, y, X_test, alpha, *, n_train, quantile=conf
 
 
 def cqr_scores(y, lower, upper):
-    """Return how far both edges of its band must move outward until the band just contains y.
+    """Return how far both edges of each row's band must move outward until the band just contains y.
 
-    Both edges move by the same amount. A negative score says how far they could move inward and still
-    contain y. The definition is the same for a crossed band, whose upper edge lies below its lower one.
+    Both edges move by the same amount. If a score is negative, the edges can move inward by that amount and
+    still contain y. If a band is crossed (its upper edge lies below its lower edge), the definition is the same.
 
     Args:
         y: True values, shape (n,).
@@ -280,10 +280,10 @@ def cqr_scores(y, lower, upper):
         upper: Predicted upper quantiles, shape (n,). May lie below `lower`.
 
     Returns:
-        float64, shape (n,): 0 on the edge of the band.
+        float64, shape (n,). The score is 0 if y lies on an edge of the band.
 
     Example:
-        For the band [0, 4], y = 5 scores 1, y = -2 scores 2, y = 1 scores -1.
+        For the band [0, 4], y = 5, y = -2 and y = 1 score 1, 2 and -1.
 
     Raises:
         ValueError: If the shapes differ or an input holds NaN.
@@ -302,23 +302,23 @@ def cqr_scores(y, lower, upper):
 def cqr(fit, predict, X, y, X_test, alpha, *, n_train, score=cqr_scores, quantile=conformal_quantile):
     """Return intervals that follow the spread of the data and cover with probability at least 1 - alpha.
 
-    Two models of the first n_train rows, for the quantiles alpha/2 and 1 - alpha/2, give a band. The
-    remaining rows say how far its edges must move: the threshold of their scores. A negative threshold
-    makes the band narrower.
+    Two models are fitted to the first n_train rows, for the quantiles alpha/2 and 1 - alpha/2. Their predictions
+    are the edges of a band. All later rows are calibration rows. q is the conformal quantile of their scores. Both
+    edges move outward by q. A negative q makes the band narrower.
 
     Args:
-        fit: Called as fit(X_train, y_train, tau), once per level; returns a model.
-        predict: Called as predict(model, X_rows); returns predictions of shape (rows,).
+        fit: fit(X_train, y_train, tau) returns a model of the tau-quantile. Call `fit` once for each level.
+        predict: predict(model, X_rows) returns predictions, shape (rows,). There may be no rows.
         X: Inputs, shape (n, d), in random order.
         y: True values, shape (n,).
-        X_test: Inputs to make intervals for, shape (m, d).
+        X_test: Inputs of the test rows, shape (m, d).
         alpha: Allowed share of misses, in (0, 1).
-        n_train: How many rows to fit, from 1 to n.
-        score: Called as score(y, lower, upper) for the calibration rows' scores.
-        quantile: Called as quantile(scores, alpha) to turn calibration scores into a threshold.
+        n_train: Number of training rows, from 1 to n.
+        score: score(y, lower, upper) returns the scores of the calibration rows.
+        quantile: quantile(scores, alpha) returns the threshold q.
 
     Returns:
-        (lower, upper): both float64 of shape (m,). Not sorted: a band may come out crossed, that is empty.
+        (lower, upper): both float64 of shape (m,), not sorted. If lower is above upper, the interval is empty.
 
     Raises:
         ValueError: If the shapes do not fit together, n_train is not in 1 .. n, alpha is not in (0, 1),
@@ -329,7 +329,7 @@ def cqr(fit, predict, X, y, X_test, alpha, *, n_train, score=cqr_scores, quantil
     """
     X, y, X_test = _as_split(X, y, X_test, n_train)
     alpha = float(_as_levels("alpha", alpha))
-    # 1. fit both quantiles; 2. scores of the calibration rows; 3. threshold; 4. move both edges
+    # 1. both models; 2. the scores of the calibration rows; 3. the threshold; 4. the moved edges of the test rows
     # BEGIN SOLUTION cqr
     low = fit(X[:n_train], y[:n_train], alpha / 2)
     high = fit(X[:n_train], y[:n_train], 1 - alpha / 2)
@@ -350,7 +350,7 @@ def lac_scores(probs):
         probs: Predicted probabilities, shape (n, K), each row sums to 1.
 
     Returns:
-        float64, shape (n, K). The score of an example is the entry of its true label.
+        float64, shape (n, K), one score per label. Calibration takes the scores of the true labels.
 
     Raises:
         ValueError: If probs is not (n, K) with K >= 1, or a row is not a distribution.
@@ -362,11 +362,11 @@ def lac_scores(probs):
 
 
 def lac_sets(probs, q):
-    """Return which labels are plausible: those whose LAC score is at most q.
+    """Return the LAC set of each row: the labels whose LAC score is at most q.
 
     Args:
         probs: Predicted probabilities, shape (n, K).
-        q: Threshold from calibration; may be +inf.
+        q: Threshold from calibration. It may be +inf.
 
     Returns:
         bool, shape (n, K): True where the label is in the set.
@@ -382,20 +382,24 @@ def lac_sets(probs, q):
 
 
 def aps_scores(probs, *, u=None, penalty=0.0, k_reg=1):
-    """Return the APS score of every label: the mass met before it, plus its own, most probable label first.
+    """Return the APS score of every label, or with a penalty the RAPS score.
 
-    Let o(y) = 1 for the most probable label of a row, 2 for the next, and so on (equal probabilities: the
-    lower label first), and before(y) the summed probability of the labels with a smaller o. Then
-    s(y) = before(y) + u p(y) + penalty max(0, o(y) - k_reg). With a penalty this is RAPS.
+    The labels of a row are ranked: o(y) = 1 for the most probable label, 2 for the next, and so on. If two labels
+    are equally probable, the label with the smaller index ranks first. before(y) is the summed probability of the
+    labels with a smaller rank. The score is s(y) = before(y) + u p(y) + penalty max(0, o(y) - k_reg).
 
     Args:
         probs: Predicted probabilities, shape (n, K).
-        u: Uniform numbers in [0, 1], shape (n,), one per example. None counts each label in full (as u = 1).
-        penalty: Added per rank beyond k_reg (lambda in the paper), not negative.
-        k_reg: The largest set that is not penalized, at least 0.
+        u: Uniform numbers in [0, 1], shape (n,), one per row. With None, p(y) counts in full, as for u = 1.
+        penalty: Cost of each rank beyond k_reg, not negative (lambda in the paper).
+        k_reg: The largest rank that costs nothing, at least 0.
 
     Returns:
         float64, shape (n, K), in the order of the labels.
+
+    Example:
+        p = (1/8, 1/2, 1/4, 1/8) has the ranks 3, 1, 2, 4. Without u or penalty, the scores are
+        (0.875, 0.5, 0.75, 1). Without u, penalty = 0.5 and k_reg = 2 give (1.375, 0.5, 0.75, 2).
 
     Raises:
         ValueError: If a row of probs is not a distribution, u has the wrong shape or leaves [0, 1],
@@ -407,7 +411,7 @@ def aps_scores(probs, *, u=None, penalty=0.0, k_reg=1):
     probs = _as_probs(probs)
     u = _as_uniforms(u, probs)
     _check_penalty(penalty, k_reg)
-    # 1. order each row; 2. mass before each label; 3. its own share and the penalty; 4. back to label order
+    # 1. rank the labels of each row; 2. the mass before each label; 3. u p and the penalty; 4. back to label order
     # BEGIN SOLUTION label_sets
     order = np.argsort(-probs, axis=1, kind="stable")  # (n, K)
     ranked = np.take_along_axis(probs, order, axis=1)
@@ -422,19 +426,19 @@ def aps_scores(probs, *, u=None, penalty=0.0, k_reg=1):
 
 
 def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1, score=aps_scores):
-    """Return each row's APS set (RAPS with a penalty) at threshold q.
+    """Return the APS set of each row at the threshold q, or with a penalty the RAPS set.
 
-    With u: exactly the labels whose score is at most q.
-    Without u: these labels, and also the first label of the ranking whose score is at least q: the one with
-    which the set's mass reaches q. A label of probability 0 that scores q is in, too.
+    With u, the set contains exactly the labels whose score is at most q. Without u, it contains these labels and
+    the first label of the ranking whose score is at least q. So a label of probability 0 that scores q is in the
+    set, too.
 
     Args:
         probs: Predicted probabilities, shape (n, K).
-        q: Threshold from calibration on `aps_scores` with the same penalty and k_reg; may be +inf.
-        u: Uniform numbers in [0, 1], shape (n,), drawn anew for these rows; or None.
+        q: Threshold from calibration on `aps_scores` with the same penalty and k_reg. It may be +inf.
+        u: Uniform numbers in [0, 1], shape (n,), drawn for these rows, or None.
         penalty: As in `aps_scores`.
         k_reg: As in `aps_scores`.
-        score: Called as score(probs, u=u, penalty=penalty, k_reg=k_reg) for the score of every label.
+        score: score(probs, u=u, penalty=penalty, k_reg=k_reg) returns the score of every label.
 
     Returns:
         bool, shape (n, K), in the order of the labels.
@@ -449,7 +453,7 @@ def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1, score=aps_scores):
     u = _as_uniforms(u, probs)
     q = float(_as_floats("q", q))
     _check_penalty(penalty, k_reg)
-    # 1. compare scores with q; 2. without u: also the first label, down the ranking, that reaches q
+    # 1. compare the scores with q; 2. if u is None, add the first label of the ranking whose score reaches q
     # BEGIN SOLUTION label_sets
     scores = score(probs, u=u, penalty=penalty, k_reg=k_reg)
     sets = scores <= q
@@ -467,17 +471,17 @@ def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1, score=aps_scores):
 
 
 def group_quantiles(scores, groups, alpha, *, n_groups, quantile=conformal_quantile):
-    """Return one threshold per group, each from the calibration scores of that group alone.
+    """Return a threshold for each group, from the calibration scores of this group alone.
 
     Args:
         scores: Calibration scores, shape (n,).
         groups: Group of each score, whole numbers from 0 to n_groups - 1, shape (n,).
         alpha: Allowed share of misses within every group, in (0, 1).
         n_groups: Number of groups G, at least 1. A group may have no scores.
-        quantile: Called as quantile(scores, alpha) to turn one group's scores into its threshold.
+        quantile: quantile(scores, alpha) returns the threshold of one group's scores.
 
     Returns:
-        float64, shape (G,). A group without scores has threshold +inf.
+        float64, shape (G,). A group without scores has the threshold +inf.
 
     Raises:
         ValueError: If the shapes differ, a group is out of range, alpha is not in (0, 1), or scores hold NaN.
@@ -498,7 +502,7 @@ def group_quantiles(scores, groups, alpha, *, n_groups, quantile=conformal_quant
 
 
 def group_intervals(y_hat, groups, thresholds):
-    """Return intervals y_hat -+ q, with q the threshold of each row's own group.
+    """Return the interval [y_hat - q, y_hat + q] of each row, where q is the threshold of the row's group.
 
     Args:
         y_hat: Predictions, shape (m,).
@@ -519,16 +523,16 @@ def group_intervals(y_hat, groups, thresholds):
 
 
 # ---------------------------------------------------------------------------------------------------------
-# Task 8: measuring, and what the measure should come out as
+# Task 8: measuring coverage, and its exact law
 
 
 def interval_coverage(y, lower, upper):
-    """Return the share of y that lies in its closed interval [lower, upper].
+    """Return the share of rows whose y lies in the closed interval [lower, upper].
 
     Args:
         y: True values, shape (m,), m >= 1.
         lower: Lower ends, shape (m,), may be -inf.
-        upper: Upper ends, shape (m,), may be +inf. Below `lower` the interval is empty.
+        upper: Upper ends, shape (m,), may be +inf. If upper is below lower, the interval is empty.
 
     Returns:
         A number from 0 to 1.
@@ -546,7 +550,7 @@ def interval_coverage(y, lower, upper):
 
 
 def mean_width(lower, upper):
-    """Return the mean length of the intervals; an empty one (upper < lower) has length 0.
+    """Return the mean length of the intervals. An empty interval (upper < lower) has length 0.
 
     Args:
         lower: Lower ends, shape (m,), m >= 1.
@@ -565,7 +569,7 @@ def mean_width(lower, upper):
 
 
 def set_coverage(sets, labels):
-    """Return the share of examples whose true label is in their set.
+    """Return the share of rows whose set contains the row's true label.
 
     Args:
         sets: bool, shape (m, K), m >= 1.
@@ -587,7 +591,7 @@ def set_coverage(sets, labels):
 
 
 def mean_set_size(sets):
-    """Return the mean number of labels per set; empty sets count.
+    """Return the mean number of labels per set. An empty set counts as 0.
 
     Args:
         sets: bool, shape (m, K), m >= 1.
@@ -602,21 +606,21 @@ def mean_set_size(sets):
 
 
 def coverage_moments(n, k):
-    """Return the mean and the standard deviation of the coverage that one calibration set gives.
+    """Return the mean and the standard deviation of the coverage C of one calibration set.
 
-    Calibrate once on n scores and use the k-th smallest as the threshold forever. The coverage C over all
-    future examples is a random number, because the calibration set was. For independent scores without ties
-    C follows a Beta law; which one depends on n and k. For k = n + 1 the threshold is +inf and C = 1.
+    The k-th smallest of n calibration scores is the threshold for all future cases. C is the share of these cases
+    that are covered. C is random, because the calibration set is. If the scores are independent and without ties,
+    C follows a Beta law, which depends on n and k. If k = n + 1, the threshold is +inf, and C = 1 for certain.
 
     Args:
         n: Number of calibration scores, at least 0.
         k: Rank of the threshold, from 1 to n + 1.
 
     Returns:
-        (mean, std) of C; std is 0 for k = n + 1.
+        (mean, std) of C. If k = n + 1, this is (1, 0).
 
     Example:
-        One score used as the threshold (n = 1, k = 1): C is uniform, so (1/2, sqrt(1/12)).
+        If one score is the threshold (n = k = 1), C is uniform. The result is (1/2, sqrt(1/12)).
 
     Raises:
         ValueError: If k is not in 1 .. n + 1.
@@ -632,13 +636,14 @@ def coverage_moments(n, k):
 
 
 def coverage_cdf(c, n, k):
-    """Return the probability that a calibration set gives a coverage of at most c.
+    """Return P(C <= c), the probability that the coverage C of one calibration set is at most c.
 
-    C is the k-th smallest of n independent uniform numbers. P(C <= 1) = 1, also for k = n + 1.
+    C is the k-th smallest of n independent uniform numbers. If k = n + 1, C = 1 for certain: the result is then 0
+    for c < 1, and 1 at c = 1.
 
     Args:
         c: Coverage values in [0, 1], any shape.
-        n: Number of calibration scores, at least 0. Must work for thousands.
+        n: Number of calibration scores, at least 0. It may be in the thousands.
         k: Rank of the threshold, from 1 to n + 1.
 
     Returns:
@@ -654,7 +659,7 @@ def coverage_cdf(c, n, k):
     _check_rank(n, k)
     if ((c < 0) | (c > 1)).any():
         raise ValueError(f"c must lie in [0, 1], got {c[(c < 0) | (c > 1)].flat[0]}")
-    # 1. logarithms of the terms: 2000! is too large for a float; 2. their sum; 3. c = 0 and c = 1
+    # 1. logarithms, since 2000! is too large for a float; 2. the sum of all terms; 3. the cases c = 0 and c = 1
     # BEGIN SOLUTION coverage
     log_factorial = np.array([math.lgamma(i + 1) for i in range(n + 1)])
     j = np.arange(k, n + 1)
@@ -672,17 +677,17 @@ def coverage_cdf(c, n, k):
 
 
 def adapt_level(level, missed, *, alpha, gamma):
-    """Return the next level: lower after a miss (wider sets), a little higher after a hit.
+    """Return the level of the next round: lower after a miss, higher after a hit.
 
-    A hit raises the level by one step, and a miss lowers it by another, whatever the level is. Together, the two
-    steps are gamma long, and they cancel over rounds of which exactly the share alpha are misses. The level is
-    not clipped: it may leave [0, 1].
+    A hit raises the level by one step, and a miss lowers it by another step, whatever the level is. The lengths of
+    the two steps add up to gamma. If exactly the share alpha of the rounds are misses, the steps cancel. The level
+    is not clipped: it may leave [0, 1].
 
     Args:
         level: The level alpha_t of this round, a number.
         missed: Whether this round was a miss, a bool.
         alpha: The share of misses aimed at, in (0, 1).
-        gamma: Step size, positive.
+        gamma: Sum of the lengths of the two steps, positive.
 
     Returns:
         The level of the next round, a number.
@@ -705,23 +710,26 @@ def adapt_level(level, missed, *, alpha, gamma):
 
 
 def adaptive_conformal(scores, alpha, gamma, *, n_start, quantile=conformal_quantile, adapt=adapt_level):
-    """Return how an adaptive level fares on a stream of scores, whatever the stream does.
+    """Return the thresholds, the misses and the levels of an adaptive level on a stream of scores.
 
-    Round t = 0, 1, .. concerns scores[n_start + t]. Its threshold q_t comes from all scores before it, at the
-    current level alpha_t (alpha_0 = alpha): quantile(past, alpha_t), but +inf if alpha_t <= 0 and -inf if
-    alpha_t >= 1. The round is a miss if its score is above q_t. Then the level adapts.
+    Round t = 0, 1, .. has the score scores[n_start + t]. The level of round 0 is alpha_0 = alpha. Each round has
+    three steps, in this order:
+    1. Take the threshold q_t at the level alpha_t, from `past`: all scores before the round's score, from scores[0]
+       on. If alpha_t <= 0, q_t is +inf. If alpha_t >= 1, q_t is -inf. Otherwise, q_t is quantile(past, alpha_t).
+    2. The round is a miss if its score is above q_t.
+    3. Adapt the level.
 
     Args:
         scores: Nonconformity scores in order of time, shape (N,).
         alpha: The share of misses aimed at, in (0, 1).
-        gamma: Step size of the level, positive.
-        n_start: How many scores are only past, from 0 to N. There are T = N - n_start rounds.
-        quantile: Called as quantile(past, alpha_t) for a level strictly between 0 and 1.
-        adapt: Called as adapt(level, missed, alpha=alpha, gamma=gamma) for the next level.
+        gamma: As in `adapt_level`.
+        n_start: Number of scores before the first round, from 0 to N. There are T = N - n_start rounds.
+        quantile: quantile(past, alpha_t) returns a threshold, for a level strictly between 0 and 1.
+        adapt: adapt(level, missed, alpha=alpha, gamma=gamma) returns the next level.
 
     Returns:
-        (thresholds, missed, levels): float64 of shape (T,), bool of shape (T,), and float64 of shape (T + 1,)
-        from alpha_0 to the level after the last round.
+        (thresholds, missed, levels): float64 of shape (T,), bool of shape (T,), and float64 of shape (T + 1,).
+        The levels run from alpha_0 to the level after the last round.
 
     Raises:
         ValueError: If scores is not one-dimensional or holds NaN, alpha is not in (0, 1), gamma is not
@@ -738,7 +746,7 @@ def adaptive_conformal(scores, alpha, gamma, *, n_start, quantile=conformal_quan
         raise ValueError(f"gamma must be positive, got {gamma}")
     if not 0 <= n_start <= len(scores):
         raise ValueError(f"n_start must be from 0 to {len(scores)}, the number of scores, got {n_start}")
-    # for each round: 1. threshold from the past; 2. compare; 3. adapt the level
+    # for each round: 1. the threshold; 2. whether the round is a miss; 3. the next level
     # BEGIN SOLUTION online
     thresholds, missed, levels = [], [], [alpha]
     for t in range(n_start, len(scores)):

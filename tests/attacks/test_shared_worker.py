@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from gradkit import results
-from gradkit.grading import Grade, JudgeClient, scratch_folder
+from gradkit.grading import Grade
+from gradkit.judges import JudgeClient, scratch_folder
 from gradkit.model import Graded
 from gradkit.scaffold import new_assignment
 
@@ -366,7 +367,7 @@ def countdown(n):
     # A number that the judge gave to an object of an earlier check is answered for one of this.
     "a reference to an object of another check": (
         """
-from gradkit.protocol import Ref
+from gradkit.calls.protocol import Ref
 
 
 def countdown(n):

@@ -25,7 +25,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from gradkit.grading import Grade, JudgeClient, scratch_folder
+from gradkit.grading import Grade
+from gradkit.judges import JudgeClient, scratch_folder
 from gradkit.manifest import Assignment, assignment_ids, load_assignment
 from gradkit.model import Graded
 

@@ -29,7 +29,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradkit.grading import Grade, JudgeClient, scratch_folder
+from gradkit.grading import Grade
+from gradkit.judges import JudgeClient, scratch_folder
 from gradkit.manifest import Assignment, assignment_ids, load_assignment
 from gradkit.mistakes import MistakeSource, read_mistakes
 from gradkit.model import Graded, Outcome

@@ -25,7 +25,8 @@ import time
 import zipfile
 from pathlib import Path
 
-from gradkit.grading import Grade, JudgeClient, scratch_folder
+from gradkit.grading import Grade
+from gradkit.judges import JudgeClient, scratch_folder
 from gradkit.manifest import Assignment, load_assignment
 from gradkit.mistakes import read_mistakes
 from gradkit.model import Graded

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gradkit.grading import JudgeClient, scratch_folder
+from gradkit.judges import JudgeClient, scratch_folder
 
 HERE = Path(__file__).resolve().parent
 

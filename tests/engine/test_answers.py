@@ -7,7 +7,7 @@ import pytest
 
 from gradkit.judge.answers import Repeat, StaffAnswers
 from gradkit.judge.subjects import same_entry
-from gradkit.protocol import encode
+from gradkit.calls.protocol import encode
 
 
 def transcript(n: int) -> list[tuple[str, bytes]]:

@@ -18,7 +18,7 @@ import pytest
 from gradkit import cluster
 from gradkit.batch import Batch
 from gradkit.errors import GradkitError, InputError
-from gradkit.grading import LocalJudges
+from gradkit.judges import LocalJudges
 
 distributed = pytest.importorskip("distributed", reason="not run: Dask is not installed (gradkit[cluster])")
 psutil = pytest.importorskip("psutil")  # comes with it

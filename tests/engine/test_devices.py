@@ -8,7 +8,7 @@ import pytest
 
 from gradkit.devices import VideoMemory, used_mib
 from gradkit.errors import GradkitError, InputError
-from gradkit.grading import LocalJudges
+from gradkit.judges import LocalJudges
 from gradkit.judge.isolation import clean_environment
 
 

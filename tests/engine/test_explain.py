@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gradkit.judge.answers import Repeat
 from gradkit.judge.explain import Cause, Explanation, Seen
 from gradkit.model import Outcome
-from gradkit.protocol import encode
+from gradkit.calls.protocol import encode
 
 RIGHT = ("answered", encode(1.0))
 VALUES = {"right": 1.0, "wrong": 2.0, "odd": 3.0, "strange": 4.0, "both": 5.0}

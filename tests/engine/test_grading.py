@@ -18,7 +18,7 @@ from gradkit.judge.workers import _raised
 from gradkit.judge.subjects import LocalSubject, Session
 from gradkit.manifest import load_assignment
 from gradkit.model import Outcome
-from gradkit.protocol import encode
+from gradkit.calls.protocol import encode
 from gradkit.stubs import build_stub
 
 BROKEN_STANDARDISE = "\n\ndef standardise(x, *, eps=1e-5):\n"

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coursekit.toys import ModelConfig
-from gradkit import protocol
+from gradkit.calls import protocol
 from gradkit.errors import ProtocolError, WorkerCrashed, WorkerTimeout
-from gradkit.protocol import CallbackRef, Connection, Deadline, Kind, Ref, Unsendable, decode, encode
+from gradkit.calls.protocol import CallbackRef, Connection, Deadline, Kind, Ref, Unsendable, decode, encode
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),

@@ -175,7 +175,7 @@ LIES = """
 
 def _lie(answer):
     import sys
-    from gradkit.worker import edits
+    from gradkit.calls import edits
     edits.Edits = type("Edits", (), {"__init__": lambda self, *a: None, "put": lambda self, number: answer})
     edits.LinesRun = type("LinesRun", (), {"__init__": lambda self, *a: None, "end": lambda self: (1, 2)})
 
@@ -205,7 +205,7 @@ def test_a_submission_that_mends_itself_while_it_is_searched_gains_no_point(grad
     source = reference_source.replace(
         "x - x.mean(axis=0)", "x - (3 if _searched() else 2) * x.mean(axis=0) * _searched()"
     )
-    source += "\n\ndef _searched():\n    import sys\n    return 'gradkit.worker.edits' in sys.modules\n"
+    source += "\n\ndef _searched():\n    import sys\n    return 'gradkit.calls.edits' in sys.modules\n"
 
     graded = grade_source(source)
     assert graded.score < 100

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gradkit.batch import Batch
-from gradkit.grading import LocalJudges
+from gradkit.judges import LocalJudges
 
 SCRIPT = Path(__file__).parent / "kills.py"
 pytestmark = pytest.mark.usefixtures("sandboxed")

@@ -18,8 +18,8 @@ import atheris
 import numpy as np
 import torch
 
-with atheris.instrument_imports(include=["gradkit.protocol"]):
-    from gradkit import protocol
+with atheris.instrument_imports(include=["gradkit.calls.protocol"]):
+    from gradkit.calls import protocol
 
 from coursekit.toys import ModelConfig
 from gradkit.errors import ProtocolError

@@ -21,7 +21,7 @@ from nbgrader.converters import Autograde, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from sample_class import students
 
-from gradkit import gradebook
+from gradkit import gradebook, judges
 from gradkit.gradescope import grade_container
 from gradkit.manifest import load_assignment
 
@@ -344,17 +344,17 @@ def autograde(configured, course: Path, student: str) -> Autograde:
     try:
         run.start()
     finally:
-        gradebook._JUDGES[run].close()
+        gradebook._GRADERS[run].close()
     return run
 
 
 def test_the_judge_starts_once_for_all_notebooks(course, configured, monkeypatch):
     """A class is graded by one judge process, which ends with nbgrader's run."""
     begun, ended = [], []
-    enter, leave = gradebook.JudgeClient.__enter__, gradebook.JudgeClient.__exit__
-    monkeypatch.setattr(gradebook.JudgeClient, "__enter__", lambda self: begun.append(1) or enter(self))
+    enter, leave = judges.JudgeClient.__enter__, judges.JudgeClient.__exit__
+    monkeypatch.setattr(judges.JudgeClient, "__enter__", lambda self: begun.append(1) or enter(self))
     monkeypatch.setattr(
-        gradebook.JudgeClient, "__exit__", lambda self, *error: ended.append(1) or leave(self, *error)
+        judges.JudgeClient, "__exit__", lambda self, *error: ended.append(1) or leave(self, *error)
     )
 
     autograde(configured, course, "broken[123]")
@@ -365,10 +365,10 @@ def test_the_judge_starts_once_for_all_notebooks(course, configured, monkeypatch
 def test_a_judge_without_work_ends(course, configured, monkeypatch):
     """The formgrader autogrades inside a server that runs for days."""
     ended = threading.Event()
-    leave = gradebook.JudgeClient.__exit__
+    leave = judges.JudgeClient.__exit__
     monkeypatch.setattr(gradebook, "IDLE_S", 0.2)
     monkeypatch.setattr(
-        gradebook.JudgeClient, "__exit__", lambda self, *error: (leave(self, *error), ended.set()) and None
+        judges.JudgeClient, "__exit__", lambda self, *error: (leave(self, *error), ended.set()) and None
     )
     config = configured(course, assignment_id="scaling", student_id="broken1")
     run = Autograde(coursedir=CourseDirectory(config=config), config=config, force=True)

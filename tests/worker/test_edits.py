@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gradkit.worker.edits import Edits, LinesRun
+from gradkit.calls.edits import Edits, LinesRun
 
 SOURCE = '''
 import functools

@@ -37,7 +37,7 @@ def draw():
     ax.plot([30, 59], [14, 14], color=COLORS["grey"], linewidth=1, linestyle="-")
     ax.plot(at, np.full(9, 14.0), "o", color=COLORS["black"], markersize=5)
     ax.plot(at[K - 1], 14, "o", color=COLORS["red"], markersize=8)
-    ax.text(at[K - 1], 16.6, "q: 8th of 9", ha="center", color=COLORS["red"], weight="bold")
+    ax.text(at[K - 1], 16.6, "q (α = 0.2)", ha="center", color=COLORS["red"], weight="bold")
     ax.text(59, 10.3, "score", ha="right", color=COLORS["grey"], size=10)
     ax.text(44.5, 5, "sort nine scores,", ha="center")
     ax.text(44.5, 2.2, "take one as q", ha="center")

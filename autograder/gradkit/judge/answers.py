@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gradkit.errors import ProtocolError
-from gradkit.protocol import decode, encode
+from gradkit.calls.protocol import decode, encode
 
 LIMIT = 64 * 2**20  # bytes of answers that one judge keeps; what does not fit is computed again
 LARGEST = 8 * 2**20  # bytes of one case's answers that are shared with the other jobs

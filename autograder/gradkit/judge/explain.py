@@ -20,7 +20,7 @@ from gradkit.judge.answers import Repeat
 from gradkit.judge.staff import Mistake, Staff
 from gradkit.judge.subjects import same_answers, same_entry
 from gradkit.model import Outcome
-from gradkit.protocol import decode
+from gradkit.calls.protocol import decode
 
 TELLING = frozenset(
     {"OverflowError", "RecursionError", "UnicodeDecodeError", "UnicodeEncodeError"}

@@ -190,6 +190,7 @@ def arguments(item: pytest.Item, run: Run) -> dict[str, object]:
 
 
 def parameters_of(item: pytest.Item) -> dict[str, object]:
+    """What a case is parametrized with; empty for a check of one case."""
     return item.callspec.params if hasattr(item, "callspec") else {}
 
 

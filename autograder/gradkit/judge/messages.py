@@ -33,6 +33,8 @@ class Unit(msgspec.Struct, tag=True):
 
 
 class Ready(msgspec.Struct, tag=True):
+    """The judge has read the assignment: its checks, and the isolation that they run at."""
+
     checks: list[Check]
     isolation: dict
 

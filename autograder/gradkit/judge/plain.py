@@ -32,12 +32,14 @@ __all__ = [*GIVEN, "pytest_addoption", "pytest_configure", "pytest_runtest_maker
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which file is checked, and with which seed."""
     group = parser.getgroup("hidden checks")
     group.addoption("--submission", type=Path, metavar="FILE", help="check this .py file; by default the reference")
     group.addoption("--seed", type=int, default=1, help="for the checks' inputs (default: 1, as gradkit verify begins)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a file that can't be checked before anything is collected."""
     for mark in ADDED_MARKS:
         config.addinivalue_line("markers", mark)
     path = config.getoption("--submission")

@@ -43,6 +43,7 @@ class Lines:
 
 
 def main() -> None:
+    """Serve requests from standard input until it ends; any error is told as `Fatal`."""
     scratch = Path(tempfile.mkdtemp(prefix="judge-", dir=sys.argv[1]))
     scratch.chmod(0o711)
     lines = Lines()

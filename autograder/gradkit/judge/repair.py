@@ -20,7 +20,7 @@ from gradkit.errors import WorkerError
 from gradkit.judge.explain import Seen
 from gradkit.judge.workers import Edited
 from gradkit.model import Outcome
-from gradkit.worker.runtime import Raised
+from gradkit.calls.runtime import Raised
 
 BY_THE_CLOCK = 4.0  # times its budget that a search may last: a machine may be busy, and a worker slow
 MOST_DEATHS = 16  # workers that edits may cost: each is a wait, and a fork

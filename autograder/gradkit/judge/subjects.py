@@ -18,9 +18,9 @@ from typing import NamedTuple, Protocol
 
 from coursekit.compare import Difference, Mismatch, compare
 from gradkit.errors import ProtocolError, WorkerError, WorkerTimeout
-from gradkit.protocol import CallbackRef, Kind, Ref, Unsendable, decode, encode
+from gradkit.calls.protocol import CallbackRef, Kind, Ref, Unsendable, decode, encode
 from gradkit.vandals import Vandal
-from gradkit.worker.runtime import MAX_CALLBACK_DEPTH, Raised, Runtime
+from gradkit.calls.runtime import MAX_CALLBACK_DEPTH, Raised, Runtime
 
 MODULE = Ref(0, "module")
 OBJECT = "<object>"  # stands in a transcript for whatever is no plain data

@@ -16,7 +16,7 @@ from coursekit.compare import describe
 from coursekit.gradcheck import positions_of
 from gradkit.errors import WorkerTimeout
 from gradkit.judge.subjects import Asked, Handed, Object, SubmissionRaised
-from gradkit.protocol import Kind
+from gradkit.calls.protocol import Kind
 
 MOST_ARGUMENTS = 4  # of a call that are described
 MOST_LINE = 90  # characters of a student's line that are shown

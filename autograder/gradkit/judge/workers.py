@@ -26,10 +26,10 @@ from gradkit.judge.deadlines import FULL_S, IMPORT_S, Patience
 from gradkit.judge.isolation import Isolation, UserSlot
 from gradkit.judge.subjects import MODULE, Session
 from gradkit.manifest import Manifest
-from gradkit.protocol import Connection, Deadline, Kind, Ref, decode, encode
+from gradkit.calls.protocol import Connection, Deadline, Kind, Ref, decode, encode
 from gradkit.worker import sandbox, zygote
-from gradkit.worker.edits import MOST
-from gradkit.worker.runtime import Raised
+from gradkit.calls.edits import MOST
+from gradkit.calls.runtime import Raised
 from gradkit.worker.zygote import Ended, EndRequest, SpawnRequest
 
 START_TIMEOUT_S = 120.0  # for the zygote's imports on a slow disk

@@ -186,6 +186,8 @@ def _duration(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Bar:
+    """One bar of a histogram: what it counts, and its rectangle."""
+
     label: str
     count: int
     x: float
@@ -200,6 +202,8 @@ class Bar:
 
 @dataclass(frozen=True)
 class Tick:
+    """A mark on the axis below the bars."""
+
     x: float
     label: str
 

@@ -38,6 +38,8 @@ class Marked:
 
 @dataclass(frozen=True)
 class TaskRow:
+    """A task, and how the class did on it."""
+
     number: int
     title: str
     points: float
@@ -49,6 +51,8 @@ class TaskRow:
 
 @dataclass(frozen=True)
 class CheckRow:
+    """A check, how the class did on it, and how long it took."""
+
     check: Check
     task: int  # number of its task
     item: Item
@@ -99,6 +103,8 @@ class Trouble:
 
 @dataclass(frozen=True)
 class SubmissionRow:
+    """A line of the table of submissions."""
+
     entry: Entry
     status: str
     mistakes: tuple[str, ...]
@@ -144,6 +150,8 @@ class Times:
 
 @dataclass(frozen=True)
 class Summary:
+    """All that the class report says, worked out."""
+
     title: str
     run: Run
     scores: Scores | None  # None where nothing counts

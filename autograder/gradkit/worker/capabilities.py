@@ -8,12 +8,10 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import landlock, seccomp
-from .kernel import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, prctl, syscall
+from gradkit.worker import landlock, seccomp
+from gradkit.worker.kernel import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, prctl
 
 _NOBODY = 65534
-_UNSHARE_NUMBER = {"x86_64": 272, "aarch64": 97}
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 
 
 @dataclass(frozen=True)
@@ -29,11 +27,8 @@ class Capabilities:
         landlock_abi: The kernel's Landlock ABI; 0 if there is none.
         landlock_reason: Why there is none, "" if there is.
         seccomp: A filter was accepted in a child and denied what it should.
-        user_namespaces: A child could make one and use its privileges.
         bubblewrap: Path of bwrap.
         bubblewrap_works: It ran a program.
-        container: Signs of a container were found.
-        gvisor: The kernel looks like gVisor's.
     """
 
     system: str
@@ -44,11 +39,8 @@ class Capabilities:
     landlock_abi: int = 0
     landlock_reason: str = "Landlock is part of Linux"
     seccomp: bool = False
-    user_namespaces: bool = False
     bubblewrap: str | None = None
     bubblewrap_works: bool = False
-    container: bool = False
-    gvisor: bool = False
 
 
 def probe() -> Capabilities:
@@ -67,11 +59,8 @@ def probe() -> Capabilities:
         landlock_abi=abi,
         landlock_reason=reason,
         seccomp=_works_in_a_child(_filter),
-        user_namespaces=_works_in_a_child(_make_user_namespace),
         bubblewrap=bubblewrap,
         bubblewrap_works=bubblewrap is not None and _runs(bubblewrap),
-        container=_looks_like_a_container(),
-        gvisor=_looks_like_gvisor(),
     )
 
 
@@ -106,14 +95,6 @@ def _filter() -> bool:
     return False
 
 
-def _make_user_namespace() -> bool:
-    number = _UNSHARE_NUMBER[platform.machine()]
-    syscall(number, _CLONE_NEWUSER)
-    # some distributions let anyone make one and then deny every privilege in it
-    syscall(number, _CLONE_NEWNET)
-    return True
-
-
 def _runs(bubblewrap: str) -> bool:
     command = [bubblewrap, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc"]
     try:
@@ -121,24 +102,3 @@ def _runs(bubblewrap: str) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
-
-
-def _looks_like_a_container() -> bool:
-    if os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv") or "container" in os.environ:
-        return True
-    groups = _text("/proc/1/cgroup")
-    return any(word in groups for word in ("docker", "kubepods", "containerd", "libpod", "lxc"))
-
-
-def _looks_like_gvisor() -> bool:
-    # gVisor reports one fixed build date unless told otherwise
-    kernel = os.uname()
-    return "gvisor" in kernel.release.lower() or "Sun Jan 10 15:06:54 PST 2016" in kernel.version
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""

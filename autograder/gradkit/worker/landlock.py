@@ -15,7 +15,7 @@ import os
 import stat
 import struct
 
-from .kernel import SandboxError, syscall
+from gradkit.worker.kernel import SandboxError, syscall
 
 # the same numbers on every architecture
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446

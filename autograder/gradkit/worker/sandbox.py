@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from glob import glob
 from typing import Literal
 
-from . import landlock, seccomp
-from .capabilities import Capabilities, probe
-from .kernel import (
+from gradkit.worker import landlock, seccomp
+from gradkit.worker.capabilities import Capabilities, probe
+from gradkit.worker.kernel import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_DUMPABLE,
     PR_SET_NO_NEW_PRIVS,

@@ -13,7 +13,7 @@ import ctypes
 import errno
 import struct
 
-from .kernel import PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_SECCOMP, SandboxError, prctl
+from gradkit.worker.kernel import PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_SECCOMP, SandboxError, prctl
 
 # linux/audit.h, by what platform.machine() says on a 64-bit little-endian kernel
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

