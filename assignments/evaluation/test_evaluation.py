@@ -139,10 +139,10 @@ def test_chrf_by_hand(impl):
 @weight(1)
 @tags("chrf")
 def test_chrf_of_a_corpus_by_hand(impl):
-    """"ab" for "abc" and "xyz" for "x": 3 of 5 characters match 3 of 4, and 1 of 3 pairs matches 1 of 2."""
-    P, R = (3 / 5 + 1 / 3) / 2, (3 / 4 + 1 / 2) / 2
+    """"ab" for "abc" and "xyzq" for "xy": 4 of 6 characters match 4 of 5, and 2 of 4 pairs match 2 of 3."""
+    P, R = (4 / 6 + 2 / 4) / 2, (4 / 5 + 2 / 3) / 2
 
-    score = impl.chrf(["ab", "xyz"], ["abc", "x"], max_n=2)
+    score = impl.chrf(["ab", "xyzq"], ["abc", "xy"], max_n=2)
 
     assert_close(score, 100 * 5 * P * R / (4 * P + R), name="chrf")
 

@@ -215,7 +215,7 @@ def test_bleu_is_0_without_matches(impl, agree, rng, reference, smooth):
 @tags("bleu")
 @pytest.mark.parametrize("matched", [(3, 2, 0, 0), (5, 0, 0, 0), (4, 0, 1, 0), (4, 3, 2, 0), (4, 3, 2, 1)], ids=str)
 def test_bleu_smooths_orders_without_a_match(agree, rng, matched):
-    """The first order without a match counts half a match, the second a quarter, the third an eighth; others don't change."""
+    """With smooth, the first order without a match counts half a match, the second a quarter, the third an eighth."""
     totals = [int(n) for n in rng.integers(6, 20, size=4)]
 
     def counts(candidate, references):
@@ -223,6 +223,7 @@ def test_bleu_smooths_orders_without_a_match(agree, rng, matched):
 
     counts.unrecorded = True
     agree("bleu", [["a"]], [[["a"]]], smooth=True, counts=counts)
+    agree("bleu", [["a"]], [[["a"]]], counts=counts)
 
 
 @number("2.8")
