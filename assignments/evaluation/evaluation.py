@@ -72,8 +72,8 @@ def normalize_answer(text):
         text: A string.
 
     Returns:
-        The words, joined by single blanks: in lower case, without the characters of `string.punctuation` (they are
-        deleted and leave no blank), without the words in ARTICLES.
+        The text in lower case, then without the characters of `string.punctuation` (each is deleted and leaves no blank),
+        then without the words in ARTICLES. The remaining words are joined by single blanks.
 
     Example:
         "The U.S. (an ally)" gives "us ally".

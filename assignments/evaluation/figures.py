@@ -104,9 +104,11 @@ def reliability(student):
     with if_written(right):
         sizes, errors = [25, 50, 100, 200, 500, 1000, 2000], []
         for n in sizes:
-            of_n = [student.calibration_error(*student.top_label(*drawn(rng, n))) for _ in range(40)]
+            of_n = [student.calibration_error(*student.top_label(*drawn(rng, n))) for _ in range(200)]
             errors.append(np.mean(of_n))
         right.plot(sizes, errors, marker="o")
+        for n in (50, 2000):
+            right.text(1.1 * n if n < 100 else 0.75 * n, errors[sizes.index(n)] + 0.005, f"{errors[sizes.index(n)]:.2f}")
     right.set(title="A perfectly calibrated model", xlabel="number of test examples", ylabel="mean ECE", xscale="log", ylim=(0, None))
     right.set_xticks([25, 50, 100, 200, 500, 1000, 2000], ["25", "50", "100", "200", "500", "1000", "2000"])
     right.minorticks_off()
