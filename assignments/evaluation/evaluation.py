@@ -169,10 +169,10 @@ def bleu_counts(candidate, references):
 
     Returns:
         (matches, totals, length, reference_length). `totals` is a list of MAX_N ints: how many n-grams the candidate has,
-        for n = 1 .. MAX_N. `matches` is another: how many of them are matched. An n-gram is matched as often as it occurs
-        in the candidate, but at most as often as in the one reference that has it most often. `length` is the candidate's
-        number of tokens, and `reference_length` that of the reference whose length is closest to it; of two equally
-        close ones, the shorter.
+        for n = 1 .. MAX_N. `matches` is a list of MAX_N ints: how many of these n-grams are matched. An n-gram is matched
+        as often as it occurs in the candidate, but at most as often as it occurs in the one reference that has it most
+        often. `length` is the candidate's number of tokens. `reference_length` is the number of tokens of the reference
+        that is closest to the candidate in length. If two are equally close, it is the smaller number.
 
     Raises:
         ValueError: If there are no references, or a text is a string and not a list of tokens.
@@ -190,18 +190,20 @@ def bleu_counts(candidate, references):
 def bleu(candidates, references, *, smooth=False, counts=bleu_counts):
     """Return the BLEU of a corpus, from 0 to 100.
 
-    With m_n, t_n, c and r the sums of the four numbers over the corpus and p_n = m_n / t_n: 100 times the geometric mean
-    of p_1 .. p_4, times the brevity penalty. The penalty is 1 if c >= r, and exp(1 - r / c) otherwise.
+    Let m_n, t_n, c and r be the sums over the corpus of the sentences' matches, totals, lengths and reference lengths. The
+    precisions are p_n = m_n / t_n for n = 1 .. 4. BLEU is 100 times the geometric mean of the four precisions, times the
+    brevity penalty. The penalty is 1 if c >= r, and exp(1 - r / c) otherwise.
 
     Args:
         candidates: A list of lists of tokens, one for each sentence, at least one.
         references: For each candidate, the list of its references.
-        smooth: Let the j-th of the orders n = 1, 2, .. that have n-grams but no match count 1 / 2^j matches.
+        smooth: What to do with each n for which the corpus has n-grams but no match. With smooth, the first such n counts
+            1/2 match, the second 1/4, the j-th 1 / 2^j. Other n do not change.
         counts: Called once for each sentence as counts(candidate, references), for what `bleu_counts` returns.
 
     Returns:
-        A float. It is 0 if no order has a match, or if an order has no n-grams at all, smoothed or not. Without
-        smoothing it is also 0 if an order has no match.
+        A float. Without smooth, it is 0 if some n has no match. With and without smooth, it is 0 if no n has a match, and if
+        some n has no n-grams.
 
     Raises:
         ValueError: If there are no candidates, or not as many lists of references.

@@ -105,7 +105,7 @@ def test_bleu_by_hand(impl):
 @weight(1)
 @tags("bleu")
 def test_bleu_without_matches_by_hand(impl):
-    """Orders 2 and 4 have no match: the score is 0, and smoothed they count 1/2 and 1/4 matches."""
+    """n = 2 and n = 4 have no match: the score is 0. With smooth, they count 1/2 and 1/4 matches."""
     numbers = [[8, 0, 2, 0], [8, 4, 4, 2], 8, 8]
 
     def counts(candidate, references):

@@ -157,7 +157,7 @@ def test_bleu_counts_take_the_closest_reference_length(agree, rng):
 
 
 def corpus(rng, n_sentences, n_references=1):
-    """Candidates and their references. Each order of n-grams has matches."""
+    """Candidates and their references. Each n has matches."""
     references = [[tokens(rng, int(rng.integers(6, 13))) for _ in range(n_references)] for _ in range(n_sentences)]
     candidates = [edited(rng, texts[0]) for texts in references]
     candidates[0] = references[0][0][:-1]
@@ -199,7 +199,7 @@ def test_bleu_penalizes_a_short_corpus_only(agree, rng, reference):
 @tags("bleu")
 @pytest.mark.parametrize("smooth", [False, True])
 def test_bleu_is_0_without_matches(impl, agree, rng, reference, smooth):
-    """It is 0 if no order matches, or if one has no n-grams; smoothing changes neither."""
+    """BLEU is 0 if no n has a match, or if some n has no n-grams, with and without smooth."""
     text = tokens(rng, 9)
     lent = {"smooth": smooth, "counts": reference.bleu_counts}
 
@@ -215,7 +215,7 @@ def test_bleu_is_0_without_matches(impl, agree, rng, reference, smooth):
 @tags("bleu")
 @pytest.mark.parametrize("matched", [(3, 2, 0, 0), (5, 0, 0, 0), (4, 0, 1, 0), (4, 3, 2, 0), (4, 3, 2, 1)], ids=str)
 def test_bleu_smooths_orders_without_a_match(agree, rng, matched):
-    """With smooth, the first order without a match counts half a match, the second a quarter, the third an eighth."""
+    """With smooth, the first n without a match counts half a match, the second a quarter, the third an eighth."""
     totals = [int(n) for n in rng.integers(6, 20, size=4)]
 
     def counts(candidate, references):
