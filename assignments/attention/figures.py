@@ -1,7 +1,7 @@
 """Draws what your attention does, from your own code. Run: python figures.py
 
-A figure whose task isn't written yet is skipped, and so is a part of a figure. `leak` and `learned_attention` train
-small models, which takes seconds.
+A figure, or a part of a figure, is skipped while its task isn't written yet. `leak` and `learned_attention` train small
+models, which takes seconds.
 """
 
 import math
@@ -22,11 +22,11 @@ def normal(seed, *shape):
 
 
 def weights_of(student, q, k, **options):
-    """The attention weights: with the unit matrix for values, the average of the values is the weights."""
+    """The attention weights. If the values are the unit matrix, their weighted average is the weights themselves."""
     return student.scaled_dot_product_attention(q, k, torch.eye(k.shape[-2], dtype=q.dtype), **options)
 
 
-@figure("positions", caption="Left columns turn fast, right ones slowly; a row has most in common with itself.")
+@figure("positions", caption="Left: columns on the left turn fast, columns on the right slowly. Right: row p times every row of the table.")
 def positions(student):
     table = student.sinusoidal_positions(64, 32, dtype=torch.float64)
     fig, (left, right) = subplots(1, 2, size=(11, 4.2), width_ratios=[1.25, 1])
@@ -39,7 +39,7 @@ def positions(student):
     return fig
 
 
-@figure("masks", caption="One set of queries and keys: every row adds up to 1 over the keys it may see.")
+@figure("masks", caption="All maps come from the same queries and keys. Each row adds up to 1 over the keys that it may see.")
 def masks(student):
     q, k = 1.2 * normal(3, 4, 8), 1.2 * normal(4, 4, 8)
     maps = {
@@ -62,12 +62,12 @@ N_VOCAB, N_HEADS, BACK = 16, 2, 2
 
 
 def trained(student, params, batches, lr, **options):
-    """Train `params` in place on (tokens, what is due, where it counts), and return the loss after each step."""
+    """Train `params` in place on batches of (tokens, targets, mask), and return the loss at each step."""
     optimizer = torch.optim.Adam([leaf.requires_grad_() for leaf in leaves(params)], lr=lr)
     losses = []
-    for tokens, due, counts in batches:
+    for tokens, targets, mask in batches:
         logits = student.transformer(tokens, params, n_heads=N_HEADS, pre_norm=True, **options)
-        loss = student.next_token_loss(logits, due, mask=counts)
+        loss = student.next_token_loss(logits, targets, mask=mask)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -78,7 +78,7 @@ def trained(student, params, batches, lr, **options):
 def losses_on_noise(student, causal, n_steps=200):
     """The training loss of a model of two blocks on tokens that nobody can predict."""
     generator = torch.Generator().manual_seed(0)
-    params = student.init_transformer(0, n_vocab=N_VOCAB, d_model=32, d_mlp=32, n_layers=2)
+    params = student.init_transformer(0, n_vocab=N_VOCAB, d_model=32, d_mlp=32, n_blocks=2)
     noise = (torch.randint(0, N_VOCAB, (64, 8), generator=generator) for _ in range(n_steps))
     return trained(student, params, ((tokens, tokens, None) for tokens in noise), 1.2e-2, causal=causal)
 
@@ -102,18 +102,18 @@ def leak(student):
 
 @figure(
     "learned_attention",
-    caption=f"Asked again and again for the token {BACK} places back, the heads learn where to look.",
+    caption=f"The model is trained to name the token {BACK} places back. Each row shows where one query looks.",
 )
 def learned_attention(student):
     """A model of one block is trained to name the token BACK places before each position."""
     generator = torch.Generator().manual_seed(0)
-    params = student.init_transformer(0, n_vocab=N_VOCAB, d_model=32, d_mlp=64, n_layers=1)
+    params = student.init_transformer(0, n_vocab=N_VOCAB, d_model=32, d_mlp=64, n_blocks=1)
 
     batches = [torch.randint(0, N_VOCAB, (32, 16), generator=generator) for _ in range(400)]
     known = torch.arange(16).expand(32, 16) > BACK
-    # The loss judges position t by the token at t + 1: what is due there is put there.
-    due = ((tokens, tokens.roll(BACK + 1, dims=-1), known) for tokens in batches)
-    losses = trained(student, params, due, 5e-3)
+    # The loss compares the logits at position t with target t + 1, so that target is token t - BACK.
+    targeted = ((tokens, tokens.roll(BACK + 1, dims=-1), known) for tokens in batches)
+    losses = trained(student, params, targeted, 5e-3)
     fig, axes = subplots(1, 1 + N_HEADS, size=(14, 4), width_ratios=[1.2, 1, 1])
     training_curves(axes[0], {"loss": losses})
     axes[0].set(title="Training")
@@ -133,22 +133,26 @@ def leaves(params):
 
 
 def first_block_weights(student, params, tokens):
-    """Attention weights of the first block's heads, caught by standing in for `attend`."""
+    """Attention weights of the first block's heads while the student's own `transformer` runs."""
     caught = []
+    attention = student.scaled_dot_product_attention
 
-    def attend(q, k, v, **options):
-        caught.append(weights_of(student, q, k, **options))
-        return v
+    def watched(q, k, v, **options):
+        caught.append(attention(q, k, torch.eye(k.shape[-2], dtype=q.dtype), **options))
+        return attention(q, k, v, **options)
 
-    block = params["blocks"][0]
-    with torch.no_grad():
-        x = params["embedding"][tokens] + student.sinusoidal_positions(len(tokens), 32)
-        x = student.layer_norm(x, *block["norm_1"])
-        student.multi_head_attention(x, *block["attention"], n_heads=N_HEADS, causal=True, attend=attend)
+    # Functions look each other up among their globals. In a notebook, `student` itself is another object.
+    names = student.transformer.__globals__
+    names["scaled_dot_product_attention"] = watched
+    try:
+        with torch.no_grad():
+            student.transformer(tokens, params, n_heads=N_HEADS, pre_norm=True)
+    finally:
+        names["scaled_dot_product_attention"] = attention
     return caught[0]
 
 
-@figure("relative_positions", caption="Left: two queries, a thousand tokens apart. Right: one query at 31.")
+@figure("relative_positions", caption="Left: two queries that are 1,000 tokens apart. Right: one query at position 31.")
 def relative_positions(student):
     fig, (left, right) = subplots(1, 2, size=(11, 4))
     left.set(title="RoPE", xlabel="distance to the key", ylabel="product of query and key")
@@ -162,7 +166,7 @@ def relative_positions(student):
 
 def rope_products(ax, student):
     distance = torch.arange(128)
-    same = torch.ones(128, 64, dtype=torch.float64) / 8  # one unit vector, as query and as every key
+    same = torch.ones(128, 64, dtype=torch.float64) / 8  # the query and all keys are the same unit vector
     for start in (0, 1000):
         keys = student.apply_rope(same, start + distance)
         products = keys @ student.apply_rope(same[:1], torch.tensor([start]))[0]
@@ -177,7 +181,7 @@ def alibi_lines(ax, student):
     ax.legend(loc="lower left")
 
 
-@figure("online_softmax", caption="The output settles while keys arrive; nothing has to be computed again.")
+@figure("online_softmax", caption="Keys arrive one by one. Above: their scores. Below: the output for the keys so far.")
 def online_softmax(student):
     n_keys = 40
     scores = 2.5 * normal(12, 1, n_keys)
@@ -196,7 +200,7 @@ def online_softmax(student):
     top.legend(loc="upper right", ncols=2)
     bottom.plot(mean, drawstyle="steps-post", label="weighted / total")
     bottom.axhline(mean[-1], color=COLORS["grey"], linestyle="--", label="attention over all keys")
-    bottom.set(title="The output so far", xlabel="keys taken in", ylabel="weighted mean")
+    bottom.set(title="The output so far", xlabel="key", ylabel="weighted mean")
     bottom.legend(loc="lower right")
     return fig
 

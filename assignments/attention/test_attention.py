@@ -28,7 +28,7 @@ def zeros(*shape):
 
 
 def torch_attention(q, k, v, *, mask=None, causal=False):
-    """torch's own attention, to compare with, and to stand behind the heads while yours isn't there yet."""
+    """torch's own attention, to compare with, and to stand in for yours."""
     return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
 
 
@@ -39,7 +39,7 @@ def torch_attention(q, k, v, *, mask=None, causal=False):
 @weight(1)
 @tags("softmax")
 def test_softmax_by_hand(impl):
-    """The logits 0, log 2 and log 3 weigh 1 : 2 : 3, along the rows or, with `dim=0`, down the columns."""
+    """Logits 0, log 2 and log 3 give the weights 1/6, 2/6 and 3/6. With `dim=0`, each column adds up to 1."""
     logits = torch.log(tensor([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]))
 
     rows = impl.softmax(logits)
@@ -54,7 +54,7 @@ def test_softmax_by_hand(impl):
 @weight(1)
 @tags("softmax")
 def test_softmax_ignores_a_shift(impl, torch_rng):
-    """Adding a number to a row changes nothing, however large it is."""
+    """If a number is added to a whole row, its weights stay the same, however large the number is."""
     logits = normal(torch_rng, 2, 4)
 
     weights = impl.softmax(logits + tensor([[1000.0], [-1000.0]]))
@@ -68,7 +68,7 @@ def test_softmax_ignores_a_shift(impl, torch_rng):
 @weight(0.5)
 @tags("softmax")
 def test_softmax_of_what_is_not_there(impl, vjp):
-    """An entry of -inf weighs 0; a row of nothing else is all 0, and so is its gradient, not NaN."""
+    """An entry of -inf has the weight 0. A row of only -inf has the weights 0 and the gradient 0, not NaN."""
     logits = tensor([[0.0, -math.inf, math.log(3)], [-math.inf, -math.inf, -math.inf]])
 
     weights = impl.softmax(logits)
@@ -87,7 +87,7 @@ def test_softmax_of_what_is_not_there(impl, vjp):
 @weight(1)
 @tags("positions")
 def test_positions_by_hand(impl):
-    """With d_model = 4 the pairs turn by 1 and 1/100 radians per position, at base 100 by 1 and 1/10."""
+    """At d_model = 4, the two pairs turn by 1 and 1/100 radians per position. With base 100: 1 and 1/10."""
     table = impl.sinusoidal_positions(3, 4, dtype=torch.float64)
     another_base = impl.sinusoidal_positions(3, 4, base=100.0, dtype=torch.float64)
 
@@ -100,7 +100,7 @@ def test_positions_by_hand(impl):
 @weight(0.5)
 @tags("positions")
 def test_positions_lie_on_circles(impl):
-    """The squares of columns 2i and 2i + 1 add up to 1, in float32 unless another dtype is asked for."""
+    """In every row, the squares of columns 2i and 2i + 1 add up to 1. The default dtype is float32."""
     table = impl.sinusoidal_positions(20, 10)
 
     pairs = table.reshape(20, 5, 2)
@@ -111,7 +111,7 @@ def test_positions_lie_on_circles(impl):
 @weight(1)
 @tags("positions")
 def test_positions_shift_by_hand(impl):
-    """Rows 0 and 3 become rows 2 and 5 when they move two steps on, and rows -2 and 1 two steps back."""
+    """With n_steps = 2, rows 0 and 3 become rows 2 and 5. With n_steps = -2, they become rows -2 and 1."""
 
     def row(p):
         return [math.sin(p), math.cos(p), math.sin(p / 10), math.cos(p / 10)]
@@ -130,7 +130,7 @@ def test_positions_shift_by_hand(impl):
 @weight(1)
 @tags("sdpa")
 def test_sdpa_causal_mask_by_hand(impl):
-    """Three queries after two cached keys: they sit at positions 2, 3 and 4."""
+    """After two cached keys, three queries sit at positions 2, 3 and 4. Each sees the keys up to its position."""
     mask = impl.causal_mask(3, 5)
 
     by_hand = [[1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]
@@ -141,7 +141,7 @@ def test_sdpa_causal_mask_by_hand(impl):
 @weight(1)
 @tags("sdpa")
 def test_sdpa_zero_query_averages_what_it_sees(impl, torch_rng):
-    """A zero query scores every key equally: its output is the mean of the values it may see, or zeros."""
+    """A zero query gives the mean of the values that it may see. If it may see none, it gives zeros."""
     k, v = normal(torch_rng, 2, 4, 3), normal(torch_rng, 2, 4, 5)
     q = torch.zeros_like(k)
     mask = torch.tensor([[[True, False, True, False]], [[False, False, False, False]]])
@@ -166,7 +166,7 @@ def test_sdpa_zero_query_averages_what_it_sees(impl, torch_rng):
 @tags("sdpa")
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
 def test_sdpa_agrees_with_torch(impl, torch_rng, device, dtype):
-    """Your attention gives what torch's own does, in double, single and half precision."""
+    """Your attention agrees with torch's in float64, float32 and bfloat16."""
     q, k, v = (normal(torch_rng, 2, 3, 6, 8).to(dtype=dtype, device=device) for _ in range(3))
 
     output = impl.scaled_dot_product_attention(q, k, v)
@@ -178,7 +178,7 @@ def test_sdpa_agrees_with_torch(impl, torch_rng, device, dtype):
 @weight(1)
 @tags("sdpa")
 def test_sdpa_bias_alone(impl, torch_rng):
-    """For a zero query, a bias of log 1 and log 3 weighs the two keys 1 : 3, whatever the scale."""
+    """For a zero query, the biases log 1 and log 3 give two keys the weights 1/4 and 3/4, whatever the scale."""
     k, v = normal(torch_rng, 2, 4), tensor([[0.0], [4.0]])
 
     output = impl.scaled_dot_product_attention(zeros(1, 4), k, v, bias=torch.log(tensor([[1.0, 3.0]])))
@@ -193,7 +193,7 @@ def test_sdpa_bias_alone(impl, torch_rng):
 @weight(1)
 @tags("multi_head")
 def test_multi_head_split_by_hand(impl):
-    """Head 0 gets the first half of every token's features, head 1 the second."""
+    """Head 0 gets the first half of every token's features, and head 1 gets the second half."""
     x = torch.tensor([[0, 1, 2, 3], [10, 11, 12, 13], [20, 21, 22, 23]])
 
     heads = impl.split_heads(x, 2)
@@ -205,7 +205,7 @@ def test_multi_head_split_by_hand(impl):
 @weight(1)
 @tags("multi_head")
 def test_multi_head_join_by_hand(impl):
-    """A token gets back head 0's features, then head 1's; its heads are no others' neighbors."""
+    """Each token gets back its own features of head 0, followed by its own features of head 1."""
     heads = torch.tensor([[[0, 1], [10, 11], [20, 21]], [[2, 3], [12, 13], [22, 23]]])
 
     x = impl.join_heads(heads)
@@ -218,7 +218,7 @@ def test_multi_head_join_by_hand(impl):
 @tags("multi_head")
 @pytest.mark.parametrize("n_heads", [1, 4])
 def test_multi_head_agrees_with_torch(impl, torch_rng, n_heads):
-    """Your multi-head attention is torch's, with the same weights and the padding hidden."""
+    """With the same weights and hidden padding, your multi-head attention agrees with torch's."""
     x, weights = normal(torch_rng, 2, 5, 8), [normal(torch_rng, 8, 8) for _ in range(4)]
     key_mask = torch.tensor([[True] * 5, [True, True, True, False, False]])
 
@@ -233,7 +233,7 @@ def test_multi_head_agrees_with_torch(impl, torch_rng, n_heads):
 @weight(1)
 @tags("multi_head")
 def test_multi_head_crosses_over_and_passes_causal_on(impl, torch_rng):
-    """With a context, keys and values come from it; with `causal`, a token's output rests on no later one."""
+    """Keys and values come from the context. With `causal`, changing a token changes no earlier output."""
     x, context = normal(torch_rng, 2, 3, 4), normal(torch_rng, 2, 5, 4)
     weights = [normal(torch_rng, 4, 4) for _ in range(4)]
     later = x.clone()
@@ -267,7 +267,7 @@ def torch_multi_head(x, context, weights, n_heads, hidden):
 @weight(1)
 @tags("layer_norm")
 def test_layer_norm_by_hand(impl):
-    """The token (1, 3) has mean 2 and variance 1; the token (5, 5) has no variance at all."""
+    """At eps = 0.25, (1, 3) becomes (-1, 1) / sqrt(1.25) and (5, 5) becomes (0, 0), before gain and bias."""
     x = tensor([[1.0, 3.0], [5.0, 5.0]])
 
     normalized = impl.layer_norm(x, tensor([10.0, 100.0]), tensor([1.0, 2.0]), eps=0.25)
@@ -280,7 +280,7 @@ def test_layer_norm_by_hand(impl):
 @weight(0.5)
 @tags("layer_norm")
 def test_layer_norm_centers_every_token(impl, torch_rng):
-    """With a negligible eps, every token of a batch comes out with mean 0, and all with the same variance."""
+    """With a tiny eps, every token comes out with mean 0, and all tokens with the same variance."""
     x, ones = normal(torch_rng, 2, 4, 8), torch.ones(8, dtype=torch.float64)
 
     y = impl.layer_norm(x, ones, 0 * ones, eps=1e-14)
@@ -307,7 +307,7 @@ def test_layer_norm_centers_every_token(impl, torch_rng):
     ],
 )
 def test_block_by_hand(impl, pre_norm, by_hand):
-    """With layers 3x and x + 1 and norms 10x and 100x, the places of norms and residuals can be read off."""
+    """With layers 3x and x + 1 and norms 10x and 100x, x = 2 gives 16100 in post-norm and 6263 in pre-norm."""
     output = impl.transformer_block(
         tensor([[2.0]]),
         lambda x: 3 * x,
@@ -327,39 +327,50 @@ def test_block_by_hand(impl, pre_norm, by_hand):
 @weight(1)
 @tags("language_model")
 def test_language_model_by_hand(impl):
-    """Embed, add positions, apply the layers in order, multiply by the table again."""
+    """Token row plus position row goes through the blocks in order. Products with the table are the logits."""
     embedding = tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     positions = tensor([[0.0, 0.0], [0.5, 0.0], [0.0, 0.5]])
-    layers = [lambda x: x + 1, lambda x: 2 * x]
+    blocks = [lambda x: x + 1, lambda x: 2 * x]
 
-    logits = impl.language_model(torch.tensor([2, 0]), embedding, positions, layers)
+    logits = impl.language_model(torch.tensor([2, 0]), embedding, positions, blocks)
 
     # Token 2 at position 0 is (1, 1), then (4, 4); token 0 at position 1 is (1.5, 0), then (5, 2).
     assert_close(logits, tensor([[4.0, 4.0, 8.0], [5.0, 2.0, 7.0]]))
 
 
+# The tokens are 0, 1, 2, 0. Tokens 1, 2 and 0 were predicted with the probabilities 1/2, 1/4 and 1/8. The last row
+# predicts a token that is not given.
+TOKENS = [0, 1, 2, 0]
+PROBABILITIES = [[1 / 4, 1 / 2, 1 / 4], [1 / 2, 1 / 4, 1 / 4], [1 / 8, 1 / 8, 3 / 4], [1 / 3, 1 / 3, 1 / 3]]
+
+
 @number("7.p2")
-@weight(1)
+@weight(0.5)
 @tags("language_model")
 def test_language_model_loss_by_hand(impl):
-    """After 0 came 1, 2 and 0, predicted with probabilities 1/2, 1/4 and 1/8: the mean is 2 log 2."""
-    last = [1 / 3, 1 / 3, 1 / 3]  # of a token that is still to come
-    probabilities = tensor([[1 / 4, 1 / 2, 1 / 4], [1 / 2, 1 / 4, 1 / 4], [1 / 8, 1 / 8, 3 / 4], last])
-    tokens = torch.tensor([0, 1, 2, 0])
-    padded = torch.tensor([True, True, False, False])
-
-    loss = impl.next_token_loss(probabilities.log(), tokens)
-    loss_of_padded = impl.next_token_loss(probabilities.log(), tokens, mask=padded)
+    """If the tokens that came next had the probabilities 1/2, 1/4 and 1/8, the loss is 2 log 2."""
+    loss = impl.next_token_loss(tensor(PROBABILITIES).log(), torch.tensor(TOKENS))
 
     assert_close(loss, 2 * math.log(2), name="loss")
-    assert_close(loss_of_padded, math.log(2), name="loss with the last two tokens masked")
+
+
+@number("7.p5")
+@weight(0.5)
+@tags("language_model")
+def test_language_model_loss_of_padded_tokens(impl):
+    """If the last two of four tokens are padding, only the prediction of token 1 counts: 1/2 costs log 2."""
+    mask = torch.tensor([True, True, False, False])
+
+    loss = impl.next_token_loss(tensor(PROBABILITIES).log(), torch.tensor(TOKENS), mask=mask)
+
+    assert_close(loss, math.log(2), name="loss with the last two tokens masked")
 
 
 @number("7.p3")
 @weight(0.5)
 @tags("language_model")
 def test_language_model_starts_near_log_v(impl, torch_rng):
-    """An untrained model with a small table has a loss near log V, that of a guess among V tokens."""
+    """An untrained model with a small table has a loss near log V, like a guess among V tokens."""
     n_vocab, embedding = 50, 0.02 * normal(torch_rng, 50, 16)
     tokens = torch.randint(0, n_vocab, (4, 12), generator=torch_rng)
 
@@ -373,7 +384,7 @@ def test_language_model_starts_near_log_v(impl, torch_rng):
 
 
 def post_norm_attention(x):
-    """Half a transformer block with torch's parts, lent so that this task needs none of the others."""
+    """Half a transformer block, made of torch's parts, so that this check needs no other task."""
     return torch.nn.functional.layer_norm(x + torch_attention(x, x, x, causal=True), x.shape[-1:])
 
 
@@ -381,7 +392,7 @@ def post_norm_attention(x):
 @weight(0.5)
 @tags("language_model")
 def test_language_model_loss_survives_large_logits(impl, vjp):
-    """With logits of 5000 and -5000, the certain prediction costs 0 and the impossible one 10 000 nats."""
+    """With logits 5000 and -5000, one prediction costs 0 and the other 10 000 nats. The loss is 5000."""
     logits, tokens = tensor([[5000.0, -5000.0], [5000.0, -5000.0], [0.0, 0.0]]), torch.tensor([0, 0, 1])
 
     loss = impl.next_token_loss(logits, tokens)
@@ -399,7 +410,7 @@ def test_language_model_loss_survives_large_logits(impl, vjp):
 @weight(1)
 @tags("relative")
 def test_relative_rope_by_hand(impl):
-    """(1, 0) at position p becomes (cos p, sin p); the second pair turns 100 times more slowly."""
+    """At position p, (1, 0) becomes (cos p, sin p). The second of two pairs turns sqrt(base) times more slowly."""
     x = tensor([[1.0, 0.0, 1.0, 0.0]]).expand(3, 4)
     second_axis = tensor([[0.0, 1.0, 0.0, 1.0]])
 
@@ -408,7 +419,7 @@ def test_relative_rope_by_hand(impl):
 
     by_hand = [[math.cos(p), math.sin(p), math.cos(p / 100), math.sin(p / 100)] for p in (0, 1, 5)]
     assert_close(turned, tensor(by_hand))
-    # Turned by 5 and by 1/2 radians, read off with a protractor to four digits.
+    # Turned by 5 and by 1/2 radians, by hand to four digits.
     by_hand = tensor([[0.9589, 0.2837, -0.4794, 0.8776]])
     assert_close(turned_axis, by_hand, rtol=0.0, atol=1e-4, name="the point (0, 1), turned at base 100,")
 
@@ -417,7 +428,7 @@ def test_relative_rope_by_hand(impl):
 @weight(1)
 @tags("relative")
 def test_relative_alibi_by_hand(impl):
-    """Two heads have the slopes 1/16 and 1/256; the last query sits at the last key."""
+    """Two heads have the slopes 1/16 and 1/256. The last query sits at the last key."""
     bias = impl.alibi_bias(2, 2, 3, dtype=torch.float64)
 
     steps_back = tensor([[1.0, 0.0, -1.0], [2.0, 1.0, 0.0]])
@@ -431,7 +442,7 @@ def test_relative_alibi_by_hand(impl):
 @weight(1)
 @tags("blockwise")
 def test_blockwise_step_by_hand(impl):
-    """After the scores 0 and log 2, total is 1.5 and weighted 105; after log 4 they are 1.75 and 1052.5."""
+    """Scores 0 and log 2 give total 1.5 and weighted 105. If log 4 comes next, they are 1.75 and 1052.5."""
     first = (tensor([-math.inf]), tensor([0.0]), tensor([[0.0]]))
 
     state = impl.online_softmax_step(first, tensor([[0.0, math.log(2)]]), tensor([[10.0], [100.0]]))
@@ -452,7 +463,7 @@ def assert_state(state, by_hand, *, when):
 @weight(0.5)
 @tags("blockwise")
 def test_blockwise_step_of_hidden_keys(impl):
-    """Hidden keys count for nothing; as long as a query sees no other, its state stays -inf, 0 and 0."""
+    """Hidden keys do not count. As long as all keys of a query are hidden, its state stays -inf, 0 and 0."""
     nothing = (tensor([-math.inf, -math.inf]), zeros(2), zeros(2, 1))
     scores = tensor([[-math.inf, -math.inf], [-math.inf, 2.0]])
 
@@ -467,7 +478,7 @@ def test_blockwise_step_of_hidden_keys(impl):
 @tags("blockwise")
 @pytest.mark.parametrize("block_size", [2, 4, 5])
 def test_blockwise_agrees_with_torch(impl, torch_rng, device, block_size):
-    """Attention in blocks gives what torch's attention gives at once, with a mask or causal."""
+    """Attention in blocks agrees with torch's attention, with `causal` and with a mask."""
     q, k, v = (normal(torch_rng, 2, 9, 4).to(device) for _ in range(3))
     mask = (torch.arange(9) % 4 != 1).to(device)
 
@@ -479,7 +490,7 @@ def test_blockwise_agrees_with_torch(impl, torch_rng, device, block_size):
 
 
 def whole_again():
-    """A step that keeps all blocks and makes its state from the whole, lent while yours isn't there yet."""
+    """A step that keeps all blocks and computes its state from all of them. It stands in for yours."""
     blocks = []
 
     def step(state, scores, values):

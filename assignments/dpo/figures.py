@@ -1,7 +1,7 @@
 """Draws what preferences do to a policy, from your own code. Run: python figures.py
 
-Each part of a figure is drawn as soon as its task is written; a line says what is missing. `training` trains a small
-model, which takes half a minute.
+A figure draws the parts whose tasks are written, and prints a line for those that are not. `training` trains a small
+model for some seconds.
 """
 
 import sys
@@ -35,10 +35,10 @@ def place(logp, reference_logp, reward):
 
 
 def drawn(*parts):
-    """Draw the parts that are ready, and say in a line which are not.
+    """Draw the parts whose tasks are written, and print a line for each other part.
 
     Raises:
-        NotImplementedError: If none is.
+        NotImplementedError: If none is written.
     """
     missing = []
     for draw in parts:
@@ -58,7 +58,7 @@ def draw_curve(student, ax, reference_logp, reward, color):
     ax.plot(*place(best, reference_logp, reward), color=COLORS[color], label="π* for every β")
 
 
-@figure("frontier", caption="Mean reward against distance, for the best policy at every β and for best of n; the distance against its bound.")
+@figure("frontier", caption="Left: the mean reward and the KL of π* for every β, and of best-of-n. Right: the KL of best-of-n, and your bound.")
 def frontier(student):
     reference_logp, reward = table()
     likely = -float(reference_logp[reward.argmax()])
@@ -101,7 +101,7 @@ def frontier(student):
     return fig
 
 
-@figure("descent", caption="DPO is told who wins, and never a reward. Each panel starts at the reference; the ring is π* for its β.")
+@figure("descent", caption="DPO sees only preferences, and it starts at the reference, on the left. The ring is π* for the β of the panel.")
 def descent(student):
     reference_logp, reward = table()
     strength = reward.exp()
@@ -133,9 +133,9 @@ def descent(student):
     return fig
 
 
-@figure("both_fall", caption="One pair, one parameter, three answers: the loss, and the log-probability of each answer.")
+@figure("both_fall", caption="One parameter θ is trained on one pair. The logits of the chosen, the rejected and a third answer are θ, 0 and 5θ.")
 def both_fall(student):
-    # one parameter theta; the logits of the chosen, the rejected and a third answer are theta times this
+    # the logits of the chosen, the rejected and a third answer are theta times these three numbers
     feature = torch.tensor([1.0, 0.0, 5.0], dtype=F64)
     theta, base, log = torch.zeros((), dtype=F64), torch.full((3,), 1 / 3, dtype=F64).log(), []
     for _ in range(21):
@@ -155,7 +155,7 @@ def both_fall(student):
     return fig
 
 
-@figure("losses", caption="Three losses of one pair, all at β = 1. A dot marks where a loss is least.")
+@figure("losses", caption="Three losses of one pair at β = 1. A dot marks where a loss is least.")
 def losses(student):
     margins = torch.linspace(-4, 8, 200, dtype=F64)
     zero = torch.zeros(1, dtype=F64)
@@ -169,7 +169,7 @@ def losses(student):
 
     drawn(
         lambda: draw("DPO", lambda m: student.dpo_loss(m, zero, zero, zero, beta=1.0)),
-        lambda: draw("ε = 0.1", lambda m: student.smoothed_dpo_loss(m, zero, zero, zero, beta=1.0, label_smoothing=0.1)),
+        lambda: draw("DPO, ε = 0.1", lambda m: student.smoothed_dpo_loss(m, zero, zero, zero, beta=1.0, label_smoothing=0.1)),
         lambda: draw("IPO", lambda m: student.ipo_loss(m, zero, zero, zero, beta=1.0)),
     )
     ax.set(title="Three losses of one pair", ylim=(-0.1, 4.2), ylabel="loss")
@@ -179,7 +179,7 @@ def losses(student):
 
 
 def pairs(student, rng, n):
-    """Responses of which the even tokens are preferred: chosen have two more of them than rejected."""
+    """Pairs of responses in which even tokens are preferred: of 4 tokens, 3 are even in the chosen response and 1 in the rejected."""
     prompts = rng.integers(1, 12, size=(n, 2)).tolist()
     even, odd = rng.choice([2, 4, 6, 8, 10], size=(n, 4)), rng.choice([1, 3, 5, 7, 9, 11], size=(n, 4))
     mixed = rng.permuted(np.arange(4) < np.full((n, 1), 3), axis=1)
@@ -190,18 +190,19 @@ def pairs(student, rng, n):
     ]
 
 
-@figure("training", caption="Margin and log-ratios, on pairs that the model was trained on and on others.")
+def new_adapters(student, weights, rng):
+    """Adapters of rank 2 for three weights of each layer."""
+    names = [f"blocks.{layer}.{name}" for layer in range(SIZE.n_layers) for name in ("W_Q", "W_V", "W_1")]
+    noise = {name: torch.from_numpy(rng.standard_normal((SIZE.d_model, 2))) for name in names}
+    return {name: student.new_adapter(weights[name], noise[name]) for name in names}
+
+
+@figure("training", caption="Left: the mean margin on the pairs of the training (seen) and on others (unseen). Right: mean log-ratios, unseen pairs.")
 def training(student):
     rng = np.random.default_rng(1)
     weights = random_weights(SIZE, rng)
     seen, unseen = pairs(student, rng, 48), pairs(student, rng, 200)
-    start = {
-        f"blocks.{layer}.{name}": student.new_adapter(
-            weights[f"blocks.{layer}.{name}"], torch.from_numpy(rng.standard_normal((16, 2)))
-        )
-        for layer in range(2)
-        for name in ("W_Q", "W_V", "W_1")
-    }
+    start = new_adapters(student, weights, rng)
     base = [student.model_logps(SIZE, weights, batch) for batch in (*seen, *unseen)]
     fig, (left, right) = subplots(1, 2, size=(11.5, 4.2))
     options = {"alpha": 4.0, "lr": 0.5, "n_steps": 4}

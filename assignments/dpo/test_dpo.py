@@ -1,5 +1,6 @@
 """The checks you can run yourself: `pytest` in this folder, or `pytest --task dpo` for one task."""
 
+import itertools
 import math
 
 import pytest
@@ -29,7 +30,7 @@ def logs(*values):
 @weight(1)
 @tags("bradley_terry")
 def test_preferences_by_hand(impl):
-    """A strength three times as large wins three times in four, however large the rewards are."""
+    """An answer with three times the strength wins with probability 3/4, also if both rewards are near 10 000."""
     reward_a, reward_b = logs(3, 1, 1), logs(1, 3, 1)
 
     assert_close(impl.preference_probability(reward_a, reward_b), numbers(0.75, 0.25, 0.5))
@@ -41,8 +42,8 @@ def test_preferences_by_hand(impl):
 @weight(1)
 @tags("bradley_terry")
 def test_reward_loss_by_hand(impl, vjp):
-    """Odds of 3 : 1 cost log(4/3), even odds log 2; a pair that is 800 the wrong way round costs 800, and pulls
-    with slope 1."""
+    """Rewards log 3 and 0 cost log(4/3), and equal rewards cost log 2. Rewards -800 (chosen) and 0 (rejected) cost 800, with
+    gradients -1 and +1."""
     assert_close(impl.bradley_terry_loss(logs(3), logs(1)), numbers(math.log(4 / 3))[0])
     two = impl.bradley_terry_loss(logs(3, 1), logs(1, 1))
     assert_close(two, numbers(math.log(4 / 3) + math.log(2))[0] / 2, name="loss of two pairs")
@@ -57,8 +58,7 @@ def test_reward_loss_by_hand(impl, vjp):
 @weight(1)
 @tags("bradley_terry")
 def test_fit_by_hand(impl):
-    """Three wins to one fit a difference of log 3. A beats B 9 : 1 and B beats C 9 : 1: then A is log 81 above C,
-    whom A has never met."""
+    """Three wins to one give a difference of log 3. If A beats B 9 : 1 and B beats C 9 : 1, A's reward is log 81 above C's."""
     two = impl.fit_bradley_terry(numbers([0, 3], [1, 0]))
     three = impl.fit_bradley_terry(numbers([0, 9, 0], [1, 0, 9], [0, 1, 0]))
 
@@ -73,22 +73,23 @@ def test_fit_by_hand(impl):
 @weight(1)
 @tags("optimum")
 def test_log_partition_by_hand(impl):
-    """Half and half with rewards (2 log 3, 0) at a price of 2: Z = 2. Without rewards Z = 1. A huge reward is no reason
-    for infinity."""
+    """Reference (1/2, 1/2), rewards (2 log 3, 0) and beta = 2 give Z = 2. Rewards of 0 give Z = 1. Rewards of 4000 and -4000 give a
+    finite log Z."""
     reference, reward = logs(0.5, 0.5), numbers(2 * math.log(3), 0)
 
     assert_close(impl.log_partition(reference, reward, beta=2.0), numbers(math.log(2))[0])
-    assert_close(impl.log_partition(reference, 0 * reward, beta=2.0), numbers(0)[0], name="log Z without rewards")
-    huge = impl.log_partition(reference, numbers(-4000, -4000), beta=2.0)
-    assert_close(huge, numbers(-2000)[0], name="log Z of huge rewards")
+    assert_close(impl.log_partition(reference, 0 * reward, beta=2.0), numbers(0)[0], name="log Z of rewards 0")
+    for huge in (4000, -4000):
+        log_z = impl.log_partition(reference, numbers(huge, huge), beta=2.0)
+        assert_close(log_z, numbers(huge / 2)[0], name=f"log Z of two rewards of {huge}")
 
 
 @number("2.p2")
 @weight(1)
 @tags("optimum")
 def test_no_policy_beats_the_optimum(impl, torch_rng):
-    """Half and half with rewards (2 log 3, 0) at a price of 2 becomes (3/4, 1/4). In a table of five, none of 1,000
-    random policies has a higher objective, nor has any policy close by."""
+    """Reference (1/2, 1/2), rewards (2 log 3, 0) and beta = 2 give (3/4, 1/4). For five answers, none of 1,000 random policies has
+    a higher objective than yours, and none of 1,000 policies close to yours."""
     best = impl.optimal_policy(logs(0.5, 0.5), numbers(2 * math.log(3), 0), beta=2.0)
     assert_close(best, logs(0.75, 0.25), name="best policy")
 
@@ -106,7 +107,7 @@ def test_no_policy_beats_the_optimum(impl, torch_rng):
 @weight(1)
 @tags("optimum")
 def test_divergence_by_hand(impl):
-    """(3/4, 1/4) against half and half, and the other way round."""
+    """The divergence of (3/4, 1/4) from (1/2, 1/2), and that of (1/2, 1/2) from (3/4, 1/4)."""
     p, q = logs(0.75, 0.25), logs(0.5, 0.5)
 
     assert_close(impl.kl_divergence(p, q), numbers(0.75 * math.log(1.5) + 0.25 * math.log(0.5))[0])
@@ -117,8 +118,7 @@ def test_divergence_by_hand(impl):
 @weight(1)
 @tags("optimum")
 def test_divergence_with_impossible_answers(impl):
-    """Certain of one answer against half and half: log 2. The other way round: infinite. What both rule out adds
-    nothing."""
+    """The divergence of (1, 0, 0) from (1/2, 1/2, 0) is log 2, and the reverse one is infinite. An answer with p = q = 0 adds 0."""
     certain, even = logs(1, 0, 0), logs(0.5, 0.5, 0)
 
     assert_close(impl.kl_divergence(certain, even), numbers(math.log(2))[0])
@@ -132,7 +132,7 @@ def test_divergence_with_impossible_answers(impl):
 @weight(1)
 @tags("logps")
 def test_collate_by_hand(impl):
-    """Two pairs of different lengths, padded with 2, which is also the token at which both responses end."""
+    """Two rows of different lengths are padded with 2. Both responses also end with the token 2, which counts."""
     tokens, mask = impl.collate([[5, 6], [7]], [[8, 2], [9, 3, 4, 2]], pad=2)
 
     assert tokens.tolist() == [[5, 6, 8, 2, 2], [7, 9, 3, 4, 2]]
@@ -140,7 +140,7 @@ def test_collate_by_hand(impl):
 
 
 def judged():
-    """Logits of two rows after a prompt of one token, and the tokens; what follows a response is no token."""
+    """Logits and tokens of two rows: a prompt of one token, a response, and then -100, which is no token."""
     p = torch.full((2, 4, 3), 0.1, dtype=F64)
     p[0, 0], p[0, 1] = numbers(0.25, 0.5, 0.25), numbers(0.5, 0.25, 0.25)
     p[1, 0] = numbers(0.7, 0.2, 0.1)
@@ -151,7 +151,7 @@ def judged():
 @weight(1)
 @tags("logps")
 def test_logps_by_hand(impl):
-    """Two tokens of probability 1/2 and 1/4: log 1/8. One token of probability 1/10: log 1/10."""
+    """Two tokens of probability 1/2 and 1/4 give log 1/8. One token of probability 1/10 gives log 1/10."""
     logits, tokens = judged()
     mask = torch.tensor([[False, True, True, False], [False, True, False, False]])
 
@@ -162,8 +162,8 @@ def test_logps_by_hand(impl):
 @weight(1)
 @tags("logps")
 def test_the_first_token_never_counts(impl):
-    """Nothing comes before the first token: marking it changes nothing. Where nothing counts, the answer is 0. A
-    token at -1,000 has a finite log-probability."""
+    """If the mask marks the first token, that changes nothing. If no token counts, the answer is 0. A token of log-probability
+    -1000 gives -1000."""
     logits, tokens = judged()
     first = torch.tensor([True, False, False, False])
     assert_close(impl.response_logps(logits[0], tokens[0], first), numbers(0)[0], name="nothing counts")
@@ -179,7 +179,7 @@ def test_the_first_token_never_counts(impl):
 
 
 def one_pair():
-    """The policy says the chosen answer 9 times as often as the reference, and the rejected one as often."""
+    """A pair with the log-ratios log 9 (chosen) and 0 (rejected)."""
     return logs(0.9), logs(0.2), logs(0.1), logs(0.2)
 
 
@@ -187,7 +187,7 @@ def one_pair():
 @weight(1)
 @tags("dpo")
 def test_implicit_reward_by_hand(impl):
-    """9 times as likely as under the reference, at a price of 1/2: a reward of log 3. As likely: 0."""
+    """With beta = 1/2, a log-ratio of log 9 gives the reward log 3, and a log-ratio of 0 gives the reward 0."""
     chosen, rejected, reference_chosen, reference_rejected = one_pair()
 
     assert_close(impl.implicit_reward(chosen, reference_chosen, beta=0.5), logs(3))
@@ -198,8 +198,8 @@ def test_implicit_reward_by_hand(impl):
 @weight(1)
 @tags("dpo")
 def test_dpo_loss_by_hand(impl, device):
-    """Log-ratios log 9 and 0 at beta = 1/2: log 4/3, and two copies of the pair cost the same. At the reference: log 2.
-    A pair that is far on the wrong side costs its margin."""
+    """Log-ratios log 9 and 0 with beta = 1/2 cost log 4/3, and two copies of the pair cost the same. At the reference, the loss is
+    log 2. At margin -800, the loss is 800."""
     pair = [x.to(device) for x in one_pair()]
     loss = impl.dpo_loss(*pair, beta=0.5)
     assert_close(loss.cpu(), numbers(math.log(4 / 3))[0], name="loss of one pair")
@@ -217,8 +217,8 @@ def test_dpo_loss_by_hand(impl, device):
 @weight(1)
 @tags("dpo")
 def test_dpo_gradient_by_hand(impl, device):
-    """Log-ratios log 9 and 0 at beta = 1/2: -1/8 and +1/8. Of two copies each gets half of that. At the reference two
-    pairs get beta / 4 each."""
+    """Log-ratios log 9 and 0 with beta = 1/2 give -1/8 and +1/8. Each of two copies gets half of that. At the reference, each of two
+    chosen responses gets -beta / 4."""
     pair = [x.to(device) for x in one_pair()]
     in_chosen, in_rejected = impl.dpo_gradient(*pair, beta=0.5)
     assert_close((in_chosen.cpu(), in_rejected.cpu()), (numbers(-0.125), numbers(0.125)), name="one pair")
@@ -233,7 +233,7 @@ def test_dpo_gradient_by_hand(impl, device):
 @weight(1)
 @tags("dpo")
 def test_metrics_by_hand(impl):
-    """Two pairs, one in order and one a tie: half of them are in order. At the reference, none is."""
+    """Of two pairs, one is in the right order and one is a tie, so the accuracy is 1/2. At the reference, it is 0."""
     pair = [torch.cat([x, numbers(-1)]) for x in one_pair()]
 
     metrics = impl.preference_metrics(*pair, beta=0.5)
@@ -262,11 +262,11 @@ def test_dpo_loss_trains_no_reference(impl, vjp):
 @weight(1)
 @tags("variants")
 def test_smoothing_by_hand(impl):
-    """Margin log 3, a quarter of doubt: 3/4 of the loss log 4/3, and 1/4 of the loss log 4. Without doubt: log 4/3. At
-    margin -800 and +800 the loss stays finite."""
+    """At margin log 3 with eps = 1/4, the loss is 3/4 of log 4/3 and 1/4 of log 4. With eps = 0, it is log 4/3. At margins -800 and
+    +800, it is finite."""
     smoothed = impl.smoothed_dpo_loss(*one_pair(), beta=0.5, label_smoothing=0.25)
     assert_close(smoothed, numbers(math.log(4) - 0.75 * math.log(3))[0])
-    assert_close(impl.smoothed_dpo_loss(*one_pair(), beta=0.5, label_smoothing=0.0), logs(4 / 3)[0], name="no doubt")
+    assert_close(impl.smoothed_dpo_loss(*one_pair(), beta=0.5, label_smoothing=0.0), logs(4 / 3)[0], name="loss with eps = 0")
 
     far, zero = numbers(-8000, 8000), numbers(0, 0)
     loss = impl.smoothed_dpo_loss(far, zero, zero, zero, beta=0.1, label_smoothing=0.25)
@@ -277,8 +277,7 @@ def test_smoothing_by_hand(impl):
 @weight(1)
 @tags("variants")
 def test_ipo_by_hand(impl):
-    """At beta = 1/2 the target of the difference of log-ratios is 1; this pair's difference is log 9. A second pair at
-    the target costs nothing."""
+    """With beta = 1/2, the target of h is 1. A pair with h = log 9 costs (log 9 - 1)^2, and a pair with h = 1 costs 0."""
     loss = impl.ipo_loss(*one_pair(), beta=0.5)
     assert_close(loss, numbers((math.log(9) - 1) ** 2)[0])
 
@@ -289,15 +288,13 @@ def test_ipo_by_hand(impl):
 @number("5.p3")
 @weight(1)
 @tags("variants")
-@pytest.mark.parametrize("which", ["smoothed", "ipo"])
-def test_variants_train_no_reference(impl, vjp, which):
-    """Both losses have a gradient in the policy's log-probabilities, and none in the reference's."""
-    if which == "smoothed":
-        loss, options = impl.smoothed_dpo_loss, {"beta": 0.5, "label_smoothing": 0.25}
-    else:
-        loss, options = impl.ipo_loss, {"beta": 0.5}
+@pytest.mark.parametrize("name", ["smoothed_dpo_loss", "ipo_loss"])
+def test_variants_train_no_reference(impl, vjp, name):
+    """The loss has a gradient in the policy's log-probabilities, and none in the reference's."""
+    options = {"label_smoothing": 0.25} if name == "smoothed_dpo_loss" else {}
+    options |= {"wrt": (0, 1, 2, 3), "cotangent": numbers(1)[0], "beta": 0.5}
 
-    gradients = vjp(loss, logs(0.8), logs(0.3), logs(0.1), logs(0.2), wrt=(0, 1, 2, 3), cotangent=numbers(1)[0], **options)
+    gradients = vjp(getattr(impl, name), logs(0.8), logs(0.3), logs(0.1), logs(0.2), **options)
 
     assert (gradients[0].abs() > 0).all() and (gradients[1].abs() > 0).all()
     assert_close(gradients[2:], (numbers(0), numbers(0)), name="gradients in the reference")
@@ -310,8 +307,9 @@ def test_variants_train_no_reference(impl, vjp, which):
 @weight(1)
 @tags("table")
 def test_population_loss_by_hand(impl, vjp):
-    """The reference's odds are 1 : 4, the policy's 9 : 4: at beta = 1/2 a margin of log 3. 3 times in 4 it costs log 4/3,
-    else log 4. At the reference: log 2. No gradient reaches the reference, and the diagonal does not count."""
+    """The odds are 1 : 4 under the reference and 9 : 4 under the policy. With beta = 1/2 the margin is log 3, and P = 3/4 weighs the
+    losses log 4/3 and log 4. At the reference, the loss is log 2. No gradient reaches the reference, and the diagonal does not
+    count."""
     reference, logits = logs(0.2, 0.8)[None], logs(9, 4)[None]
     preferences = numbers([0.3, 0.75], [0.25, -7])[None]
     loss = impl.population_dpo_loss(logits, reference, preferences, beta=0.5)
@@ -329,8 +327,7 @@ def test_population_loss_by_hand(impl, vjp):
 @weight(2)
 @tags("table")
 def test_fit_table_by_hand(impl):
-    """Half and half, the first preferred three times in four: at beta = 1/2 the fit ends at odds of 9 : 1. Without a step
-    it is the reference."""
+    """Reference (1/2, 1/2), P = 3/4 and beta = 1/2 lead to the policy (0.9, 0.1). After no step, the policy is the reference."""
     preferences = numbers([0.5, 0.75], [0.25, 0.5])[None]
     logp = impl.fit_table(logs(0.5, 0.5)[None], preferences, beta=0.5, lr=6.0, n_steps=200)
     assert_close(logp.exp(), numbers(0.9, 0.1)[None])
@@ -346,7 +343,8 @@ def test_fit_table_by_hand(impl):
 @weight(1)
 @tags("best_of_n")
 def test_best_of_n_by_hand(impl):
-    """Two fair draws: the better answer unless both are the worse; ties share as the reference does."""
+    """Of two draws from (1/2, 1/2), the better answer is kept unless both are the worse one. Answers of equal reward share as
+    under the reference. What is never drawn gets 0."""
     assert_close(impl.best_of_n(numbers(0.5, 0.5), numbers(1, 0), 2), numbers(0.75, 0.25))
     tied = impl.best_of_n(numbers(0.5, 0.3, 0.2), numbers(0, 1, 1), 2)
     assert_close(tied, numbers(0.25, 0.45, 0.3), name="with ties")
@@ -358,17 +356,18 @@ def test_best_of_n_by_hand(impl):
 @weight(1)
 @tags("best_of_n")
 def test_bound_by_hand(impl):
-    """One draw moves nothing, two at most 0.1931 nats, and a thousand at most 5.9088."""
-    bounds = [impl.best_of_n_kl_bound(n) for n in (1, 2, 1000)]
+    """The bound is 0 for one draw, 0.1931 nats for two, and 0.8094 nats for five."""
+    bounds = [impl.best_of_n_kl_bound(n) for n in (1, 2, 5)]
 
-    assert_close(bounds, [0.0, 0.1931471806, 5.908755279], rtol=0, atol=1e-9)  # ten digits are written here
+    assert_close(bounds, [0.0, 0.1931471806, 0.8094379124], rtol=0, atol=1e-9)  # ten digits are written here
 
 
 @number("7.p3")
 @weight(1)
 @tags("best_of_n")
 def test_estimate_by_hand(impl):
-    """Of {3, 1, 2} the pairs are {3, 1}, {3, 2}, {1, 2}; one is chosen, or all three."""
+    """Two of the rewards 3, 1, 2 can be chosen in three ways, with the maxima 3, 3 and 2. With n = 1 the estimate is their mean, with
+    n = 3 their maximum."""
     for n, mean in ((1, 2), (2, 8 / 3), (3, 3)):
         assert_close(impl.best_of_n_estimate(numbers(3, 1, 2), n), numbers(mean)[0], name=f"best of {n}")
 
@@ -385,7 +384,7 @@ def adapter():
 @weight(1)
 @tags("lora")
 def test_lora_linear_by_hand(impl):
-    """A correction of rank 2 at alpha = 6. With B = 0 the layer is the base."""
+    """An adapter of rank 2 with alpha = 6, computed by hand. With B = 0, the output is that of W alone."""
     W, A, B = adapter()
 
     # the base gives (1, 12); x A = (1, 20), and B makes (44, 40) of it, times 6 / 2
@@ -397,7 +396,7 @@ def test_lora_linear_by_hand(impl):
 @weight(1)
 @tags("lora")
 def test_adapted_weights_by_hand(impl):
-    """The same correction, merged into the weight that has it; the other weight is the base's."""
+    """An adapter of rank 2 with alpha = 6 is merged into its weight. The other weight stays as it is."""
     W, A, B = adapter()
 
     merged = impl.adapted_weights({"W": W, "b": numbers(5)}, {"W": (A, B)}, alpha=6.0)
@@ -409,15 +408,16 @@ def test_adapted_weights_by_hand(impl):
 @number("8.p3")
 @weight(1)
 @tags("lora")
-@pytest.mark.parametrize("which", ["beside", "merged"])
-def test_the_base_is_frozen(impl, vjp, which):
-    """A and B get gradients; the weight under them gets none, nor does a weight without an adapter."""
+@pytest.mark.parametrize("name", ["lora_linear", "adapted_weights"])
+def test_the_base_is_frozen(impl, vjp, name):
+    """A and B get gradients. No weight of the base model gets one, whether it has an adapter or not."""
     W, A, B = adapter()
-    if which == "beside":
-        of_W, of_A, of_B = vjp(impl.lora_linear, numbers(1, 10), W, A, B, wrt=(1, 2, 3), cotangent=numbers(1, 1), alpha=6.0)
+    function = getattr(impl, name)
+    if name == "lora_linear":
+        of_W, of_A, of_B = vjp(function, numbers(1, 10), W, A, B, wrt=(1, 2, 3), cotangent=numbers(1, 1), alpha=6.0)
     else:
         base, ones = {"W": W, "b": numbers(5)}, {"W": torch.ones(2, 2, dtype=F64), "b": numbers(1)}
-        in_base, in_adapters = vjp(impl.adapted_weights, base, {"W": (A, B)}, wrt=(0, 1), cotangent=ones, alpha=6.0)
+        in_base, in_adapters = vjp(function, base, {"W": (A, B)}, wrt=(0, 1), cotangent=ones, alpha=6.0)
         of_W, (of_A, of_B) = in_base["W"], in_adapters["W"]
         assert_close(in_base["b"], numbers(0), name="gradient in a weight without an adapter")
 
@@ -429,7 +429,7 @@ def test_the_base_is_frozen(impl, vjp, which):
 
 
 def small_model(rng, device):
-    """A small model, a new adapter of one of its weights, and two pairs of which the chosen end differently."""
+    """A small model, a new adapter for one of its weights, and two pairs of responses."""
     config = ModelConfig(vocab_size=6, n_layers=1, n_heads=2, n_kv_heads=1, d_model=8, d_k=4)
     weights = {name: weight.to(device) for name, weight in random_weights(config, rng).items()}
     A = torch.from_numpy(rng.standard_normal((8, 2)) / 8**0.5).to(device)
@@ -446,19 +446,23 @@ OPTIONS = {"alpha": 2.0, "beta": 0.5, "lr": 0.03}
 @weight(1)
 @tags("train")
 def test_training_raises_the_margin(impl, rng, device):
-    """With all your parts together the loss falls and the margin grows, step by step."""
+    """With Tasks 3, 4, 8 and 9 together, the loss falls in every step and the margin grows."""
     _, history = impl.train_dpo(*small_model(rng, device), **OPTIONS, n_steps=6)
 
-    losses, margins = ([step[name] for step in history] for name in ("loss", "margin"))
-    assert len(losses) == 6 and losses[-1] < losses[0] and margins[-1] > margins[0]
-    assert losses == sorted(losses, reverse=True) and margins == sorted(margins)
+    assert len(history) == 6, f"the history has {len(history)} entries after 6 steps"
+    for before, after in itertools.pairwise(history):
+        assert after["loss"] < before["loss"], f"the loss does not fall: {before['loss']:.4g}, then {after['loss']:.4g}"
+        assert after["margin"] > before["margin"], (
+            f"the margin does not grow: {before['margin']:.4g}, then {after['margin']:.4g}"
+        )
 
 
 @number("9.p2")
 @weight(1)
 @tags("train")
 def test_history_begins_before_the_first_step(impl, rng, device):
-    """A new adapter changes nothing: before the first step the loss is log 2 and the margin 0. A trained one goes on from there."""
+    """With a new adapter, the first loss is log 2 and the first margin 0. After two steps in one run, a second run goes on as a
+    single run of three steps does."""
     config, weights, start, *batches = small_model(rng, device)
     _, whole = impl.train_dpo(config, weights, start, *batches, **OPTIONS, n_steps=3)
     trained, _ = impl.train_dpo(config, weights, start, *batches, **OPTIONS, n_steps=2)

@@ -52,6 +52,7 @@ _START = """Start here
    One task, or one function:                    pytest --task NAME     pytest -k FUNCTION
    Every failing check explained:                pytest --all
    Draw from your own code:                      python figures.py{all_figures}
+   Python with your functions, to try things:    python figures.py -i
 4. Hand in the file that you wrote ({modules}).
 
 Or work in the notebook of the same name: pip install notebook, then jupyter notebook in the assignment's folder.

@@ -20,6 +20,8 @@ that is not written yet is skipped with a line that says so; one of several part
         with if_written(ax):
             ax.plot(x, student.softplus(x))
 
+`python figures.py -i` draws nothing: it starts Python with the student's functions in it.
+
 The style is a context, entered only while a figure is drawn and saved: no global setting is left changed, no
 window opens and pyplot is not needed. The same code gives the same bytes on every run. Colors are Okabe and
 Ito's, told apart with any kind of color blindness and in gray; lines also differ in their dashes.
@@ -42,6 +44,7 @@ from typing import Any
 
 import numpy as np
 
+from coursekit.console import talk
 from coursekit.functions import CheckFile, functions_of, owner_of, written_in_text
 
 COLORS = {
@@ -225,27 +228,42 @@ def band(ax: Any, x: Any, low: Any, high: Any, *, color: str = "blue", label: st
 
 
 def name_lines(ax: Any) -> None:
-    """Write each labeled line's name at its right end, in its color, instead of a legend."""
-    labeled = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
-    named = [line for line in labeled if len(line.get_xdata())]
-    if not named:
-        return
+    """Write each labeled line's name in its color, instead of a legend: at its right end, or where it leaves the axes for good."""
+    named = [line for line in ax.get_lines() if not line.get_label().startswith("_") and len(line.get_xdata())]
     low, high = ax.get_ylim()
-    to_axes = ax.transData.transform
-    pixels = ax.bbox.height or 1.0
-    ends = sorted((to_axes((0, line.get_ydata()[-1]))[1], i) for i, line in enumerate(named))
-    gap = 15.0
-    placed: list[float] = []
-    for y, _ in ends:
+    to_axes = ax.transData + ax.transAxes.inverted()
+    at_the_end = []
+    for line in named:
+        points = to_axes.transform(np.column_stack([_array(line.get_xdata()), _array(line.get_ydata())]))
+        if place := _leaves_at(points):
+            down = place[1] > 0.5  # leaves through the top: the name stands below
+            look = {"xytext": (5, -3 if down else 3), "textcoords": "offset points", "va": "top" if down else "bottom"}
+            ax.annotate(line.get_label(), place, xycoords="axes fraction", color=line.get_color(), size=10, **look)
+        else:
+            inside = points[np.isfinite(points[:, 1]), 1]
+            at_the_end.append((float(np.clip(inside[-1], 0, 1)) if len(inside) else 0.0, line))
+    at_the_end.sort(key=lambda end: end[0])
+    gap = 15.0 / (ax.bbox.height or 1.0)
+    heights: list[float] = []
+    for y, _ in at_the_end:
         # Names keep their distance even where lines end together.
-        placed.append(max(y, placed[-1] + gap) if placed else y)
-    excess = max(0.0, placed[-1] - (ax.bbox.y0 + pixels))
-    for (_, i), y in zip(ends, placed, strict=True):
-        line = named[i]
-        place = (1.01, (y - excess - ax.bbox.y0) / pixels)
-        color = line.get_color()
-        ax.annotate(line.get_label(), place, xycoords="axes fraction", color=color, va="center", size=10)
+        heights.append(max(y, heights[-1] + gap) if heights else y)
+    excess = max(0.0, heights[-1] - 1) if heights else 0.0
+    for (_, line), y in zip(at_the_end, heights, strict=True):
+        place = (1.01, y - excess)
+        ax.annotate(line.get_label(), place, xycoords="axes fraction", color=line.get_color(), va="center", size=10)
     ax.set_ylim(low, high)
+
+
+def _leaves_at(points: np.ndarray) -> tuple[float, float] | None:
+    """Where a line, in fractions of the axes, crosses their top or bottom and never comes back; None if it ends inside."""
+    finite = points[np.isfinite(points).all(axis=1)]
+    inside = np.flatnonzero((finite[:, 1] >= -1e-9) & (finite[:, 1] <= 1 + 1e-9))
+    if not len(inside) or inside[-1] == len(finite) - 1:
+        return None
+    (x, y), (next_x, next_y) = finite[inside[-1]], finite[inside[-1] + 1]
+    edge = 1.0 if next_y > 1 else 0.0
+    return float(x + (next_x - x) * (edge - y) / (next_y - y)), edge
 
 
 def _array(values: Any) -> np.ndarray:
@@ -423,7 +441,8 @@ def main(module_name: str, argv: Sequence[str] | None = None) -> None:
 
     The module is `module_name`.py in the script's folder; files go to `figures/` there. The command line may
     name figures to draw only those, `--module FILE` to draw from another file and `--out DIR` to write
-    elsewhere.
+    elsewhere. With `-i` nothing is drawn: Python starts with the module's names, as with `python -i`, which would not
+    find `coursekit`.
 
     Args:
         module_name: Name of the student's module.
@@ -431,7 +450,7 @@ def main(module_name: str, argv: Sequence[str] | None = None) -> None:
 
     Raises:
         SystemExit: Always. Code 0 if every figure was drawn or skipped because a function is not written yet,
-            1 if one failed, 2 for a wrong command line.
+            1 if one failed or the module can't be imported, 2 for a wrong command line.
     """
     caller = sys._getframe(1).f_globals
     here = Path(caller["__file__"]).resolve().parent
@@ -442,12 +461,18 @@ def main(module_name: str, argv: Sequence[str] | None = None) -> None:
     beside = here / f"{module_name}.py"
     parser.add_argument("--module", type=Path, default=beside, help="the file to draw from")
     parser.add_argument("--out", type=Path, default=here / "figures", help="folder for the files")
+    parser.add_argument("-i", "--interactive", action="store_true", help="start Python with your functions instead")
     options = parser.parse_args(argv)
     known = [item.name for item in figures]
     for name in options.names:
         if name not in known:
             parser.error(f"no figure is called {name}; there are {', '.join(known)}")
 
+    if options.interactive:
+        student = _load(options.module)
+        if student is not None:
+            talk(student, options.module.name)
+        raise SystemExit(0 if student is not None else 1)
     if nothing := nothing_to_draw(options.module):
         _say(nothing)
         raise SystemExit(0)

@@ -1,12 +1,12 @@
 """Attention and the transformer block: from a softmax to a small language model.
 
-Every tensor keeps its features last and its tokens next to last, (..., T, d), where "..." stands
-for any number of batch dimensions, none included. Weights multiply from the right, `x @ w`.
+The shape of a tensor is (..., T, d): tokens next to last, features last. "..." stands for any number
+of batch dimensions, also none. Weights multiply from the right, `x @ w`.
 A mask is boolean and True means "may be seen". Results keep the dtype and device of the inputs.
-Inputs are float32 or float64; the attention of tasks 3 and 9 also takes half precision.
-Nothing that is handed in is changed in place.
+Inputs are float32 or float64. The attention of Tasks 3 and 9 also takes half precision.
+No argument is changed in place.
 
-There is no dropout and no training loop here, and nothing is random except `init_transformer`.
+There is no dropout and no training loop here. Only `init_transformer` is random.
 """
 
 import math
@@ -22,22 +22,22 @@ def softmax(x, *, dim=-1):
 
         softmax(x)_i = exp(x_i) / sum_j exp(x_j)
 
-    An entry of -inf is an entry that is not there: its weight is exactly 0. Where every entry
-    along `dim` is -inf nothing is there to be weighed, and all weights are 0.
+    An entry of -inf stands for an entry that is not there: its weight is exactly 0. If every entry
+    along `dim` is -inf, all weights are 0.
 
     Args:
         x: Logits of any shape, float32 or float64. Entries may be -inf, but not +inf or NaN.
-        dim: The dimension that adds up to 1; at least 1 entry long.
+        dim: The dimension along which the weights add up to 1, at least 1 entry long.
 
     Returns:
-        Weights with the shape of `x`. Finite for every finite `x`, however large, and so are
-        its gradients, also where a whole row is -inf.
+        Weights with the shape of `x`. For every finite `x`, however large, the weights and their
+        gradients are finite. Both are finite, too, if a whole row is -inf.
 
     Example:
         softmax(tensor([0, log 2, log 3])) is [1/6, 2/6, 3/6].
     """
-    # Steps: make the exponentials safe; take them; divide by their sum.
-    # What becomes of each step when every entry is -inf?
+    # Steps: make the exponentials safe; compute them; divide by their sum.
+    # If every entry is -inf, what does each step give?
     # BEGIN SOLUTION softmax
     largest = x.amax(dim=dim, keepdim=True)
     # (-inf) - (-inf) is NaN; shifted by 0 instead, exp(-inf) is the 0 we want.
@@ -52,17 +52,17 @@ def softmax(x, *, dim=-1):
 
 
 def sinusoidal_positions(n_positions, d_model, *, base=10000.0, dtype=torch.float32):
-    """The position table: row p holds the sines and cosines of p at d_model / 2 frequencies.
+    """The position table: row p holds a sine and a cosine of position p for each of d_model / 2 frequencies.
 
-        PE[p, 2i]     = sin(p / base^(2i / d_model))
-        PE[p, 2i + 1] = cos(p / base^(2i / d_model))        i = 0 .. d_model/2 - 1
+        PE[p, 2i]     = sin(p * base^(-2i / d_model))
+        PE[p, 2i + 1] = cos(p * base^(-2i / d_model))        i = 0 .. d_model/2 - 1
 
     Args:
         n_positions: Number of rows, counted from position 0. May be 0.
         d_model: Width of a row; even.
-        base: The slowest pair has a wavelength of nearly 2 pi base positions.
-        dtype: Floating dtype of the table. Angles, sines and cosines are computed in float64 and
-            rounded to it at the end.
+        base: The base of the frequencies in the formula.
+        dtype: Floating dtype of the table. Angles, sines and cosines are computed in float64. The
+            results are rounded to `dtype` at the end.
 
     Returns:
         Shape (n_positions, d_model).
@@ -75,7 +75,7 @@ def sinusoidal_positions(n_positions, d_model, *, base=10000.0, dtype=torch.floa
     """
     if d_model % 2:
         raise ValueError(f"d_model must be even (one sine and one cosine per frequency), got {d_model}")
-    # Steps: one angle per position and pair; from each, two columns that are neighbors.
+    # Steps: one angle for each position and pair; two neighboring columns from each angle.
     # BEGIN SOLUTION positions
     positions = torch.arange(n_positions, dtype=torch.float64)
     frequencies = base ** (-torch.arange(0, d_model, 2, dtype=torch.float64) / d_model)
@@ -88,15 +88,16 @@ def sinusoidal_positions(n_positions, d_model, *, base=10000.0, dtype=torch.floa
 def shift_positions(table, n_steps, *, base=10000.0):
     """The rows that stand n_steps further down in the position table, made from the given rows alone.
 
-    It isn't told which positions the rows belong to.
+    The function isn't told which positions the rows belong to.
 
     Args:
-        table: Rows of a sinusoidal table, of any positions and in any order, shape (..., d_model).
-        n_steps: How many positions further, an integer; negative for back.
-        base: That of the table.
+        table: Rows of a sinusoidal table, shape (..., d_model). The rows may belong to any positions.
+        n_steps: The number of positions to move, an integer. A negative number moves back.
+        base: The base with which the table was made.
 
     Returns:
-        Row p of the table becomes row p + n_steps. With the shape and dtype of `table`.
+        Row p + n_steps in place of each row p. Its shape and dtype are those of `table`. Angles, sines
+        and cosines are computed in float64 and then rounded to this dtype.
 
     Raises:
         ValueError: If d_model is odd.
@@ -106,7 +107,7 @@ def shift_positions(table, n_steps, *, base=10000.0):
     """
     if table.shape[-1] % 2:
         raise ValueError(f"table must have an even number of columns, got table {tuple(table.shape)}")
-    # Steps: by which angle each pair moves on; what that makes of its sine and of its cosine.
+    # Steps: the angle by which each pair moves on; the pair's new sine; its new cosine.
     # BEGIN SOLUTION positions
     d_model = table.shape[-1]
     pairs = torch.arange(0, d_model, 2, dtype=torch.float64, device=table.device)
@@ -122,25 +123,25 @@ def shift_positions(table, n_steps, *, base=10000.0):
 
 
 def causal_mask(T_q, T_k, *, device=None):
-    """Which keys each query may see when it must not look into the future.
+    """Which keys each query may see if it must not look into the future.
 
-    The last query is aligned with the last key: with T_k - T_q keys already read, query i sits at
-    position i + T_k - T_q and sees keys 0 up to that position, its own included.
+    The last query is aligned with the last key. So T_k - T_q keys come before the first query, and
+    query i sits at position i + T_k - T_q. This query sees the keys from 0 to its own position.
 
     Args:
         T_q: Number of queries.
         T_k: Number of keys, at least T_q.
-        device: Where to make the mask.
+        device: The device of the mask.
 
     Returns:
         Boolean, shape (T_q, T_k), True where the key may be seen.
 
     Raises:
-        ValueError: If T_q > T_k: the first queries would sit before the first key.
+        ValueError: If T_q > T_k, because the first queries would sit before the first key.
     """
     if T_q > T_k:
         raise ValueError(f"T_q must not exceed T_k, got T_q = {T_q} and T_k = {T_k}")
-    # Steps: where does every query sit, where every key, and who may see whom?
+    # Steps: the position of every query; the position of every key; which queries see which keys.
     # BEGIN SOLUTION sdpa
     queries = torch.arange(T_q, device=device) + (T_k - T_q)
     keys = torch.arange(T_k, device=device)
@@ -153,26 +154,26 @@ def scaled_dot_product_attention(q, k, v, *, mask=None, causal=False, bias=None)
 
         softmax(q k^T / sqrt(d_k) + bias) v
 
-    The softmax runs over the keys a query may see. A query that may see none gets zeros.
-    Inputs in half precision (bfloat16, float16) are computed in float32, scores, softmax and
-    average alike, and only the result is rounded.
+    The softmax runs over the keys that a query may see. A query that may see no key gets zeros.
+    If the inputs are in half precision (bfloat16, float16), scores, softmax and average are computed
+    in float32, and only the result is rounded.
 
     Args:
         q: Queries, shape (..., T_q, d_k). A leading dimension may be 0.
         k: Keys, shape (..., T_k, d_k) with T_k >= 1, and with the leading dimensions of `q`.
         v: Values, shape (..., T_k, d_v), with the leading dimensions of `q`.
         mask: Boolean, broadcastable to (..., T_q, T_k); True where the key may be seen.
-        causal: Also hide the future, as `causal_mask` does. With `mask`, a key is seen
-            only where both allow it.
-        bias: Added to the scores after the scaling; broadcastable to (..., T_q, T_k). The caller
-            brings it on the device of `q` and in the dtype of the scores: float32 for half
-            precision, otherwise that of `q`.
+        causal: Also hide the future, as `causal_mask` does. If `mask` is given, too, a key is seen
+            only where both masks are True.
+        bias: Added to the scores after the scaling; broadcastable to (..., T_q, T_k). It is on the
+            device of `q`, and its dtype is that of the scores: float32 if `q` is in half precision,
+            otherwise the dtype of `q`.
 
     Returns:
         Shape (..., T_q, d_v), with the dtype and device of `q`.
 
     Raises:
-        ValueError: If q and k differ in d_k, k and v in T_k, or causal is set and T_q > T_k.
+        ValueError: If q and k differ in d_k, if k and v differ in T_k, or if causal is set and T_q > T_k.
 
     Source:
         Vaswani et al. 2017, equation 1.
@@ -181,9 +182,10 @@ def scaled_dot_product_attention(q, k, v, *, mask=None, causal=False, bias=None)
         raise ValueError(f"q and k must share d_k, got q {tuple(q.shape)} and k {tuple(k.shape)}")
     if k.shape[-2] != v.shape[-2]:
         raise ValueError(f"k and v must share T_k, got k {tuple(k.shape)} and v {tuple(v.shape)}")
-    # At least float32, and float64 where the inputs are.
+    # The dtype of the scores: float64 for float64, otherwise float32.
     dtype = torch.promote_types(q.dtype, torch.float32)
-    # Steps: the score order of the conventions, in `dtype`; average the values; round to q's dtype.
+    # Steps: scores in `dtype`, in the order of the handout's conventions; softmax; average of the
+    # values; rounding to the dtype of q.
     # BEGIN SOLUTION sdpa
     scores = q.to(dtype) @ k.to(dtype).transpose(-2, -1) / math.sqrt(q.shape[-1])  # (..., T_q, T_k)
     if bias is not None:
@@ -203,7 +205,7 @@ def scaled_dot_product_attention(q, k, v, *, mask=None, causal=False, bias=None)
 def split_heads(x, n_heads):
     """Cut every token's features into n_heads runs of neighbors, one run per head.
 
-    Head h gets features h * d_k up to (h + 1) * d_k - 1 of every token, d_k = d_model / n_heads.
+    With d_k = d_model / n_heads, head h gets features h * d_k up to (h + 1) * d_k - 1 of every token.
 
     Args:
         x: Shape (..., T, d_model).
@@ -217,7 +219,7 @@ def split_heads(x, n_heads):
     """
     if x.shape[-1] % n_heads:
         raise ValueError(f"n_heads must divide d_model, got n_heads = {n_heads} and x {tuple(x.shape)}")
-    # Steps: tell the heads apart; give them their own dimension, before the tokens.
+    # Steps: cut the features into heads; move the dimension of the heads before the tokens.
     # BEGIN SOLUTION multi_head
     return x.unflatten(-1, (n_heads, x.shape[-1] // n_heads)).transpose(-3, -2)
     # END SOLUTION
@@ -232,7 +234,7 @@ def join_heads(x):
     Returns:
         Shape (..., T, n_heads * d_k); head 0 comes first.
     """
-    # Steps: undo the steps of split_heads, the last one first.
+    # Steps: undo the last step of split_heads; undo its first step.
     # BEGIN SOLUTION multi_head
     return x.transpose(-3, -2).flatten(-2)
     # END SOLUTION
@@ -257,12 +259,12 @@ def multi_head_attention(
         n_heads: Number of heads; divides d_model.
         context: Where keys and values come from, shape (..., T_k, d_context) with T_k >= 1, and
             with the leading dimensions of `x`. Default: `x`.
-        key_mask: Boolean, shape (..., T_k), False at padding: no query of any head sees it.
+        key_mask: Boolean, shape (..., T_k), False at padding. No query of any head sees padding.
         causal: Hide the future from every head.
-        attend: The attention of one head, called once for all heads together as
-            `attend(q, k, v, mask=mask, causal=causal)`, on (..., n_heads, T, d_k). The mask is
-            None or boolean and broadcastable to (..., n_heads, T_q, T_k).
-            Default: `scaled_dot_product_attention`.
+        attend: The attention function. It is called once for all heads together, as
+            `attend(q, k, v, mask=mask, causal=causal)` with q of shape (..., n_heads, T_q, d_k) and
+            k, v of shape (..., n_heads, T_k, d_k). Its mask is None, or boolean and broadcastable to
+            (..., n_heads, T_q, T_k). Default: `scaled_dot_product_attention`.
 
     Returns:
         Shape (..., T_q, d_model).
@@ -280,7 +282,7 @@ def multi_head_attention(
             f"key_mask must have one entry per token of the context, "
             f"got key_mask {tuple(key_mask.shape)} and context {tuple(context.shape)}"
         )
-    # Steps: project; split; give key_mask a place for heads and queries; attend once; join; W_O.
+    # Steps: project; split; give key_mask dimensions for heads and queries; attend once; join; W_O.
     # BEGIN SOLUTION multi_head
     q = split_heads(x @ w_q, n_heads)  # (..., n_heads, T_q, d_k)
     k = split_heads(context @ w_k, n_heads)  # (..., n_heads, T_k, d_k)
@@ -295,11 +297,11 @@ def multi_head_attention(
 
 
 def layer_norm(x, gain, bias, *, eps=1e-5):
-    """Each token's features, shifted and scaled to mean 0 and variance 1, then `gain` and `bias`.
+    """Each token, shifted and scaled to mean 0 and variance 1, then multiplied by `gain`, plus `bias`.
 
-    Mean and variance run over the d features of one token, and over nothing else. The variance is
-    the biased one: the sum of the squared deviations, divided by d. eps is added to the variance,
-    before the root is taken. `gain` multiplies the result feature by feature, `bias` is added last.
+    Mean and variance are those of the d features of one token. The variance is the biased one: the
+    sum of the squared deviations, divided by d. eps is added to the variance before the root is
+    taken. `gain` multiplies the result feature by feature. `bias` is added last.
 
     Args:
         x: Shape (..., d).
@@ -311,7 +313,7 @@ def layer_norm(x, gain, bias, *, eps=1e-5):
         Shape (..., d).
 
     Example:
-        The token (1, 3) has mean 2 and variance 1: with gain 1, bias 0 and eps 0 it becomes (-1, 1).
+        The token (1, 3) has mean 2 and variance 1. With gain 1, bias 0 and eps 0 it becomes (-1, 1).
 
     Source:
         Ba, Kiros and Hinton 2016.
@@ -328,7 +330,7 @@ def layer_norm(x, gain, bias, *, eps=1e-5):
 
 
 def mlp(x, w_1, b_1, w_2, b_2):
-    """Two layers with a ReLU between them, applied to every token on its own (given; nothing to write here).
+    """Two affine maps with a ReLU between them, applied to every token on its own (given; nothing to write).
 
     Args:
         x: Shape (..., T, d_model).
@@ -344,19 +346,19 @@ def mlp(x, w_1, b_1, w_2, b_2):
 
 
 def transformer_block(x, attention_layer, mlp_layer, norm_1, norm_2, *, pre_norm=False):
-    """The tokens after one round of looking at each other and one round of thinking alone.
+    """The tokens after both layers of a block: the attention layer and then the MLP layer.
 
-    Each of the two layers is wrapped in a residual connection and a norm of its own. Post-norm, as in
-    2017: the layer's output is added to its input, and the norm acts on the sum. Pre-norm, as in most
-    models since: the norm acts on what goes into the layer, and the output is added to x itself.
+    Each layer has a residual connection and a norm of its own. In post-norm, the layer's output is
+    added to its input, and the norm acts on the sum. In pre-norm, the norm acts on the layer's input,
+    and the layer's output is added to x itself.
 
     Args:
         x: Shape (..., T, d_model).
-        attention_layer: Function of one tensor, shape (..., T, d_model) in and out. Comes first.
-        mlp_layer: Function of one tensor, the same shapes. Comes second.
-        norm_1: Function of one tensor, the same shapes: the norm that goes with attention_layer.
-        norm_2: The norm that goes with mlp_layer.
-        pre_norm: Where the norms stand.
+        attention_layer: The first layer: a function from (..., T, d_model) to the same shape.
+        mlp_layer: The second layer, with the same shapes.
+        norm_1: The norm of attention_layer, with the same shapes.
+        norm_2: The norm of mlp_layer, with the same shapes.
+        pre_norm: True for pre-norm, False for post-norm.
 
     Returns:
         Shape (..., T, d_model).
@@ -364,7 +366,7 @@ def transformer_block(x, attention_layer, mlp_layer, norm_1, norm_2, *, pre_norm
     Source:
         Vaswani et al. 2017, section 3.1 (post-norm); Xiong et al. 2020 (pre-norm).
     """
-    # Steps: the attention's half; then, on what comes out of it, the MLP's half; in both norm orders.
+    # Steps: the attention layer with its residual and norm; the same for the MLP layer; both norm orders.
     # BEGIN SOLUTION block
     if pre_norm:
         x = x + attention_layer(norm_1(x))
@@ -377,21 +379,21 @@ def transformer_block(x, attention_layer, mlp_layer, norm_1, norm_2, *, pre_norm
 # --- Task 7: the language model ----------------------------------------------------------------
 
 
-def language_model(tokens, embedding, positions, layers):
-    """Logits for the next token at every position, from a table used at both ends.
+def language_model(tokens, embedding, positions, blocks):
+    """Logits for the next token at every position, from a table E used at both ends.
 
-    A token's vector is its row of the table plus the row of its position. It goes through each layer
-    in turn; its logits are then its products with all rows of the table. The output layer is tied: it
-    is the table itself, no copy, so both uses train it. The embeddings are not multiplied by
-    sqrt(d_model), and the logits are not put through a softmax.
+    A token starts as its row of E plus the row of its position. This vector goes through all blocks in
+    turn. The logits are the products of the result with all rows of E. Input and output are tied: both
+    use E itself, not a copy, so both uses train it. The rows of E are not multiplied by sqrt(d_model).
+    No softmax is taken of the logits.
 
     Args:
         tokens: Integers in 0 .. V - 1, shape (..., T).
         embedding: The table E, shape (V, d_model).
-        positions: The position table, shape (T_max, d_model) with T_max >= T; row p goes with
-            position p, and the rows beyond T are not used.
-        layers: Functions of one tensor, (..., T, d_model) in and out, in the order they are
-            applied. May be empty.
+        positions: The position table, shape (T_max, d_model) with T_max >= T. Row p belongs to
+            position p. Only the first T rows are used.
+        blocks: Functions from (..., T, d_model) to the same shape, in the order of their use. The
+            list may be empty.
 
     Returns:
         Logits, shape (..., T, V).
@@ -404,35 +406,35 @@ def language_model(tokens, embedding, positions, layers):
             f"positions must have a row for every token, "
             f"got tokens {tuple(tokens.shape)} and positions {tuple(positions.shape)}"
         )
-    # Steps: into the model's width; through the layers; back to the vocabulary.
+    # Steps: from tokens to vectors; through the blocks; from vectors to logits.
     # BEGIN SOLUTION language_model
     x = embedding[tokens] + positions[: tokens.shape[-1]]  # (..., T, d_model)
-    for layer in layers:
-        x = layer(x)
+    for block in blocks:
+        x = block(x)
     return x @ embedding.T  # (..., T, V)
     # END SOLUTION
 
 
 def next_token_loss(logits, tokens, *, mask=None):
-    """Mean surprise, in nats, at the tokens that came next.
+    """How surprising the tokens that came next were, on average and in nats (natural logarithm).
 
         mean over t of  -log softmax(logits[t])[tokens[t + 1]]
 
-    The logits at position t predict token t + 1. So the last logits predict nothing that is known,
-    and nothing predicts the first token.
+    The logits at position t predict token t + 1. The last logits don't count, because no token is
+    given after the last one. The first token doesn't count, because no logits predict it.
 
     Args:
         logits: Shape (..., T, V), T >= 2, float32 or float64. Finite, however large.
         tokens: Integers in 0 .. V - 1, shape (..., T).
-        mask: Boolean, shape (..., T): True at the tokens whose prediction counts, False at padding.
-            The mean runs over these tokens, all sequences together. Entry 0 of a sequence never
-            matters. Default: every token counts.
+        mask: Boolean, shape (..., T). Token t + 1 counts if entry t + 1 is True. Padding has False.
+            The mean runs over the tokens that count, in all sequences together. Entry 0 of a sequence
+            never matters. Default: every token after the first counts.
 
     Returns:
         The loss, a scalar (0-d tensor) with the dtype of `logits`.
 
     Raises:
-        ValueError: If T < 2, or no token with a prediction counts.
+        ValueError: If T < 2, or no token after the first counts.
 
     Example:
         Logits of 0 everywhere give log V, whatever the tokens are.
@@ -441,8 +443,8 @@ def next_token_loss(logits, tokens, *, mask=None):
         raise ValueError(f"tokens must have T >= 2, or nothing is next, got tokens {tuple(tokens.shape)}")
     if mask is not None and not mask[..., 1:].any():
         raise ValueError("mask must be True at one token after the first at least, or the mean is empty")
-    # Steps: pair each prediction with what came next; its log-probability, without the probability;
-    # the mean over what counts.
+    # Steps: pair each prediction with the next token; compute its log-probability without the
+    # probability; take the mean over the tokens that count.
     # BEGIN SOLUTION language_model
     predictions, targets = logits[..., :-1, :], tokens[..., 1:]
     predictions = predictions - predictions.amax(dim=-1, keepdim=True)  # no exponential above 1
@@ -458,14 +460,15 @@ def next_token_loss(logits, tokens, *, mask=None):
 def apply_rope(x, positions, *, base=10000.0):
     """Rotate each pair of features by an angle that grows with the token's position (RoPE).
 
-    Features 2i and 2i + 1 of a token at position p are the coordinates of a point in the plane. It is
-    turned counter-clockwise by the angle p * theta_i, where theta_i = base^(-2i / d). Angles, sines and
-    cosines are computed in float64, then rounded to the dtype of `x`.
+    Features 2i and 2i + 1 of a token at position p are the coordinates of a point in the plane. The
+    point is turned counter-clockwise by the angle p * theta_i, with theta_i = base^(-2i / d). Angles,
+    sines and cosines are computed in float64. The sines and cosines are rounded to the dtype of `x`.
 
     Args:
         x: Queries or keys, shape (..., T, d), d even.
-        positions: Integers, shape (T,): where each token sits. Need not start at 0.
-        base: As for the sinusoidal table.
+        positions: The position of each token, integers of shape (T,). They may start anywhere and
+            come in any order.
+        base: The base of the frequencies in the formula.
 
     Returns:
         Shape (..., T, d), with the dtype of `x`.
@@ -474,7 +477,7 @@ def apply_rope(x, positions, *, base=10000.0):
         ValueError: If d is odd, or positions does not have one entry per token.
 
     Example:
-        (1, 0) at position p becomes (cos p, sin p), since theta_0 = 1. Position 0 changes nothing.
+        At position p, (1, 0) becomes (cos p, sin p), because theta_0 = 1. At position 0 nothing changes.
 
     Source:
         Su et al. 2021 (RoFormer), equation 34.
@@ -485,7 +488,7 @@ def apply_rope(x, positions, *, base=10000.0):
         raise ValueError(
             f"positions must have shape (T,), got positions {tuple(positions.shape)} and x {tuple(x.shape)}"
         )
-    # Steps: one angle per token and pair; turn each pair; put the features back where they were.
+    # Steps: one angle for each token and pair; turn each pair; put the features back in their order.
     # BEGIN SOLUTION relative
     d = x.shape[-1]
     frequencies = base ** (-torch.arange(0, d, 2, dtype=torch.float64, device=x.device) / d)
@@ -500,10 +503,10 @@ def apply_rope(x, positions, *, base=10000.0):
 def alibi_bias(n_heads, T_q, T_k, *, dtype=torch.float32):
     """A penalty on the scores that grows linearly with how far back the key lies (ALiBi).
 
-    A query's own position gets 0, and each step back from there costs head h another
-    m_h = 2^(-8 (h + 1) / n_heads), h = 0 .. n_heads - 1. The last query sits at the last key, as in
-    `causal_mask`. Keys in the future lie on the same straight line, each step ahead worth m_h more
-    than 0, which doesn't matter: the causal mask that ALiBi is used with hides them.
+    The key at a query's own position gets 0. In head h, each step back from there costs
+    m_h = 2^(-8 (h + 1) / n_heads), with h = 0 .. n_heads - 1. The last query sits at the last key, as in
+    `causal_mask`. Keys in the future continue the same straight line: a key n steps ahead gets +n m_h.
+    A causal mask usually hides these keys anyway.
 
     Args:
         n_heads: Number of heads; a power of two.
@@ -527,7 +530,7 @@ def alibi_bias(n_heads, T_q, T_k, *, dtype=torch.float32):
         raise ValueError(f"n_heads must be a power of two, got {n_heads}")
     if T_q > T_k:
         raise ValueError(f"T_q must not exceed T_k, got T_q = {T_q} and T_k = {T_k}")
-    # Steps: one slope per head; where does every query sit, and how far back lies every key?
+    # Steps: one slope for each head; the position of every query; how far back every key lies; the bias.
     # BEGIN SOLUTION relative
     slopes = 2.0 ** (-8.0 * torch.arange(1, n_heads + 1, dtype=dtype) / n_heads)  # (n_heads,)
     queries = torch.arange(T_q) + (T_k - T_q)
@@ -540,35 +543,35 @@ def alibi_bias(n_heads, T_q, T_k, *, dtype=torch.float32):
 
 
 def online_softmax_step(state, scores, values):
-    """What is known about the attention's result after one more block of keys.
+    """The state of the attention after one more block of keys.
 
-    The state is what there is to know of the keys seen so far, kept relative to their largest score:
+    The state sums up all keys so far, relative to their largest score:
 
         largest    m = max_j s_j                    shape (..., T_q)
-        total      sum_j exp(s_j - m)               shape (..., T_q)
-        weighted   sum_j exp(s_j - m) v_j           shape (..., T_q, d_v)
+        total      l = sum_j exp(s_j - m)           shape (..., T_q)
+        weighted   o = sum_j exp(s_j - m) v_j       shape (..., T_q, d_v)
 
-    so that weighted / total is the attention over those keys. Before the first block, and as long
-    as a query has seen nothing (all its scores are -inf), they are -inf, 0 and 0.
+    So weighted / total is the attention over all keys so far. As long as all scores of a query are
+    -inf, its state is -inf, 0 and 0. This is also the state before the first block.
 
     Args:
         state: The tuple (largest, total, weighted) before this block.
-        scores: Scores of this block's keys, shape (..., T_q, block), block >= 1; -inf where hidden.
-            All of them may be.
+        scores: Scores of this block's keys, shape (..., T_q, block), block >= 1. Hidden keys have -inf.
+            All keys may be hidden.
         values: Values of this block, shape (..., block, d_v).
 
     Returns:
-        The tuple (largest, total, weighted) with this block taken in.
+        The tuple (largest, total, weighted) after this block.
 
     Example:
-        Scores 0 and log 2 with values 10 and 100 give (log 2, 1.5, 105). If log 4 with value 1000 comes
-        next, the state is (log 4, 1.75, 1052.5).
+        The scores (0, log 2) with the values (10, 100) give (log 2, 1.5, 105). If the score log 4 with the
+        value 1000 comes next, the state is (log 4, 1.75, 1052.5).
 
     Source:
         Milakov and Gimelshein 2018; Dao et al. 2022 (FlashAttention).
     """
     largest, total, weighted = state
-    # Steps: the new largest score; both sums in terms of it, old keys and new ones.
+    # Steps: the new largest score; both sums relative to it, over old keys and new keys.
     # BEGIN SOLUTION blockwise
     new_largest = torch.maximum(largest, scores.amax(dim=-1))
     # As in softmax: a query that has seen nothing yet has no finite largest score to shift by.
@@ -584,10 +587,10 @@ def online_softmax_step(state, scores, values):
 def blockwise_attention(q, k, v, *, block_size, mask=None, causal=False, step=None):
     """`scaled_dot_product_attention`, without ever holding more than T_q x block_size scores.
 
-    Keys and values are taken block_size at a time, in order; the last block may be shorter.
-    Everything said of `scaled_dot_product_attention` holds: the scale, the alignment of the causal
-    mask, zeros for a query that sees nothing, half precision computed in float32. There is no bias.
-    Only scores are counted: a boolean mask may be made for all keys at once.
+    Each block has the next block_size keys and values, in their order. The last block may be shorter.
+    All rules of `scaled_dot_product_attention` hold: the scale, the alignment of the causal mask, zeros
+    for a query that sees no key, half precision computed in float32. There is no bias. The limit is on
+    scores only: a boolean mask may be made for all keys at once.
 
     Args:
         q: Queries, shape (..., T_q, d_k).
@@ -596,9 +599,9 @@ def blockwise_attention(q, k, v, *, block_size, mask=None, causal=False, step=No
         block_size: Keys per block, at least 1.
         mask: Boolean, broadcastable to (..., T_q, T_k), its last dimension T_k.
         causal: Also hide the future.
-        step: What takes in a block, called once per block as `step(state, scores, values)`, also
-            where the whole block is hidden, with scores and values in the dtype of the state.
-            Default: `online_softmax_step`.
+        step: The function that updates the state. It is called once for each block, as
+            `step(state, scores, values)`, even if the whole block is hidden. Scores and values have
+            the dtype of the state. Default: `online_softmax_step`.
 
     Returns:
         Shape (..., T_q, d_v), with the dtype and device of `q`.
@@ -621,7 +624,8 @@ def blockwise_attention(q, k, v, *, block_size, mask=None, causal=False, step=No
         torch.zeros(q.shape[:-1], dtype=dtype, device=q.device),
         torch.zeros(*q.shape[:-1], v.shape[-1], dtype=dtype, device=q.device),
     )
-    # Steps: block after block: its scores, what is hidden in it, one step; then the answer from the state.
+    # Steps for each block: its scores; -inf where they are hidden; one call of step.
+    # After the last block: the result from the state.
     # BEGIN SOLUTION blockwise
     queries = torch.arange(T_q, device=q.device) + (T_k - T_q)
     for start in range(0, T_k, block_size):
@@ -642,15 +646,15 @@ def blockwise_attention(q, k, v, *, block_size, mask=None, causal=False, step=No
 # --- Given: your pieces, assembled -------------------------------------------------------------
 
 
-def init_transformer(seed, *, n_vocab, d_model, d_mlp, n_layers, dtype=torch.float32):
+def init_transformer(seed, *, n_vocab, d_model, d_mlp, n_blocks, dtype=torch.float32):
     """Small random parameters for `transformer` (given; nothing to write here).
 
     Args:
-        seed: Integer that the random numbers grow from: the same one gives the same parameters.
+        seed: Integer. The same seed gives the same parameters.
         n_vocab: Size of the vocabulary, V.
         d_model: Width of the model.
         d_mlp: Width inside the MLP.
-        n_layers: Number of blocks.
+        n_blocks: Number of blocks.
         dtype: Floating dtype of the parameters.
 
     Returns:
@@ -679,10 +683,10 @@ def init_transformer(seed, *, n_vocab, d_model, d_mlp, n_layers, dtype=torch.flo
             "norm_2": norm(),
         }
 
-    # A tied table must be small: the logits of a fresh model are then near 0, its loss near log V.
+    # If a tied table is small, a fresh model has logits near 0 and a loss near log V.
     return {
         "embedding": normal(n_vocab, d_model, std=0.02),
-        "blocks": [block() for _ in range(n_layers)],
+        "blocks": [block() for _ in range(n_blocks)],
         "final_norm": norm(),
     }
 
@@ -692,9 +696,9 @@ def transformer(tokens, params, *, n_heads, pre_norm=False, causal=True):
 
     Args:
         tokens: Integers, shape (..., T).
-        params: What `init_transformer` returns, or the like.
+        params: Parameters as `init_transformer` returns them.
         n_heads: Number of heads in every block.
-        pre_norm: Where the norms stand. With pre-norm one more norm comes after the last block.
+        pre_norm: True for pre-norm, with one more norm after the last block. False for post-norm.
         causal: Whether the blocks hide the future: one bool for all, or a list with one for each.
 
     Returns:
@@ -718,8 +722,8 @@ def transformer(tokens, params, *, n_heads, pre_norm=False, causal=True):
         )
 
     masked = [causal] * len(params["blocks"]) if isinstance(causal, bool) else causal
-    layers = [block(weights, hides) for weights, hides in zip(params["blocks"], masked, strict=True)]
+    blocks = [block(weights, hides) for weights, hides in zip(params["blocks"], masked, strict=True)]
     if pre_norm:
-        layers.append(norm(params["final_norm"]))
+        blocks.append(norm(params["final_norm"]))
     positions = sinusoidal_positions(tokens.shape[-1], embedding.shape[1], dtype=embedding.dtype)
-    return language_model(tokens, embedding, positions.to(embedding.device), layers)
+    return language_model(tokens, embedding, positions.to(embedding.device), blocks)

@@ -693,21 +693,21 @@ def test_block_leaves_the_tokens_alone(impl, agree, torch_rng):
 @weight(2.5)
 @tags("language_model")
 @pytest.mark.parametrize(
-    ("lead", "n_layers", "d_model"),
+    ("lead", "n_blocks", "d_model"),
     [
-        pytest.param((), 0, 1, id="no-layers"),
-        pytest.param((), 1, 1, id="one-layer"),
-        pytest.param((3,), 3, 4, id="three-layers-batch"),
+        pytest.param((), 0, 1, id="no-blocks"),
+        pytest.param((), 1, 1, id="one-block"),
+        pytest.param((3,), 3, 4, id="three-blocks-batch"),
     ],
 )
-def test_language_model_embeds_transforms_and_reads_out(agree, torch_rng, lead, n_layers, d_model):
-    """Embeddings plus positions go through the layers in order; the same table reads out the logits."""
+def test_language_model_embeds_transforms_and_reads_out(agree, torch_rng, lead, n_blocks, d_model):
+    """Embeddings plus positions go through the blocks in order; the same table reads out the logits."""
     tokens = integers(torch_rng, 0, 9, *lead, 5)
     embedding, positions = normal(torch_rng, 9, d_model), normal(torch_rng, 8, d_model)
-    turns = [normal(torch_rng, d_model, d_model) for _ in range(n_layers)]
-    layers = [lambda x, turn=turn: torch.tanh(x @ turn) for turn in turns]
+    turns = [normal(torch_rng, d_model, d_model) for _ in range(n_blocks)]
+    blocks = [lambda x, turn=turn: torch.tanh(x @ turn) for turn in turns]
 
-    agree("language_model", tokens, embedding, positions, layers)
+    agree("language_model", tokens, embedding, positions, blocks)
 
 
 @number("7.2")
@@ -774,7 +774,7 @@ def test_pieces_fit_together(impl, agree, reference, rng, torch_rng, pre_norm):
     """All your pieces assembled are a language model: right logits, and no look into the future."""
     seed = int(rng.integers(2**31))
     params = reference.init_transformer(
-        seed, n_vocab=11, d_model=8, d_mlp=12, n_layers=2, dtype=torch.float64
+        seed, n_vocab=11, d_model=8, d_mlp=12, n_blocks=2, dtype=torch.float64
     )
     # Larger than at the start of training, so that every part leaves its mark on the logits.
     params["embedding"] = normal(torch_rng, 11, 8)

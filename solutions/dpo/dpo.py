@@ -1,11 +1,11 @@
-"""Learning from preferences: rewards, the policy they ask for, and the loss that finds it without them.
+"""Learning from preferences: rewards, the best policy for a reward, and a loss that finds it without the reward.
 
-A table of policies has a row for each prompt and a column for each response, (..., K), in log-probabilities;
-an impossible response has -inf. A batch of pairs has one number for each pair, (M,): the log-probability of
-the whole chosen response, and that of the rejected one. A loss is a single number, the mean over pairs, and
-it is minimized. Results keep the dtype and device of the inputs, and no input is changed in place.
+A policy is a table of log-probabilities, shape (..., K): a row for each prompt, a column for each response. An
+impossible response has -inf. A batch of M pairs comes as tensors of shape (M,): log-probabilities of the whole chosen
+responses, and of the whole rejected ones. A loss is a single number, the mean over pairs, and it is minimized. Results
+keep the dtype and device of the inputs, and no input is changed in place.
 
-Nothing here is random. Not here: sampling from a policy, and the reward models that PPO needs.
+Nothing here is random. Left out: sampling from a policy, and networks that predict rewards.
 """
 
 import math
@@ -19,9 +19,9 @@ from coursekit.toys import forward
 
 
 def preference_probability(reward_a, reward_b):
-    """How probable it is that a is preferred to b: the Bradley-Terry model.
+    """The probability that answer a is preferred to answer b: the Bradley-Terry model.
 
-    Each answer has the strength exp(r), and a wins in proportion to its share of the two strengths:
+    An answer with reward r has the strength exp(r). The probability that a wins is its share of the two strengths:
 
         P(a > b) = exp(r_a) / (exp(r_a) + exp(r_b))
 
@@ -29,7 +29,7 @@ def preference_probability(reward_a, reward_b):
         reward_a, reward_b: Rewards, floating point, of shapes that broadcast.
 
     Returns:
-        Probabilities, in the shape to which the two broadcast. Right for rewards of any size, +-10 000 included.
+        Probabilities, in the shape to which the rewards broadcast. Right for rewards of any size, +-10 000 included.
 
     Example:
         Rewards log 3 and 0: 3/4. Rewards 10 000 + log 3 and 10 000: 3/4.
@@ -40,14 +40,14 @@ def preference_probability(reward_a, reward_b):
 
 
 def bradley_terry_loss(reward_chosen, reward_rejected):
-    """What a reward model is trained on: minus the mean log-probability of the preferences observed.
+    """The loss that trains a reward model: minus the mean log-probability that the preferred response wins.
 
     Args:
         reward_chosen: Rewards of the preferred responses, shape (M,).
-        reward_rejected: Rewards of the others, shape (M,).
+        reward_rejected: Rewards of the other responses, shape (M,).
 
     Returns:
-        A single number, shape (): the mean over pairs. Finite, with its gradients, for every finite difference.
+        A single number, shape (): the mean over pairs. It and its gradients are finite for all finite rewards.
 
     Example:
         One pair with rewards log 3 and 0: log(4/3). With rewards -800 and 0: 800, and the gradients are -1 and +1.
@@ -58,36 +58,35 @@ def bradley_terry_loss(reward_chosen, reward_rejected):
 
 
 def fit_bradley_terry(wins):
-    """The rewards under which the comparisons observed are most probable, found without a model or a network.
+    """The rewards under which the observed comparisons are most probable.
 
-    With wins[i, j] counted wins of i over j, maximize the log-probability of all comparisons over the rewards r.
-    The comparisons fix r only up to a constant; here the rewards add up to 0. With s_i = exp(r_i) and
-    n_ij = wins[i, j] + wins[j, i], the maximum satisfies
+    The comparisons determine the rewards r only up to a constant. Here the rewards add up to 0. With s_i = exp(r_i)
+    and n_ij = wins[i, j] + wins[j, i], the most probable rewards satisfy
 
         s_i = (sum_j wins[i, j]) / (sum_j n_ij / (s_i + s_j))
 
-    Replace the left side by the right, for all i at once, again and again: this climbs to the maximum from any
-    positive s (Zermelo 1929). Any other method that is as exact will do. If few players have met, the climb takes
-    thousands of steps: set no limit, or a generous one.
+    Start at any positive s. Compute the right side for all i at once, take it as the new s, and repeat (Zermelo 1929).
+    If few answers were compared with each other, this takes thousands of steps: set no limit, or a generous one. Any
+    other method that is as exact will do.
 
     Args:
-        wins: Shape (K, K), floating point, K at least 2: how often the row was preferred to the column. Need
-            not be whole numbers. The diagonal is 0.
+        wins: Shape (K, K), floating point, K at least 2: wins[i, j] is how often i was preferred to j. The
+            numbers need not be whole. The diagonal is 0.
 
     Returns:
         Shape (K,), adding up to 0, in the dtype of `wins` and computed in float64. Right to 1e-6, or to 1e-5 if
         `wins` is float32.
 
     Raises:
-        ValueError: If wins is not such a table, or no maximum exists: some group never loses (or never wins)
-            against the rest.
+        ValueError: If wins is not such a table, or if some group of answers never loses (or never wins) against
+            the rest: their rewards would be infinite.
 
     Example:
         Three wins to one: (log 3 / 2, -log 3 / 2).
     """
     _check_wins(wins)
-    # Steps: all strengths alike; repeat the step above until no log of a strength changes by more than about
-    # 1e-12; take logs; subtract the mean.
+    # Steps: set all strengths to 1; repeat the step above until no log of a strength changes by more than about 1e-12;
+    # take logs; subtract the mean.
     # BEGIN SOLUTION bradley_terry
     dtype, wins = wins.dtype, wins.double()  # in float32 the climb stops early
     games = wins + wins.T
@@ -108,18 +107,18 @@ def fit_bradley_terry(wins):
 
 
 def log_partition(reference_logp, reward, *, beta):
-    """The logarithm of Z: what the best policy must be divided by to add up to 1.
+    """The logarithm of Z, the number that makes the best policy add up to 1.
 
-    Before it is divided, the best policy is the reference times a factor that depends on the reward and on beta
-    only, and that is 1 for reward 0. Which factor, you derive.
+    The best policy is the reference times a factor, divided by Z. The factor depends only on the reward and on beta,
+    and it is 1 for reward 0. You derive the factor in Task 2.
 
     Args:
-        reference_logp: Log-probabilities of the reference, shape (..., K); -inf where it never goes.
+        reference_logp: Log-probabilities of the reference, shape (..., K); -inf for impossible responses.
         reward: Shape (..., K), finite.
         beta: Price of one nat of divergence, positive.
 
     Returns:
-        Shape (...): log Z, without a beta in front. Finite however large reward / beta is.
+        Shape (...): log Z, without a beta in front. Finite for every size of reward / beta.
 
     Raises:
         ValueError: If beta is not positive.
@@ -156,14 +155,15 @@ def optimal_policy(reference_logp, reward, *, beta):
 
 
 def kl_divergence(logp, logq):
-    """How far p is from q, in nats, as seen from p: the mean of log p(y)/q(y) when y is drawn from p.
+    """How far p is from q, in nats: the mean of log p(y)/q(y) when y is drawn from p.
 
     Args:
-        logp, logq: Log-probabilities, shape (..., K), -inf for what is impossible.
+        logp, logq: Log-probabilities, shape (..., K), -inf for impossible responses. No check has a finite logp below
+            -700, where exp(logp) would be rounded to 0.
 
     Returns:
-        Shape (...), at least 0 up to rounding. What p never does adds 0, even if q never does it either; where p
-        does what q never does, the divergence is +inf. Gradients where a probability is 0 are not asked for.
+        Shape (...), at least 0 up to rounding. A response with p = 0 adds 0, even if q = 0 as well. If a response has
+        p > 0 and q = 0, the divergence is +inf. No check takes gradients where a probability is 0.
 
     Example:
         (3/4, 1/4) from (1/2, 1/2): 0.1308.
@@ -176,13 +176,13 @@ def kl_divergence(logp, logq):
 
 
 def kl_regularized_objective(logp, reference_logp, reward, *, beta):
-    """What alignment maximizes: the mean reward, less beta times the divergence from the reference. Given.
+    """What alignment maximizes: the mean reward, minus beta times the divergence from the reference. Given.
 
         J(pi) = E_{y ~ pi} [r(y)] - beta KL(pi || pi_ref)
 
     Args:
         logp: Log-probabilities of the policy, shape (..., K), finite.
-        reference_logp: Those of the reference, shape (..., K), finite.
+        reference_logp: Log-probabilities of the reference, shape (..., K), finite.
         reward, beta: As for `log_partition`.
 
     Returns:
@@ -193,8 +193,8 @@ def kl_regularized_objective(logp, reference_logp, reward, *, beta):
     """
     _check_beta(beta)
     p = logp.exp()
-    surprise = -(p * reference_logp).sum(-1)
-    divergence = surprise - torch.special.entr(p).sum(-1)  # the extra surprise of expecting the reference
+    cross_entropy = -(p * reference_logp).sum(-1)
+    divergence = cross_entropy - torch.special.entr(p).sum(-1)  # entr(p) sums to the entropy of p
     return (p * reward).sum(-1) - beta * divergence
 
 
@@ -202,20 +202,21 @@ def kl_regularized_objective(logp, reference_logp, reward, *, beta):
 
 
 def collate(prompts, responses, *, pad):
-    """Prompts and their responses as one batch, padded on the right, and a mask of what is to be judged.
+    """Prompts and their responses as one batch, padded on the right, and a mask that marks the responses.
 
     Args:
         prompts: List of M lists of token ids, none empty.
-        responses: List of M lists of token ids, none empty; each ends as it was given, usually with eos.
-        pad: The id that fills the rows. It may be a token that is used: many models pad with their eos.
+        responses: List of M lists of token ids, none empty. Add no token to a response: it has its own end.
+        pad: The id that fills the rows. It may also stand in prompts and responses: many models pad with the token
+            that ends responses.
 
     Returns:
-        Tokens, int64 of shape (M, T), where T is the length of the longest prompt and response together: the
-        prompt, its response, padding. And the mask, bool of shape (M, T): True at every token of the response
-        and nowhere else.
+        Two tensors of shape (M, T), where T is the greatest length of a prompt and its response together. The tokens,
+        int64: each row has the prompt, its response and padding. The mask, bool: True at every token of the response,
+        and False elsewhere.
 
     Raises:
-        ValueError: If there is nothing, not as many responses as prompts, or one of them is empty.
+        ValueError: If there is no prompt, if there are not as many responses as prompts, or if one of them is empty.
 
     Example:
         Prompt [5, 6], response [8, 2], padded with 2 to T = 5: tokens [5, 6, 8, 2, 2], True at the third and fourth.
@@ -239,22 +240,21 @@ def response_logps(logits, tokens, mask):
     """The log-probability of each response given its prompt: a sum over the tokens of the response.
 
     Args:
-        logits: Shape (..., T, V); the logits at position t are about token t + 1, and free up to a constant.
-        tokens: Token ids, int64 of shape (..., T). Where the mask is False they may be anything, even
-            numbers that are no token, such as -100.
-        mask: Bool, shape (..., T): True at the tokens that count. The first token has no logits before it: it
-            never counts, even if it is marked.
+        logits: Shape (..., T, V). Those at position t are computed from tokens 0 .. t. They are not normalized.
+        tokens: Token ids, int64 of shape (..., T). Where the mask is False, they may be any numbers, even ones that
+            are no token id, such as -100.
+        mask: Bool, shape (..., T): True at the tokens that count. The first token never counts, even if it is marked.
 
     Returns:
-        Shape (...), in the dtype of the logits. 0 where nothing counts. Finite for finite logits.
+        Shape (...), in the dtype of the logits: 0 if no token counts, and finite for finite logits.
 
     Raises:
-        ValueError: If logits, tokens and mask do not fit together.
+        ValueError: If the shapes of logits, tokens and mask do not fit together.
     """
     if logits.shape[:-1] != tokens.shape or mask.shape != tokens.shape:
         shapes = [tuple(x.shape) for x in (logits, tokens, mask)]
         raise ValueError(f"logits must be (..., T, V), tokens and mask (..., T), got {shapes}")
-    # Steps: bring logits, tokens and mask into line; log-softmax; pick each token's; sum those that count.
+    # Steps: align logits, tokens and mask; log-softmax; pick each token's log-probability; sum those that count.
     # BEGIN SOLUTION logps
     targets = tokens[..., 1:].masked_fill(~mask[..., 1:], 0)  # (..., T - 1)
     logp = logits[..., :-1, :].log_softmax(-1)  # (..., T - 1, V)
@@ -267,15 +267,15 @@ def response_logps(logits, tokens, mask):
 
 
 def implicit_reward(policy_logps, reference_logps, *, beta):
-    """The reward that a policy would be optimal for, up to a constant for each prompt.
+    """The reward for which a policy is the best one, up to a constant for each prompt.
 
         r(x, y) = beta log(pi(y | x) / pi_ref(y | x))
 
-    The constant is left out: it is the same for all responses to a prompt, so no comparison sees it.
+    The constant is left out. It is the same for all responses to a prompt, so no comparison depends on it.
 
     Args:
         policy_logps: Log-probabilities of whole responses, any shape.
-        reference_logps: Those of the reference, the same shape. They are data: no gradient reaches them.
+        reference_logps: Log-probabilities of the reference, in the same shape. No gradient reaches them.
         beta: Price of one nat of divergence, positive.
 
     Returns:
@@ -293,17 +293,17 @@ def implicit_reward(policy_logps, reference_logps, *, beta):
 def dpo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta):
     """The Bradley-Terry loss of the policy's own implicit rewards.
 
-    A pair's margin m is the difference of its two implicit rewards, chosen minus rejected. The loss is
-    L = -mean_b log sigma(m_b), the mean over pairs.
+    The margin m_b of pair b is the difference of its two implicit rewards, chosen minus rejected. The loss is
+    L = -mean_b log sigma(m_b), where sigma(t) = 1 / (1 + exp(-t)).
 
     Args:
-        policy_chosen, policy_rejected: log pi of the preferred and of the other response, shape (M,).
-        reference_chosen, reference_rejected: The same under the reference, shape (M,); no gradient reaches
-            them.
+        policy_chosen, policy_rejected: Log-probabilities of whole responses under the policy, shape (M,).
+        reference_chosen, reference_rejected: Their log-probabilities under the reference, shape (M,). No gradient
+            reaches them.
         beta: Price of one nat of divergence, positive.
 
     Returns:
-        A single number, shape (); finite, with its gradients, for margins of any size.
+        A single number, shape (). It and its gradients are finite for margins of any size.
 
     Raises:
         ValueError: If beta is not positive, or the shapes differ.
@@ -329,20 +329,20 @@ def _margins(policy_chosen, policy_rejected, reference_chosen, reference_rejecte
 
 
 def dpo_gradient(policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta):
-    """How hard each pair pushes the policy, and in which direction: the gradient of `dpo_loss`, by your formula.
+    """How hard each pair pushes the policy: the gradient of `dpo_loss`, by your formula and without autograd.
 
     Args:
         policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta: As for `dpo_loss`.
 
     Returns:
-        (dL / d policy_chosen, dL / d policy_rejected), each of shape (M,), without autograd. They may carry a graph.
+        (dL / d policy_chosen, dL / d policy_rejected), each of shape (M,).
 
     Raises:
         ValueError: If beta is not positive, or the shapes differ.
 
     Example:
         One pair with log-ratios log 9 and 0, beta = 1/2: (-1/8, +1/8).
-        M pairs at the reference: -beta / (2 M) in every entry of the first.
+        M pairs at the reference: every entry of dL / d policy_chosen is -beta / (2 M).
 
     Source:
         Rafailov et al. 2023, section 4.
@@ -357,14 +357,14 @@ def dpo_gradient(policy_chosen, policy_rejected, reference_chosen, reference_rej
 
 
 def preference_metrics(policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta):
-    """What to watch while training: the implicit rewards, their margin, and how many pairs are in order.
+    """What to watch in training: the mean implicit rewards, the mean margin, and the share of pairs in the right order.
 
     Args:
         policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta: As for `dpo_loss`.
 
     Returns:
-        Dict of Python floats: "chosen" and "rejected", the mean implicit rewards; "margin", the mean of the
-        margins; "accuracy", the share of pairs whose margin is above 0 (a tie is not a success).
+        Dict of Python floats: "chosen" and "rejected" are the mean implicit rewards, "margin" is the mean margin, and
+        "accuracy" is the share of pairs whose margin is above 0 (so a tie is not a success).
 
     Raises:
         ValueError: If beta is not positive, or the shapes differ.
@@ -389,14 +389,14 @@ def preference_metrics(policy_chosen, policy_rejected, reference_chosen, referen
 def smoothed_dpo_loss(
     policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta, label_smoothing
 ):
-    """DPO that expects a share of the labels to be the wrong way round ("conservative" DPO).
+    """The DPO loss if a share eps of the labels is believed to be wrong ("conservative" DPO).
 
-    Each pair counts twice: as labeled, with weight 1 - eps, and with chosen and rejected exchanged, with weight
-    eps. The weights multiply the two losses, not the two probabilities.
+    Each pair has two losses: as it is labeled, and with chosen and rejected exchanged. The first has the weight
+    1 - eps and the second the weight eps. The weights multiply losses, not probabilities.
 
     Args:
         policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta: As for `dpo_loss`.
-        label_smoothing: eps, the share of labels believed to be flipped, 0 <= eps < 0.5. With 0 it is DPO.
+        label_smoothing: eps, with 0 <= eps < 0.5. With 0 the result is `dpo_loss`.
 
     Returns:
         A single number, shape (): the mean over pairs. Finite for margins of any size.
@@ -420,15 +420,15 @@ def smoothed_dpo_loss(
 
 
 def ipo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta):
-    """Identity preference optimization: pull the difference of log-ratios to a finite target.
+    """Identity preference optimization (IPO): pull the difference of log-ratios to a finite target.
 
         L = mean_b (h_b - 1 / (2 beta))^2
 
-    h is the log-ratio of the chosen response minus that of the rejected one. No beta is in it.
+    h_b is the log-ratio of pair b's chosen response minus the log-ratio of its rejected one, without a factor beta.
 
     Args:
-        policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta: As for `dpo_loss`.
-            Sums over tokens here too, not means.
+        policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta: As for `dpo_loss`. The
+            log-probabilities are sums over tokens here, too.
 
     Returns:
         A single number, shape ().
@@ -451,16 +451,17 @@ def ipo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejecte
 
 
 def population_dpo_loss(logits, reference_logp, preferences, *, beta):
-    """The DPO loss for infinitely many comparisons: every pair of responses, by how often it goes each way.
+    """The DPO loss for infinitely many comparisons of all pairs of responses.
 
-    A pair {i, j} goes to i with probability P_ij and to j with P_ji. Its loss is the mean of `dpo_loss` over these
-    two outcomes. L is the mean over prompts and over pairs, and each pair of responses counts once.
+    In the pair {i, j}, response i wins with probability P_ij, and j with P_ji. The pair's loss is the mean of
+    `dpo_loss` over these two outcomes, weighted by their probabilities. L is the mean over prompts and pairs. Each
+    pair counts once.
 
     Args:
         logits: Shape (N, K), K at least 2; the policy for prompt x is softmax(logits[x]).
         reference_logp: Log-probabilities of the reference, shape (N, K), finite; no gradient reaches them.
         preferences: P, shape (N, K, K): P[x, i, j] is the probability that i is preferred to j, and P[x, j, i]
-            is 1 - P[x, i, j]. The diagonal does not count.
+            is 1 - P[x, i, j]. The diagonal may hold anything.
         beta: Price of one nat of divergence, positive.
 
     Returns:
@@ -487,7 +488,7 @@ def population_dpo_loss(logits, reference_logp, preferences, *, beta):
 def fit_table(reference_logp, preferences, *, beta, lr, n_steps):
     """The policy after gradient descent on `population_dpo_loss`, in log-probabilities.
 
-    Starts at the reference: logits = reference_logp. Each step is logits <- logits - lr * gradient.
+    Descent starts at logits = reference_logp. Each step is logits <- logits - lr * gradient.
 
     Args:
         reference_logp, preferences, beta: As for `population_dpo_loss`.
@@ -495,7 +496,7 @@ def fit_table(reference_logp, preferences, *, beta, lr, n_steps):
         n_steps: Number of steps; with 0 the result is the reference.
 
     Returns:
-        Log-probabilities, shape (N, K): each row's exponentials add up to 1. Needs no gradient.
+        Log-probabilities, shape (N, K), normalized: the probabilities of each row add up to 1.
 
     Raises:
         ValueError: If beta is not positive, or the shapes do not fit.
@@ -517,15 +518,15 @@ def fit_table(reference_logp, preferences, *, beta, lr, n_steps):
 
 
 def best_of_n(reference_p, reward, n):
-    """The distribution of the answer when n are drawn from the reference and the one of highest reward is kept.
+    """The distribution of the answer that is kept when n are drawn from the reference and the best one is kept.
 
-    Among drawn answers of equal reward, the one drawn first is kept. So answers of equal reward share their
-    probability of being kept in proportion to their probabilities under the reference.
+    The best one has the highest reward. If several have this reward, the one drawn first is kept. So answers of equal
+    reward share their probability of being kept in proportion to their probabilities under the reference.
 
     Args:
         reference_p: Probabilities (not their logarithms), shape (..., K); may be 0.
         reward: Shape (..., K). Rewards that are equal as numbers are tied.
-        n: How many are drawn, at least 1, the draws independent.
+        n: How many are drawn, at least 1. The draws are independent.
 
     Returns:
         Probabilities, shape (..., K); 0 where reference_p is 0.
@@ -549,10 +550,10 @@ def best_of_n(reference_p, reward, n):
 
 
 def best_of_n_kl_bound(n):
-    """The most that best-of-n can move away from the reference: a bound on KL(best-of-n || pi_ref).
+    """The greatest possible KL(best-of-n || pi_ref).
 
-    It is the divergence in the limit in which no single answer has a probability of its own, so that rewards are
-    continuous. On a table the divergence is never larger.
+    This is the divergence for continuous rewards, where every single answer's probability is vanishingly small. On a
+    table, the divergence is never larger.
 
     Args:
         n: How many are drawn, at least 1.
@@ -573,17 +574,17 @@ def best_of_n_kl_bound(n):
 
 
 def best_of_n_estimate(rewards, n):
-    """The mean reward of best-of-n, estimated without bias from N >= n draws: the mean over all ways to choose n
-    of them of the highest reward among the chosen.
+    """The mean reward of best-of-n, estimated without bias from N >= n draws.
 
-    N may be 100: too many choices to list. Of how many of them is the i-th smallest reward the highest?
+    For each choice of n of the N draws, take the highest reward of the chosen ones. The estimate is the mean over all
+    choices. For N = 100 there are too many to list. In how many choices is the i-th smallest reward the highest?
 
     Args:
         rewards: Rewards of N draws from the reference, shape (..., N), in any order.
         n: 1 <= n <= N.
 
     Returns:
-        Shape (...). With n = 1 the mean, with n = N the maximum.
+        Shape (...). With n = 1 this is the mean of the rewards, and with n = N their maximum.
 
     Raises:
         ValueError: If n is not in 1 .. N.
@@ -605,18 +606,17 @@ def best_of_n_estimate(rewards, n):
 
 
 def new_adapter(weight, noise):
-    """A low-rank correction of a weight that starts as no correction at all. Given.
+    """An adapter of low rank that does not change its weight at first. Given.
 
     Args:
-        weight: W, shape (d_in, d_out); layers are x @ W.
+        weight: W, shape (d_in, d_out). A layer is x @ W.
         noise: Standard normal numbers, shape (d_in, rank).
 
     Returns:
-        A = noise / sqrt(d_in), shape (d_in, rank), and B = 0, shape (rank, d_out), as a tuple, in the dtype of the
-        weight.
+        (A, B) in the dtype of the weight: A = noise / sqrt(d_in), shape (d_in, rank), and B = 0, shape (rank, d_out).
 
     Raises:
-        ValueError: If noise has not d_in rows.
+        ValueError: If noise does not have d_in rows.
     """
     if noise.ndim != 2 or len(noise) != len(weight):
         raise ValueError(f"noise must be ({len(weight)}, rank), got {tuple(noise.shape)}")
@@ -627,20 +627,20 @@ def new_adapter(weight, noise):
 def lora_linear(x, weight, A, B, *, alpha):
     """A linear layer with an adapter beside its frozen weight.
 
-    The output is that of the merged weight W' of `adapted_weights`. A trained model keeps W as it is, and adds what
-    the adapter contributes.
+    The output equals that of the merged weight W' of `adapted_weights`. But here W stays as it is, and the adapter's
+    contribution is added to the output.
 
     Args:
         x: Shape (..., d_in).
         weight: W, shape (d_in, d_out). It is frozen: no gradient reaches it.
         A, B: The adapter, shapes (d_in, rank) and (rank, d_out).
-        alpha: Scale; divided by the rank, so that another rank needs no other learning rate.
+        alpha: Scale of the adapter. It is divided by the rank, so that one learning rate fits every rank.
 
     Returns:
         Shape (..., d_out).
 
     Example:
-        x = (1, 10), W the unit matrix of size 2, A = (1, 1) as a column, B = (2, 3) as a row, alpha = 2: (45, 76).
+        x = (1, 10), W the 2 x 2 identity, A the column (1, 1), B the row (2, 3), alpha = 2: (45, 76).
     """
     # BEGIN SOLUTION lora
     return x @ weight.detach() + (alpha / A.shape[1]) * (x @ A) @ B
@@ -648,7 +648,7 @@ def lora_linear(x, weight, A, B, *, alpha):
 
 
 def adapted_weights(weights, adapters, *, alpha):
-    """All weights of a model, with the adapters merged into those that have one.
+    """All weights of a model, where each adapter is merged into its weight.
 
         W' = W + (alpha / rank) A B
 
@@ -659,8 +659,8 @@ def adapted_weights(weights, adapters, *, alpha):
         alpha: As for `lora_linear`.
 
     Returns:
-        A new dict with the same names: W' where there is an adapter, differentiable in A and B, and the base's
-        weight everywhere else.
+        A new dict with the same names. A weight with an adapter becomes W', which is differentiable in A and B. The
+        other weights stay as they are.
 
     Raises:
         ValueError: If an adapter names no weight.
@@ -682,8 +682,8 @@ def model_logps(config, weights, batch):
     """The log-probability of each response of a batch under the model of `coursekit.toys`. Given.
 
     Args:
-        config, weights: The model.
-        batch: (tokens, mask) of `collate`.
+        config, weights: The model's size and its weights.
+        batch: (tokens, mask), as `collate` makes them.
 
     Returns:
         Shape (M,), differentiable in the weights.
@@ -693,31 +693,33 @@ def model_logps(config, weights, batch):
 
 
 def train_dpo(config, weights, adapters, chosen, rejected, *, alpha, beta, lr, n_steps):
-    """Adapters after gradient descent on the DPO loss of all pairs; the base without adapters is the reference.
+    """The adapters after gradient descent on the DPO loss of all pairs.
 
-    Each step is A <- A - lr dL/dA and B <- B - lr dL/dB, for all adapters at once, on the whole batch.
+    The reference is the base model without adapters. Each step is A <- A - lr dL/dA and B <- B - lr dL/dB, for all
+    adapters at once, on the whole batch.
 
     Args:
         config: The model's size.
-        weights: The base model's weights, which are the reference.
-        adapters: Where to start: dict from names of weights to (A, B). They may have been trained before.
-        chosen, rejected: (tokens, mask) of the preferred responses and of the others, as `collate` makes
-            them: row b of both is the same prompt. The two may differ in T.
+        weights: The base model's weights.
+        adapters: Where to start: a dict from names of weights to (A, B). They may have been trained before.
+        chosen, rejected: (tokens, mask) of the chosen and of the rejected responses, as `collate` makes them. Row b
+            of both has the same prompt. The two may differ in T.
         alpha: Scale of the adapters.
         beta: Price of one nat of divergence, positive.
         lr: Step size.
         n_steps: Number of steps.
 
     Returns:
-        The new adapters, a dict like the old one whose tensors need no gradient; and a list with a dict for
-        each step, {"loss": ..., "margin": ...}: the loss and the mean margin **before** the step, as floats.
+        The new adapters, a dict like the old one, whose tensors do not require gradients. And the history, a list
+        with a dict for each step, {"loss": ..., "margin": ...}: the loss and the mean margin **before** the step, as
+        floats.
 
     Raises:
         ValueError: If beta is not positive.
     """
     _check_beta(beta)
-    # Steps: the reference; then in each step the policy under the adapted weights, the loss, its gradient in every
-    # A and B, the history, the update. What never changes needs no place in the loop.
+    # Steps: before the loop, the reference's log-probabilities, which never change. In each step, the policy's
+    # log-probabilities under the adapted weights, the loss, its gradient in every A and B, the history, the update.
     # BEGIN SOLUTION train
     with torch.no_grad():
         references = [model_logps(config, weights, batch) for batch in (chosen, rejected)]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def test_no_file_contradicts_another(id):
 
     assert static_faults(assignment) == []
     assert not assignment.manifest.draft
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_every_command_works_in_every_shell(id):
+    """No command of a handout begins with a variable, as only some shells allow: Windows' don't."""
+    handout = (ROOT / "assignments" / id / "README.md").read_text(encoding="utf-8")
+
+    assert not re.findall(r"\b[A-Z_]+=\S* (?:python|pytest)\b.*", handout)
 
 
 @pytest.mark.parametrize("id", IDS)

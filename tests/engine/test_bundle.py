@@ -45,6 +45,7 @@ def student(
         [sys.executable, "-c", code],
         cwd=bundle / folder,
         env=environment,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding=encoding,
         timeout=120,
@@ -389,6 +390,13 @@ def test_figures_are_drawn_from_the_students_code(bundle, solved):
 
     assert done.returncode == 0, done.stderr
     assert (bundle / "scaling" / "figures" / "before_after.svg").is_file()
+
+
+def test_lines_can_be_tried_in_every_shell(bundle):
+    """`python figures.py -i` finds coursekit and the student's file by itself: no shell's way to set a variable is needed."""
+    done = student(bundle, "figures.py", "-i")
+
+    assert done.returncode == 0 and "Python with the names of scaling.py" in done.stderr
 
 
 def test_figures_of_an_unwritten_function_are_skipped_by_name(bundle, solved):

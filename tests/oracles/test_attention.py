@@ -282,7 +282,7 @@ def test_loss(reference, generator, scale):
 @pytest.mark.parametrize("pre_norm", [False, True], ids=["post-norm", "pre-norm"])
 def test_transformer_can_be_trained(reference, pre_norm):
     """A hundred steps of Adam on one sequence bring the loss from log V to under a tenth of it."""
-    params = reference.init_transformer(0, n_vocab=12, d_model=16, d_mlp=32, n_layers=2)
+    params = reference.init_transformer(0, n_vocab=12, d_model=16, d_mlp=32, n_blocks=2)
     leaves, tokens = list(_leaves(params)), torch.tensor([3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8])
     optimizer = torch.optim.Adam([leaf.requires_grad_() for leaf in leaves], lr=0.02)
 

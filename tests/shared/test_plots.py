@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import types
+import warnings
 import xml.etree.ElementTree as ElementTree
 
 import matplotlib
@@ -57,14 +58,14 @@ def _(student):
 def run(tmp_path):
     """Write an assignment's folder and run its figures.py; returns the finished process."""
 
-    def run(*arguments, student=STUDENT, more=""):
+    def run(*arguments, student=STUDENT, more="", typed=None):
         folder = tmp_path / "assignment"
         folder.mkdir(exist_ok=True)
         if student is not None:
             (folder / "student.py").write_text(student, encoding="utf-8")
         (folder / "figures.py").write_text(SCRIPT.format(more=more), encoding="utf-8")
         command = [sys.executable, str(folder / "figures.py"), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=tmp_path)
+        return subprocess.run(command, input=typed, capture_output=True, text=True, encoding="utf-8", cwd=tmp_path)
 
     run.folder = tmp_path / "assignment"
     return run
@@ -90,6 +91,24 @@ def test_an_error_names_the_students_line_and_the_others_are_still_drawn(run):
     assert "failed: broken, student.py:10: ZeroDivisionError: division by zero" in done.stdout
     assert "drew figures/curve.svg" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_lines_can_be_tried_with_the_students_functions(run):
+    """With `-i` Python starts among the names of the file, and what is redefined there is what the others call."""
+    typed = "print(curve(3))\ndef curve(x):\n    return -x\nprint(curve(3))\nlater(1)\nprint('on')\nexit()\nprint('never')\n"
+    done = run("-i", typed=typed)
+
+    assert done.returncode == 0
+    assert done.stdout.replace("... ", "").replace(">>> ", "").split() == ["9", "-3", "on"]
+    assert "names of student.py" in done.stderr and "task later is not written yet" in done.stderr
+    assert not (run.folder / "figures").exists()
+
+
+def test_a_file_with_an_error_is_not_tried(run):
+    """What can't be imported is told in a line, as where figures are drawn."""
+    done = run("-i", student="def curve(x)\n    return x", typed="print(1)\n")
+
+    assert done.returncode == 1 and done.stdout == "failed: student.py:1: expected ':'\n"
 
 
 PARTS = """
@@ -349,6 +368,25 @@ def test_line_names_do_not_overlap():
     assert len(heights) == 5
     assert min(np.diff(heights)) > 14
     assert heights[-1] <= ax.bbox.height + 1
+
+
+def test_a_line_that_leaves_the_axes_is_named_where_it_leaves():
+    """A line that ends far above pushes no name away: its own stands where it crosses the top, those of others at their ends."""
+    fig, ax = plots.subplots()
+    x = np.linspace(0, 10, 101)
+    ax.plot(x, x**2, label="steep")
+    ax.plot(x, 0 * x + 2, label="flat")
+    ax.set_ylim(0, 4)
+
+    plots.name_lines(ax)
+
+    places = {text.get_text(): text.xy for text in ax.texts}
+    assert places["flat"] == pytest.approx((1.01, 0.5))
+    left, right = ax.get_xlim()
+    assert places["steep"] == pytest.approx(((2 - left) / (right - left), 1.0), abs=1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # no layout that collapses
+        fig.draw_without_rendering()
 
 
 def test_bands_take_names_and_tensors():

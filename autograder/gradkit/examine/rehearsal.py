@@ -81,7 +81,7 @@ runpy.run_path(script, run_name="__main__")
 """
 )
 
-# As pasted into `python -i ID.py`: the blocks of one section one after the other, those of another from the start. `script` is
+# As pasted into `python figures.py -i`: the blocks of one section one after the other, those of another from the start. `script` is
 # the module; the snippets come as JSON. A line for each: that it begins, and what it raised, with its line in the handout.
 _SNIPPETS = (
     _ALONE

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 # A command at the beginning of a line of a block, or between backticks; what follows it there is a comment.
-_LINE = re.compile(r"^(?P<indent>[ \t]*)(?P<command>(?:pytest|python figures\.py|PYTHONPATH=\S+ python|python -i)\b[^#\n`]*?)(?P<rest>[ \t]*(?:#.*|;.*)?)$")
-_INLINE = re.compile(r"`((?:pytest|python figures\.py|PYTHONPATH=\S+ python -i|python -i)(?: [^`\n]*)?)`")
+_LINE = re.compile(r"^(?P<indent>[ \t]*)(?P<command>(?:pytest|python figures\.py)\b[^#\n`]*?)(?P<rest>[ \t]*(?:#.*|;.*)?)$")
+_INLINE = re.compile(r"`((?:pytest|python figures\.py)(?: [^`\n]*)?)`")
 _SHELL_OR_CELL = re.compile(
-    r"\b(in|into)\s+(?:a|the)\s+notebook(?:\s+cell)?,?\s+or\s+(?:in\s+|into\s+)?`(?:PYTHONPATH=\S+\s+)?python\s+-i\s+\S+`"
+    r"\b(in|into)\s+(?:a|the)\s+notebook(?:\s+cell)?,?\s+or\s+(?:in\s+|into\s+)?`python\s+figures\.py\s+-i`"
 )
-_BROKEN = re.compile(r"(?<!`)`((?:pytest|python|PYTHONPATH=\S+)\s[^`]*)`(?!`)")  # a command that goes on in the next line
+_BROKEN = re.compile(r"(?<!`)`((?:pytest|python)\s[^`]*)`(?!`)")  # a command that goes on in the next line
 _FOLD = re.compile(r"[ \t]*<details>\s*<summary>(?P<summary>.*?)</summary>(?P<text>.*?)</details>[ \t]*", re.S)
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*(\w*)[ \t]*$")
 _GAP = "\0"  # between a command and its comment, until their block is aligned

@@ -107,11 +107,11 @@ def transformer_block(x, attention_layer, mlp_layer, norm_1, norm_2, *, pre_norm
     return x + found + thought
 
 
-def language_model(tokens, embedding, positions, layers):
+def language_model(tokens, embedding, positions, blocks):
     one_hot = torch.nn.functional.one_hot(tokens, embedding.shape[0]).to(embedding.dtype)
     x = one_hot @ embedding + positions.narrow(0, 0, tokens.shape[-1])
-    for layer in layers:
-        x = layer(x)
+    for block in blocks:
+        x = block(x)
     return torch.einsum("...d,vd->...v", x, embedding)
 
 
@@ -177,7 +177,7 @@ def blockwise_attention(q, k, v, *, block_size, mask=None, causal=False, step=No
     return torch.nan_to_num(state[2] / state[1].unsqueeze(-1)).to(q.dtype)
 
 
-def init_transformer(seed, *, n_vocab, d_model, d_mlp, n_layers, dtype=torch.float32):
+def init_transformer(seed, *, n_vocab, d_model, d_mlp, n_blocks, dtype=torch.float32):
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape, std):
@@ -200,7 +200,7 @@ def init_transformer(seed, *, n_vocab, d_model, d_mlp, n_layers, dtype=torch.flo
                 "norm_1": norm(),
                 "norm_2": norm(),
             }
-            for _ in range(n_layers)
+            for _ in range(n_blocks)
         ],
         "final_norm": norm(),
     }
@@ -220,8 +220,8 @@ def transformer(tokens, params, *, n_heads, pre_norm=False):
             pre_norm=pre_norm,
         )
 
-    layers = [block(weights) for weights in params["blocks"]]
-    layers += [norm(params["final_norm"])] if pre_norm else []
+    blocks = [block(weights) for weights in params["blocks"]]
+    blocks += [norm(params["final_norm"])] if pre_norm else []
     embedding = params["embedding"]
     positions = sinusoidal_positions(tokens.shape[-1], embedding.shape[1], dtype=embedding.dtype)
-    return language_model(tokens, embedding, positions.to(embedding.device), layers)
+    return language_model(tokens, embedding, positions.to(embedding.device), blocks)

@@ -142,13 +142,13 @@ def transformer_block(x, attention_layer, mlp_layer, norm_1, norm_2, *, pre_norm
     return x
 
 
-def language_model(tokens, embedding, positions, layers):
+def language_model(tokens, embedding, positions, blocks):
     vectors = []
     for index in each(*tokens.shape):
         vectors.append(embedding[tokens[index]] + positions[index[-1]])
     x = filled((*tokens.shape, embedding.shape[1]), embedding, vectors)
-    for layer in layers:
-        x = layer(x)
+    for block in blocks:
+        x = block(x)
     return torch.stack([x @ row for row in embedding], dim=-1)
 
 
@@ -233,7 +233,7 @@ def blockwise_attention(q, k, v, *, block_size, mask=None, causal=False, step=No
     return weighted.to(q.dtype)
 
 
-def init_transformer(seed, *, n_vocab, d_model, d_mlp, n_layers, dtype=torch.float32):
+def init_transformer(seed, *, n_vocab, d_model, d_mlp, n_blocks, dtype=torch.float32):
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape, std):
@@ -256,7 +256,7 @@ def init_transformer(seed, *, n_vocab, d_model, d_mlp, n_layers, dtype=torch.flo
                 "norm_1": norm(),
                 "norm_2": norm(),
             }
-            for _ in range(n_layers)
+            for _ in range(n_blocks)
         ],
         "final_norm": norm(),
     }
@@ -264,7 +264,7 @@ def init_transformer(seed, *, n_vocab, d_model, d_mlp, n_layers, dtype=torch.flo
 
 def transformer(tokens, params, *, n_heads, pre_norm=False):
     embedding = params["embedding"]
-    layers = []
+    blocks = []
     for weights in params["blocks"]:
 
         def block(x, weights=weights):
@@ -277,8 +277,8 @@ def transformer(tokens, params, *, n_heads, pre_norm=False):
                 pre_norm=pre_norm,
             )
 
-        layers.append(block)
+        blocks.append(block)
     if pre_norm:
-        layers.append(lambda x: layer_norm(x, *params["final_norm"]))
+        blocks.append(lambda x: layer_norm(x, *params["final_norm"]))
     positions = sinusoidal_positions(tokens.shape[-1], embedding.shape[1], dtype=embedding.dtype)
-    return language_model(tokens, embedding, positions, layers)
+    return language_model(tokens, embedding, positions, blocks)
