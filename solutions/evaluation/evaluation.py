@@ -355,9 +355,9 @@ def lcs_places(candidate, reference):
 
     A subsequence keeps the order of the tokens and may leave some out. Fill in a table L, in which L[i][j] is the length of
     the longest common subsequence of the first i tokens of the reference and the first j of the candidate. Then walk back
-    from the far corner: where token i of the reference equals token j of the candidate, it belongs to the subsequence,
-    and both step back. Otherwise the candidate steps back if that alone leads to the larger number, and the reference
-    steps back if not, so also when the two numbers are equal.
+    from the far corner. If token i of the reference equals token j of the candidate, it belongs to the subsequence, and
+    both texts step back. If not, the candidate steps back where L[i][j - 1] is larger than L[i - 1][j]. Otherwise, so also
+    on a tie, the reference steps back.
 
     Args:
         candidate: A list of tokens.
