@@ -72,9 +72,9 @@ def standardize(text):
     Three steps, each taken once. Their order is for you to find. Two rules fix it: standardizing a second time changes nothing,
     and a mark leaves no letter behind.
 
-    - decompose: `unicodedata.normalize("NFKD", text)` takes characters apart, é into e and an accent, ﬁ into f and i;
     - drop marks: every character whose `unicodedata.combining` is not 0 goes away;
-    - fold case: `str.casefold`.
+    - fold case: `str.casefold`;
+    - decompose: `unicodedata.normalize("NFKD", text)` takes characters apart, é into e and an accent, ﬁ into f and i.
 
     Args:
         text: Any str.
@@ -436,7 +436,8 @@ def mean_triple_error(errors):
 def nearest(vectors, query, n, *, exclude=()):
     """Return the ids of the n vectors with the largest cosine to the query, the largest first.
 
-    The cosine of a and b is a . b / (|a| |b|), and 0 if a or b is the zero vector. Of equal cosines, the lower id comes first.
+    The cosine of a and b is a . b / (|a| |b|), and 0 if a or b is the zero vector. Of cosines that are equal as
+    computed, the lower id comes first.
 
     Args:
         vectors: Shape (V, d).
