@@ -147,7 +147,9 @@ def test_only_the_last_reply_counts(impl, rng, n):
 
     row = impl.render_chat(turns[:n], **options, only_last=True)
 
-    found = [(words[0], part[2].start) for (_, words), part in zip(turns, parts(turns, options), strict=True) if part[0] == "assistant"]
+    turns = turns[:n]
+    layout = zip(turns, parts(turns, options), strict=True)
+    found = [(words[0], where.start) for (_, words), (role, _, where, _) in layout if role == "assistant"]
     want = [(word, i == len(found) - 1) for i, (word, _) in enumerate(found)]
     got = [(row[0][start], row[1][start]) for _, start in found]
     assert_close(got, want, name="first words of replies, and whether they count")
