@@ -12,53 +12,43 @@ import torch
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.plots import COLORS, figure, main, name_lines, subplots
+from coursekit.plots import COLORS, figure, main, subplots
 
 F64 = torch.float64
 
 
 def normal(generator, *shape):
+    """Standard normal numbers."""
     return torch.randn(*shape, generator=generator, dtype=F64)
 
 
-def bigram_gradients(generator, vocab=20, d=8):
-    """A model in a table and a matrix: the loss of a batch, and its gradient in the matrix."""
-    E, W = normal(generator, vocab, d), 0.1 * normal(generator, d, vocab)
-
-    def loss_and_gradients(ids, mask):
-        w = W.clone().requires_grad_()
-        rows = torch.nn.functional.cross_entropy((E[ids[:, :-1]] @ w).flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-        loss = rows[mask[:, 1:].flatten()].mean()
-        return loss.detach(), {"W": torch.autograd.grad(loss, w)[0]}
-
-    return loss_and_gradients
+def frequencies(ids, mask):
+    """Loss and gradient of a model that has one logit for each of 20 tokens, all 0 so far."""
+    counted = ids[:, 1:][mask[:, 1:]]
+    shares = torch.bincount(counted, minlength=20).double() / len(counted)
+    return torch.tensor(20.0, dtype=F64).log(), {"logits": 1 / 20 - shares}
 
 
-@figure("splits", caption="202 answer tokens in two micro-batches. Left: how wrong the gradient is. Right: what one token of the short one weighs.")
+@figure("splits", caption="202 answer tokens in two micro-batches, 20 kinds of tokens: how wrong the gradient is, by the size of the short one.")
 def splits(student):
-    generator = torch.Generator().manual_seed(0)
-    loss_and_gradients = bigram_gradients(generator)
-    ids = torch.randint(20, (1, 203), generator=generator)
+    ids = (20 * torch.rand(1, 203, generator=torch.Generator().manual_seed(0), dtype=F64) ** 3).long()
     mask = torch.ones(1, 203, dtype=torch.bool)
-    whole = loss_and_gradients(ids, mask)[1]["W"]
-    fig, (left, right) = subplots(1, 2, size=(11, 3.9))
+    whole = frequencies(ids, mask)[1]["logits"]
+    fig, ax = subplots(size=(8, 4.2))
     short = [1, 2, 3, 5, 8, 13, 21, 34, 55, 80, 101]
     errors = []
     for n in short:
         # the short micro-batch has n answer tokens, the long one the other 202 - n
         batches = [(ids[:, : n + 1], mask[:, : n + 1]), (ids[:, n:], mask[:, n:])]
-        plain = sum(loss_and_gradients(*batch)[1]["W"] for batch in batches) / 2
-        yours = student.accumulate(batches, loss_and_gradients)[1]["W"]
-        errors.append([float((g - whole).norm() / whole.norm()) for g in (plain, yours)])
+        plain = sum(frequencies(*batch)[1]["logits"] for batch in batches) / 2
+        yours = student.accumulate(batches, frequencies)[1]["logits"]
+        errors.append([100 * float((g - whole).norm() / whole.norm()) for g in (plain, yours)])
     plain, yours = np.array(errors).T
-    left.plot(short, plain, color=COLORS["red"], label="mean of the two means")
-    left.plot(short, yours, color=COLORS["blue"], label="yours")
-    left.set(title="Error of the gradient", xlabel="answer tokens in the short micro-batch", ylabel="error / norm of the gradient")
-    right.plot(short, [(202 - n) / n for n in short], color=COLORS["red"])
-    right.axhline(1, color=COLORS["blue"])
-    right.set(title="Weight of a token in the mean of means", xlabel="answer tokens in the short micro-batch")
-    right.set(ylabel="short / long micro-batch", yscale="log")
-    left.legend()
+    ax.plot(short, plain, "o-", color=COLORS["red"], label="mean of the two means", markersize=4)
+    ax.plot(short, yours, "o-", color=COLORS["blue"], label="yours", markersize=4)
+    ax.annotate(f"2 : 200, {plain[1]:.0f}%", (short[1], plain[1]), (10, -3), textcoords="offset points", size=10)
+    ax.set(title="Error of the gradient", xlabel="answer tokens in the short micro-batch", ylabel="error / gradient (%)")
+    ax.legend()
     return fig
 
 
@@ -112,7 +102,8 @@ def first_step(student):
     for (name, values), color in zip(falls.items(), ("red", "blue"), strict=True):
         ax.loglog(ranks, values, "o-", color=COLORS[color], label=name)
     ax.set(title="The first step of an adapter", xlabel="rank", ylabel="fall of the loss", xticks=ranks)
-    ax.set_xticklabels(ranks)
+    heights = [0.125, 0.25, 0.5, 1, 2, 4]
+    ax.set(xticklabels=ranks, yticks=heights, yticklabels=heights)
     ax.minorticks_off()
     ax.legend(title="factor in front of A B", loc="lower left")
     return fig
@@ -142,7 +133,7 @@ def prefix(student):
     return fig
 
 
-@figure("votes", caption="How often a vote of n samples is right. Points at 0 stand for three models, by how often one sample is right or wrong.")
+@figure("votes", caption="How often a vote of n samples is right, for three models. A model is given by how often one of its samples is right, wrong or silent.")
 def votes(student):
     fig, ax = subplots(size=(8.6, 4.4))
     counts = [1, 2, 3, 4, 5, 7, 9, 11, 15, 21, 31, 41]
@@ -159,7 +150,7 @@ def votes(student):
 
 
 def two_tasks():
-    """Inputs of an old task and a few of a new one: which of four directions a point lies in, and then another naming."""
+    """Two tasks of four classes: inputs around four centers, and around four others. Of the new task, only 20 are for training."""
     generator = torch.Generator().manual_seed(1)
     centers = 2.2 * torch.linalg.qr(normal(generator, 8, 8)).Q
 
@@ -171,7 +162,7 @@ def two_tasks():
     return old, new, points([0, 1, 2, 3], 100), points([4, 5, 6, 7], 100), generator
 
 
-@figure("forgetting", caption="A network that has learned an old task learns a new one by four methods: accuracy on both, on fresh inputs, step by step.")
+@figure("forgetting", caption="A network that has learned an old task learns a new one by four methods. Accuracy on fresh inputs, after 0 to 256 steps.")
 def forgetting(student):
     old, new, old_test, new_test, generator = two_tasks()
     shapes = {"W_1": (8, 16), "b_1": (16,), "W_2": (16, 4), "b_2": (4,)}
@@ -188,10 +179,11 @@ def forgetting(student):
             weights = student.adapt(start, *new, method=method, lr=0.3, n_steps=n_steps, **options)
             path.append([student.accuracy(weights, *new_test), student.accuracy(weights, *old_test)])
         path = np.array(path)
+        path = 100 * path
         ax.plot(*path.T, ".-", color=COLORS[color], label=f"{method}: {n_trained / total:.0%} of the numbers", clip_on=False)
         ax.plot(*path[-1], "o", color=COLORS[color], markersize=9, clip_on=False)
-    ax.set(title="Learned and forgotten", xlabel="accuracy on the new task", ylabel="accuracy on the old task")
-    ax.set(xlim=(0, 1), ylim=(0, 1.03))
+    ax.set(title="Learned and forgotten", xlabel="accuracy on the new task (%)", ylabel="accuracy on the old task (%)")
+    ax.set(xlim=(0, 100), ylim=(0, 103))
     ax.legend(loc="lower left", title="trained")
     return fig
 

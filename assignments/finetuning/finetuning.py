@@ -21,8 +21,8 @@ def render_chat(turns, *, headers, end_of_turn, only_last=False, open_reply=Fals
     """A conversation as one row of token ids, and a mask of the tokens that the assistant learns to produce.
 
     Each turn becomes the header of its role, its words, and one end_of_turn. When the model is used, a program
-    writes every header, also the assistant's. It writes the whole turns of all other roles, too. The assistant must
-    produce the rest by itself, and exactly these tokens count.
+    writes every header, also the assistant's. The turns of all other roles come in whole, with their ends. The
+    assistant must produce the rest by itself, and exactly these tokens count.
 
     Args:
         turns: List of (role, words); role is a key of `headers`, words is a list of token ids, perhaps empty. The
@@ -52,9 +52,9 @@ def sft_loss(logits, ids, mask):
     """How badly the model predicts the tokens that count: the mean of -log p over all of them.
 
     Args:
-        logits: Shape (B, T, V). The logits at position t are about the token at position t + 1.
-        ids: Token ids, int64 of shape (B, T). Where the mask is False they may be anything, even -100.
-        mask: Bool, shape (B, T), True at the tokens that count. The first token of a row has no logits before it: it
+        logits: Shape (R, T, V). The logits at position t are about the token at position t + 1.
+        ids: Token ids, int64 of shape (R, T). Where the mask is False they may be anything, even -100.
+        mask: Bool, shape (R, T), True at the tokens that count. The first token of a row has no logits before it: it
             never counts, even if it is marked.
 
     Returns:
@@ -66,7 +66,7 @@ def sft_loss(logits, ids, mask):
     """
     if logits.shape[:-1] != ids.shape or mask.shape != ids.shape:
         shapes = [tuple(x.shape) for x in (logits, ids, mask)]
-        raise ValueError(f"logits must be (B, T, V), ids and mask (B, T), got {shapes}")
+        raise ValueError(f"logits must be (R, T, V), ids and mask (R, T), got {shapes}")
     # Steps: bring logits, ids and mask into line; log-softmax; pick each token's; take the mean of those that count.
     # YOUR CODE HERE
     raise NotImplementedError("task sft is not written yet")
@@ -406,13 +406,13 @@ def soft_prompt(soft, embedding, positions, ids, mask):
         soft: Trained vectors, shape (m, d); m may be 0.
         embedding: Shape (V, d). Frozen.
         positions: Shape (longest text, d): a vector for each position, added to what stands there. Frozen.
-        ids: Token ids, int64 of shape (B, T).
-        mask: Bool, shape (B, T): which tokens count.
+        ids: Token ids, int64 of shape (R, T).
+        mask: Bool, shape (R, T): which tokens count.
 
     Returns:
-        x: Vectors, shape (B, m + T, d). Its gradient reaches `soft`, and no frozen table.
-        ids: int64, shape (B, m + T): -100 at the soft vectors.
-        mask: Bool, shape (B, m + T).
+        x: Vectors, shape (R, m + T, d). Its gradient reaches `soft`, and no frozen table.
+        ids: int64, shape (R, m + T): -100 at the soft vectors.
+        mask: Bool, shape (R, m + T).
 
     Raises:
         ValueError: If m + T is more than there are positions.

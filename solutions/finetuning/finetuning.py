@@ -21,8 +21,8 @@ def render_chat(turns, *, headers, end_of_turn, only_last=False, open_reply=Fals
     """A conversation as one row of token ids, and a mask of the tokens that the assistant learns to produce.
 
     Each turn becomes the header of its role, its words, and one end_of_turn. When the model is used, a program
-    writes every header, also the assistant's. It writes the whole turns of all other roles, too. The assistant must
-    produce the rest by itself, and exactly these tokens count.
+    writes every header, also the assistant's. The turns of all other roles come in whole, with their ends. The
+    assistant must produce the rest by itself, and exactly these tokens count.
 
     Args:
         turns: List of (role, words); role is a key of `headers`, words is a list of token ids, perhaps empty. The
@@ -62,9 +62,9 @@ def sft_loss(logits, ids, mask):
     """How badly the model predicts the tokens that count: the mean of -log p over all of them.
 
     Args:
-        logits: Shape (B, T, V). The logits at position t are about the token at position t + 1.
-        ids: Token ids, int64 of shape (B, T). Where the mask is False they may be anything, even -100.
-        mask: Bool, shape (B, T), True at the tokens that count. The first token of a row has no logits before it: it
+        logits: Shape (R, T, V). The logits at position t are about the token at position t + 1.
+        ids: Token ids, int64 of shape (R, T). Where the mask is False they may be anything, even -100.
+        mask: Bool, shape (R, T), True at the tokens that count. The first token of a row has no logits before it: it
             never counts, even if it is marked.
 
     Returns:
@@ -76,12 +76,12 @@ def sft_loss(logits, ids, mask):
     """
     if logits.shape[:-1] != ids.shape or mask.shape != ids.shape:
         shapes = [tuple(x.shape) for x in (logits, ids, mask)]
-        raise ValueError(f"logits must be (B, T, V), ids and mask (B, T), got {shapes}")
+        raise ValueError(f"logits must be (R, T, V), ids and mask (R, T), got {shapes}")
     # Steps: bring logits, ids and mask into line; log-softmax; pick each token's; take the mean of those that count.
     # BEGIN SOLUTION sft
-    counted = mask[:, 1:]  # (B, T - 1)
+    counted = mask[:, 1:]  # (R, T - 1)
     targets = ids[:, 1:].masked_fill(~counted, 0)
-    logp = logits[:, :-1].log_softmax(-1).gather(-1, targets[..., None])[..., 0]  # (B, T - 1)
+    logp = logits[:, :-1].log_softmax(-1).gather(-1, targets[..., None])[..., 0]  # (R, T - 1)
     return -logp.masked_fill(~counted, 0.0).sum() / counted.sum().clamp(min=1)
     # END SOLUTION
 
@@ -492,13 +492,13 @@ def soft_prompt(soft, embedding, positions, ids, mask):
         soft: Trained vectors, shape (m, d); m may be 0.
         embedding: Shape (V, d). Frozen.
         positions: Shape (longest text, d): a vector for each position, added to what stands there. Frozen.
-        ids: Token ids, int64 of shape (B, T).
-        mask: Bool, shape (B, T): which tokens count.
+        ids: Token ids, int64 of shape (R, T).
+        mask: Bool, shape (R, T): which tokens count.
 
     Returns:
-        x: Vectors, shape (B, m + T, d). Its gradient reaches `soft`, and no frozen table.
-        ids: int64, shape (B, m + T): -100 at the soft vectors.
-        mask: Bool, shape (B, m + T).
+        x: Vectors, shape (R, m + T, d). Its gradient reaches `soft`, and no frozen table.
+        ids: int64, shape (R, m + T): -100 at the soft vectors.
+        mask: Bool, shape (R, m + T).
 
     Raises:
         ValueError: If m + T is more than there are positions.
@@ -506,9 +506,9 @@ def soft_prompt(soft, embedding, positions, ids, mask):
     if len(soft) + ids.shape[1] > len(positions):
         raise ValueError(f"m + T must be at most {len(positions)}, got {len(soft)} + {ids.shape[1]}")
     # BEGIN SOLUTION prefix
-    B, T = ids.shape
+    R, T = ids.shape
     m, d = soft.shape
-    x = torch.cat([soft.expand(B, m, d), embedding.detach()[ids]], 1) + positions.detach()[: m + T]
+    x = torch.cat([soft.expand(R, m, d), embedding.detach()[ids]], 1) + positions.detach()[: m + T]
     return x, F.pad(ids, (m, 0), value=-100), F.pad(mask, (m, 0), value=False)
     # END SOLUTION
 
