@@ -149,9 +149,14 @@ def votes(student):
     return fig
 
 
-def two_tasks():
-    """Two tasks of four classes: inputs around four centers, and around four others. Of the new task, only 20 are for training."""
-    generator = torch.Generator().manual_seed(1)
+def two_tasks(student, *, seed):
+    """Two tasks of four classes, inputs around four centers and around four others, and a network that has learned the first.
+
+    Returns:
+        The old task and the new one, of which only 20 inputs are for training; fresh inputs of both; the network's weights; noise for
+        an adapter of rank 2.
+    """
+    generator = torch.Generator().manual_seed(seed)
     centers = 2.2 * torch.linalg.qr(normal(generator, 8, 8)).Q
 
     def points(rows, n):
@@ -159,19 +164,19 @@ def two_tasks():
         return centers[rows].repeat(n, 1) + 0.7 * normal(generator, len(y), 8), y
 
     old, new = points([0, 1, 2, 3], 60), points([4, 5, 6, 7], 5)
-    return old, new, points([0, 1, 2, 3], 100), points([4, 5, 6, 7], 100), generator
+    old_test, new_test = points([0, 1, 2, 3], 250), points([4, 5, 6, 7], 250)
+    shapes = {"W_1": (8, 16), "b_1": (16,), "W_2": (16, 4), "b_2": (4,)}
+    weights = {name: 0.4 * normal(generator, *shape) for name, shape in shapes.items()}
+    weights = student.adapt(weights, *old, method="full", lr=0.5, n_steps=300)
+    return old, new, old_test, new_test, weights, normal(generator, 8, 2) / 8**0.5
 
 
 @figure("forgetting", caption="A network that has learned an old task learns a new one by four methods. Accuracy on fresh inputs, after 0 to 256 steps.")
 def forgetting(student):
-    old, new, old_test, new_test, generator = two_tasks()
-    shapes = {"W_1": (8, 16), "b_1": (16,), "W_2": (16, 4), "b_2": (4,)}
-    start = {name: 0.4 * normal(generator, *shape) for name, shape in shapes.items()}
-    start = student.adapt(start, *old, method="full", lr=0.5, n_steps=300)
-    noise = normal(generator, 8, 2) / 8**0.5
+    _, new, old_test, new_test, start, noise = two_tasks(student, seed=1)
     total = sum(weight.numel() for weight in start.values())
     fig, ax = subplots(size=(7.6, 5.0))
-    methods = (("full", "red", 212), ("head", "orange", 68), ("lora", "blue", 48), ("bias", "green", 20))
+    methods = (("full", "red", 212), ("head", "purple", 68), ("lora", "blue", 48), ("bias", "green", 20))
     for method, color, n_trained in methods:
         options = {"noise": noise, "alpha": 2.0} if method == "lora" else {}
         path = []
