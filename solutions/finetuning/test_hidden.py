@@ -310,8 +310,8 @@ def test_each_micro_batch_is_asked_for_once(impl, rng, torch_rng):
     got = impl.accumulate(batches, loss_and_gradients)
 
     want = [(ids.tolist(), mask.tolist()) for ids, mask in batches if mask[:, 1:].any()]
-    assert len(asked) == len(want), f"{len(asked)} calls for {len(want)} micro-batches in which some token counts"
-    assert sorted(asked) == sorted(want), "a call got another micro-batch than those of the list"
+    assert_close(len(asked), len(want), name="number of calls")
+    assert_close(sorted(asked), sorted(want), name="what was handed over, sorted")
     assert_close(got, answer, name="loss and gradients")
 
 
@@ -349,8 +349,8 @@ def test_every_example_has_one_place(impl, rng):
 
     assert_close(sorted(i for row in rows for i in row), list(range(len(lengths))), name="all examples, sorted")
     used = sorted(sum(lengths[i] for i in row) for row in rows)
-    assert used[-1] <= 16, f"a row of 16 tokens holds {used[-1]}"
-    assert len(used) == 1 or used[0] + used[1] > 16, f"two rows hold only {used[0]} and {used[1]} of 16 tokens"
+    assert_close(max(used[-1], 16), 16, name="tokens in the fullest row, or 16")
+    assert_close(len(used) > 1 and used[0] + used[1] <= 16, False, name="whether the two emptiest rows would fit into one")
 
 
 def random_examples(rng):
@@ -617,7 +617,8 @@ def test_a_new_adapter_can_learn(agree, torch_rng):
     W_down, W_up = W_down.requires_grad_(), W_up.requires_grad_()
     added = (h @ W_down + b_down).relu() @ W_up + b_up
     gradients = torch.autograd.grad((added * normal(torch_rng, 20, 6)).sum(), (W_down, W_up))
-    assert any(gradient.any() for gradient in gradients), "no entry of the two matrices has a gradient"
+    learns = any(bool(gradient.any()) for gradient in gradients)
+    assert_close(learns, True, name="whether any entry of the two matrices has a gradient")
 
 
 def scalable(torch_rng, d=4):
@@ -663,7 +664,8 @@ def test_what_need_not_change_is_kept(impl, torch_rng):
 
     assert_close(sorted(folded), sorted(weights), name="names of the folded weights")
     assert_close((folded["W_Q"], folded["b_2"]), (weights["W_Q"], weights["b_2"]), name="weights that no factor concerns")
-    assert all((folded[name] != weights[name]).any() for name in ("W_K", "W_V")), "the factors are not in the weights"
+    changed = [bool((folded[name] != weights[name]).any()) for name in ("W_K", "W_V")]
+    assert_close(changed, [True, True], name="whether W_K and W_V have changed")
     same = impl.fold_scales(weights, {name: torch.ones(4, dtype=F64) for name in scales})
     assert_close(same, weights, name="weights folded with factors of 1")
 
@@ -962,9 +964,10 @@ def test_frozen_weights_are_frozen(impl, rng, torch_rng, method):
 
     trains = {"head": {"W_2", "b_2"}, "bias": {"b_1", "b_2"}, "lora": {"W_1"}}
     moved = {name for name in weights if (after[name] != weights[name]).any()}
-    assert moved == trains[method], f"with {method!r} these weights moved: {sorted(moved)}"
+    assert_close(sorted(moved), sorted(trains[method]), name="names of the weights that moved")
     if method == "lora":
-        assert torch.linalg.matrix_rank(after["W_1"] - weights["W_1"], rtol=1e-9) == 1, "the change is not of rank 1"
+        rank = int(torch.linalg.matrix_rank(after["W_1"] - weights["W_1"], rtol=1e-9))
+        assert_close(rank, 1, name="rank of the change of W_1")
 
 
 @number("9.4")
