@@ -55,7 +55,7 @@ def render_chat(turns, *, headers, end_of_turn, only_last=False, open_reply=Fals
     # END SOLUTION
 
 
-# --- Task 2: one loss from many batches --------------------------------------------------------
+# --- Task 2: one gradient from many batches ----------------------------------------------------
 
 
 def sft_loss(logits, ids, mask):
@@ -164,8 +164,8 @@ def packed_batch(examples, rows, *, row_len, pad):
     Returns:
         Four tensors of shape (number of rows, T):
         ids, int64: the examples one after the other, then padding.
-        mask, bool: True where `sft_loss` is to count a token, such that the sum of -log p over the packed rows is the sum
-            over the examples in rows of their own. False at padding.
+        mask, bool: True exactly at the tokens that are to count, such that the sum of -log p over the packed rows is the sum
+            over the examples in rows of their own. False at padding and at the first token of a row.
         positions, int64: the position of each token in its own example, from 0. At padding 0.
         segments, int64: 1 at the tokens of a row's first example, 2 at those of its second, … At padding 0.
     """
@@ -212,9 +212,10 @@ def select(names, rules):
 
     Args:
         names: List of names of weights, such as "blocks.0.W_Q".
-        rules: List of patterns, for `fnmatchcase`: "*" stands for any characters, also for dots. A pattern with "!" in
-            front freezes the weights that match the rest of it, and one without trains them. If several patterns match,
-            the last of these decides. A weight that no pattern matches is frozen.
+        rules: List of patterns, for `fnmatchcase`: "*" stands for any characters, dots included, and "?" for one
+            character. A pattern with "!" in front freezes the weights that match the rest of it. A pattern without "!"
+            trains the weights that match it. If several patterns match a weight, the last of these decides. A weight that
+            no pattern matches is frozen.
 
     Returns:
         List of the names that are trained, in the order of `names`.
@@ -403,7 +404,7 @@ def _check_lora(W, A, B, alpha, *, name):
         raise ValueError(f"alpha must be positive, got {alpha}")
 
 
-# --- Task 6: other small changes ---------------------------------------------------------------
+# --- Task 6: changes that start as nothing, or vanish at the end -------------------------------
 
 
 def adapter(h, W_down, b_down, W_up, b_up):
@@ -460,11 +461,11 @@ def scale_activations(x, weights, scales):
 def fold_scales(weights, scales):
     """Weights that do without factors what `weights` do with them.
 
-    With all factors 1, `scale_activations` gives for the result what it gives for `weights` with `scales`, for every x.
-    No factor may be 0, and none need be positive.
+    For every x, `scale_activations` must give the same for `weights` with `scales` as for your result with all factors 1.
+    Factors may be negative.
 
     Args:
-        weights, scales: As for `scale_activations`. Nothing is known about x.
+        weights, scales: As for `scale_activations`.
 
     Returns:
         A new dict with the names of `weights`. Weights that need not change are the same numbers as before.
@@ -662,7 +663,7 @@ def vote_accuracy(p, n):
     # END SOLUTION
 
 
-# --- Task 9: learn, and forget -----------------------------------------------------------------
+# --- Task 9: what is learned, and what is forgotten --------------------------------------------
 
 
 def classify(weights, x):
@@ -740,7 +741,8 @@ def least_change(W, X, Y, *, penalty=0.0):
     """Where gradient descent ends that starts at W and fits X W' = Y on few examples, in one formula.
 
     It minimizes ½ ‖X W' − Y‖² + ½ penalty ‖W' − W‖², squares summed over all entries. Without a penalty, many W' are
-    equally good; the one meant is where gradient descent from W ends, if its steps are short enough.
+    equally good; the one meant is where gradient descent from W ends, if its steps are short enough. With a penalty,
+    there may be more examples than inputs.
 
     Args:
         W: Weights before, shape (d_in, d_out).
