@@ -49,7 +49,7 @@ def test_two_votes_are_worth_one_for_everybody(p):
 
 
 def test_a_vote_finds_the_most_likely_answer():
-    """ "In the long run, a vote finds the most likely answer, right or wrong." """
+    """ "With many samples, a vote finds the most likely answer, right or wrong." """
     assert finetuning.vote_accuracy([0.4, 0.3, 0.3], 100) > 0.8 and finetuning.vote_accuracy([0.3, 0.4, 0.3], 100) < 0.12
 
 
@@ -72,7 +72,7 @@ def test_four_of_nineteen_tokens():
 
 
 def test_the_row_of_nine_and_the_pairs():
-    """ "become 2 3 50 51 9 2 4 60 9"; "Without (31, 0) and (32, 0), nothing would teach the model to produce 0". """
+    """ "become 2 3 50 51 9 2 4 60 9"; "Without (31, 0) and (32, 0), it would never learn to say 0 and stop". """
     ids, _ = finetuning.render_chat([("user", [50, 51]), ("assistant", [60])], headers={"user": [2, 3], "assistant": [2, 4]}, end_of_turn=9)
     assert ids == [2, 3, 50, 51, 9, 2, 4, 60, 9]
 
@@ -129,7 +129,7 @@ def test_rows_for_400_examples():
 
 
 def test_four_lengths():
-    """ "Lengths 2, 8, 5, 12 in rows of 16 … The rows are [3] and [1, 2, 0]." """
+    """ "Lengths 2, 8, 5, 12 in rows of 16 give the rows [3] and [1, 2, 0]." """
     assert finetuning.best_fit([2, 8, 5, 12], row_len=16) == [[3], [1, 2, 0]]
 
 
@@ -168,7 +168,7 @@ def test_which_factor_moves_first():
 
 
 def test_the_first_step_at_two_ranks():
-    """ "A quarter: 0.99 and 0.25 … With α/√rank, both are 4.0." """
+    """ "A quarter as much: 0.99 and 0.25 … With α/√rank, both are 4.0." """
     falls = {}
     for rank in (4, 16):
         for alpha in (16.0, 16.0 * rank**0.5):
@@ -214,7 +214,7 @@ def test_only_one_start_can_learn():
 
 
 def test_shares_of_one_prefix_key():
-    """ "½, and .957 at score 10"; "log 1000 ≈ 6.9". """
+    """ "½ and .957"; "log 1000 ≈ 6.9". """
     q, no = torch.ones(1, 1), torch.zeros(1000, 1)
     base, lse = finetuning.attention(q, no, no)
     shares = [
@@ -225,7 +225,7 @@ def test_shares_of_one_prefix_key():
 
 
 def test_every_ratio_is_the_same():
-    """ "Every ratio in the figure is .90." """
+    """ "Each ratio is .90." """
     generator = torch.Generator().manual_seed(0)
     q, k, prefix_k = (figures.normal(generator, *shape) for shape in ((1, 8), (10, 8), (3, 8)))
     values = torch.eye(13, dtype=F64)
@@ -258,15 +258,15 @@ def test_what_three_examples_change():
 
 
 def test_one_example_by_hand():
-    """ "W = (1, 3)ᵀ, x = (1, 1), y = 6: the weights go to (2, 4)ᵀ, and with a penalty of 2 to (1.5, 3.5)ᵀ." """
+    """ "W = (1, 3)ᵀ, x = (1, 1), y = 6: the weights go to (2, 4)ᵀ, and to (1.5, 3.5)ᵀ with penalty 2." """
     W, X, Y = numbers([1], [3]), numbers([1, 1]), numbers([6])
     assert finetuning.least_change(W, X, Y).flatten().tolist() == pytest.approx([2, 4])
     assert finetuning.least_change(W, X, Y, penalty=2.0).flatten().tolist() == pytest.approx([1.5, 3.5])
 
 
 def test_who_forgets_least():
-    """ "over twelve such networks, accuracy on the old task falls from .95 to .70, with LoRA to .51 and with the head to .39, and neither of
-    these two learns the new task better"; the shares 100%, 32% and 23%. """
+    """ "on average over twelve such networks, accuracy on the old task falls from .95 to .70, with LoRA to .51, with the head to .39, and
+    these two learn the new task no better"; the shares 100%, 32% and 23%. """
     results = {method: [] for method in ("start", "full", "head", "lora")}
     for seed in range(12):
         old, new, old_test, new_test, start, noise = figures.two_tasks(finetuning, seed=seed)
