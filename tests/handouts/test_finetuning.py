@@ -86,7 +86,7 @@ def test_the_row_of_nine_and_the_pairs():
 
 
 def test_losses_by_hand():
-    """ "(log 2 + log 4 − log 0.8)/3"; "losses 8 and 4 of micro-batches that count one and three tokens make 5"; hint 2's multiples. """
+    """ "(log 2 + log 4 − log 0.8)/3"; "losses 8 and 4 of micro-batches with one and three counted tokens make 5"; hint 2's multiples. """
     p = numbers([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [1 / 3] * 3], [[0.1, 0.1, 0.8], [1 / 3] * 3, [1 / 3] * 3])
     ids, mask = torch.tensor([[0, 0, 0], [0, 2, 0]]), torch.tensor([[False, True, True], [False, True, False]])
     assert finetuning.sft_loss(p.log(), ids, mask).item() == pytest.approx((math.log(2) + math.log(4) - math.log(0.8)) / 3)
@@ -137,7 +137,7 @@ def test_four_lengths():
 
 
 def test_a_gradient_of_0_is_no_freezing():
-    """ "AdamW's decay takes it to 0.99 in one step, and to 0.366 in 100." """
+    """ "AdamW's weight decay takes it to 0.99 in one step, and to 0.366 in 100." """
     w = torch.ones(1, requires_grad=True)
     w.grad, optimizer = torch.zeros(1), torch.optim.AdamW([w], lr=0.1, weight_decay=0.1)
     path = []
@@ -265,8 +265,8 @@ def test_one_example_by_hand():
 
 
 def test_who_forgets_least():
-    """ "on average over twelve such networks, accuracy on the old task falls from .95 to .70, with LoRA to .51, with the head to .39, and
-    these two learn the new task no better"; the shares 100%, 32% and 23%. """
+    """ "on average over twelve such networks, accuracy on the old task falls from .95 to .70, with LoRA to .51, and with the head to .39.
+    Neither of these two learns the new task better"; the shares 100%, 32% and 23%. """
     results = {method: [] for method in ("start", "full", "head", "lora")}
     for seed in range(12):
         old, new, old_test, new_test, start, noise = figures.two_tasks(finetuning, seed=seed)
