@@ -126,7 +126,7 @@ def prefix(student):
     left.set(title="Weights", xlabel="key (p: prefix)", ylabel="weight", xticks=place, xticklabels=names)
     left.legend(title="prefix")
     right.bar(place[3:], (out / base)[0, 3:], width=0.6, color=COLORS["blue"])
-    right.set(title="With, divided by without", xlabel="key of the text", ylabel="ratio", xticks=place[3:], xticklabels=names[3:])
+    right.set(title="Weight with the prefix / weight without", xlabel="key of the text", ylabel="ratio", xticks=place[3:], xticklabels=names[3:])
     right.set(ylim=(0, 1.1))
     for ax in (left, right):
         ax.grid(axis="x", visible=False)
