@@ -11,7 +11,7 @@ import pytest
 import torch
 from gradescope_utils.autograder_utils.decorators import number, tags, weight
 
-from coursekit.checks import assert_commutes, assert_leaves_arguments
+from coursekit.checks import assert_leaves_arguments
 from coursekit.compare import assert_close
 
 F64 = torch.float64
@@ -997,7 +997,7 @@ def test_a_penalty_stops_half_way(agree, torch_rng, n, penalty):
 
 
 def calls(rng, torch_rng):
-    """For each function, arguments that are worth changing."""
+    """For each function, what makes arguments that are worth changing."""
     turns, options = conversation(rng)
     ids, mask = token_ids(rng, 2, 5), random_mask(rng, 2, 5)
     examples, rows, row_len = random_examples(rng)
@@ -1010,28 +1010,28 @@ def calls(rng, torch_rng):
     base, base_lse, _ = causal_attention(q, k, v)
     answers = bigrams(torch_rng)
     return {
-        "render_chat": ((turns,), {**options, "open_reply": True}),
-        "sft_loss": ((normal(torch_rng, 2, 5, 8), ids.masked_fill(~mask, -100), mask), {}),
-        "accumulate": (([(token_ids(rng, 2, 5, vocab=5), mask)] * 2, answers), {}),
-        "best_fit": (([3, 9, 4, 4],), {"row_len": 10}),
-        "packed_batch": ((examples, rows), {"row_len": row_len, "pad": 0}),
-        "select": ((names, ["blocks.*", "!*.b_1"]), {}),
-        "layer_rates": ((names,), {"lr": 0.1, "decay": 0.5}),
-        "trainable_share": ((sizes, ["head.W", "embedding"]), {"tied": {"head.W": "embedding"}}),
-        "lora_gradients": ((W, A, B), {"alpha": alpha}),
-        "first_change": ((W, A), {"alpha": alpha, "lr": 0.1}),
-        "merge": ((W, [(A, B, alpha)]), {}),
-        "unmerge": ((W, [(A, B, alpha)]), {}),
-        "adapter": ((normal(torch_rng, 3, 5), *bottleneck(torch_rng)), {}),
-        "new_adapter": ((normal(torch_rng, 5, 2),), {}),
-        "fold_scales": ((weights, scales), {}),
-        "soft_prompt": ((normal(torch_rng, 2, 3), *tables(torch_rng), ids, mask), {}),
-        "prefix_attention": ((q, k, v), {"base": base, "base_lse": base_lse}),
-        "few_shot_prompt": (([[1, 2], [3]], [4, 5]), {"budget": 3}),
-        "vote": ((["1", None, "2", "2"],), {}),
-        "vote_accuracy": (([0.5, 0.25], 3), {}),
-        "adapt": ((network(torch_rng), *new_task(rng, torch_rng)), {"method": "full", "lr": 0.1, "n_steps": 2}),
-        "least_change": ((W, normal(torch_rng, 2, 5), normal(torch_rng, 2, 4)), {}),
+        "render_chat": lambda: ((turns,), {**options, "open_reply": True}),
+        "sft_loss": lambda: ((normal(torch_rng, 2, 5, 8), ids.masked_fill(~mask, -100), mask), {}),
+        "accumulate": lambda: (([(token_ids(rng, 2, 5, vocab=5), mask)] * 2, answers), {}),
+        "best_fit": lambda: (([3, 9, 4, 4],), {"row_len": 10}),
+        "packed_batch": lambda: ((examples, rows), {"row_len": row_len, "pad": 0}),
+        "select": lambda: ((names, ["blocks.*", "!*.b_1"]), {}),
+        "layer_rates": lambda: ((names,), {"lr": 0.1, "decay": 0.5}),
+        "trainable_share": lambda: ((sizes, ["head.W", "embedding"]), {"tied": {"head.W": "embedding"}}),
+        "lora_gradients": lambda: ((W, A, B), {"alpha": alpha}),
+        "first_change": lambda: ((W, A), {"alpha": alpha, "lr": 0.1}),
+        "merge": lambda: ((W, [(A, B, alpha)]), {}),
+        "unmerge": lambda: ((W, [(A, B, alpha)]), {}),
+        "adapter": lambda: ((normal(torch_rng, 3, 5), *bottleneck(torch_rng)), {}),
+        "new_adapter": lambda: ((normal(torch_rng, 5, 2),), {}),
+        "fold_scales": lambda: ((weights, scales), {}),
+        "soft_prompt": lambda: ((normal(torch_rng, 2, 3), *tables(torch_rng), ids, mask), {}),
+        "prefix_attention": lambda: ((q, k, v), {"base": base, "base_lse": base_lse}),
+        "few_shot_prompt": lambda: (([[1, 2], [3]], [4, 5]), {"budget": 3}),
+        "vote": lambda: ((["1", None, "2", "2"],), {}),
+        "vote_accuracy": lambda: (([0.5, 0.25], 3), {}),
+        "adapt": lambda: ((network(torch_rng), *new_task(rng, torch_rng)), {"method": "full", "lr": 0.1, "n_steps": 2}),
+        "least_change": lambda: ((W, normal(torch_rng, 2, 5), normal(torch_rng, 2, 4)), {}),
     }
 
 
@@ -1048,7 +1048,7 @@ NAMES = (
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_handed_in_is_changed(impl, reference, rng, torch_rng, name):
     """No function of any task changes the tensors, lists and dicts that it is given."""
-    args, options = calls(rng, torch_rng)[name]
+    args, options = calls(rng, torch_rng)[name]()
 
     answer = assert_leaves_arguments(getattr(impl, name), *args, name=name, **options)
 
