@@ -9,7 +9,10 @@ import pytest
 from gradkit.devices import VideoMemory, used_mib
 from gradkit.errors import GradkitError, InputError
 from gradkit.grading import LocalJudges
+from gradkit.judge import isolation
 from gradkit.judge.isolation import clean_environment
+from gradkit.model import Outcome
+from gradkit.worker import sandbox
 
 
 @pytest.fixture
@@ -90,3 +93,47 @@ def test_a_judge_gets_nothing_of_the_environment_that_it_does_not_need(monkeypat
 
     assert "secret" not in given.values()
     assert given["CUDA_VISIBLE_DEVICES"] == "1" and given["HOME"] == "/scratch"
+
+
+def test_of_the_loaders_paths_only_the_drivers_are_kept(monkeypatch):
+    """A library that a worker may not read, or that anybody could put somewhere, is not looked for."""
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/usr/local/nvidia/lib64:/home/me/lib::/usr/local/nvidia/../../tmp:/usr/local/cuda/lib64")
+    assert clean_environment(Path("/scratch"))["LD_LIBRARY_PATH"] == "/usr/local/nvidia/lib64:/usr/local/cuda/lib64"
+
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/home/me/lib")
+    assert "LD_LIBRARY_PATH" not in clean_environment(Path("/scratch"))
+
+
+def test_a_worker_with_a_device_reads_what_the_driver_reads(sandboxed, grading_in, small_kit, reference_source):
+    """The driver asks /sys about its card. Where tensors stay on the CPU nobody may look there."""
+    source = f"{reference_source}\n\nimport os\n\nos.listdir('/sys/module')\n"
+
+    with grading_in(small_kit, device="cpu:0") as grade:
+        assert grade(source).score == 100
+    with grading_in(small_kit) as grade:
+        assert {result.outcome for result in grade(source).results} == {Outcome.FAILED}
+
+
+def test_packages_of_an_environment_below_this_one_are_readable(monkeypatch, tmp_path):
+    """Where torch came with the machine, a .pth file leads to it, and its libraries are loaded late."""
+    below = tmp_path / "lib" / "site-packages"
+    below.mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(below))
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    readable = sandbox.system_readable()
+
+    assert str(below) in readable and str(tmp_path) not in readable
+
+
+@pytest.mark.parametrize("devices", [[], ["/dev/nvidia0", "/dev/nvidiactl"]])
+def test_bubblewrap_shows_the_devices_there_are(monkeypatch, devices):
+    """Its /dev has none of its own, and the driver reads more of /sys than torch does."""
+    monkeypatch.setattr(isolation, "glob", lambda pattern: devices)
+
+    command = " ".join(isolation.bubblewrapped_zygote(3, (), Path("/scratch")))
+
+    for device in devices:
+        assert f"--dev /dev {' '.join(f'--dev-bind {each} {each}' for each in devices)}" in command, device
+    assert ("--ro-bind /sys /sys" in command) == bool(devices)
+    assert ("--ro-bind /sys/devices/system/cpu" in command) != bool(devices)

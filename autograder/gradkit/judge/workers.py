@@ -116,7 +116,7 @@ class Zygote:
         policy = sandbox.Policy(
             uid=uid,
             gid=uid,
-            readable=(*isolation_module.readable_paths(), str(module.parent)),
+            readable=(*isolation_module.readable_paths(cuda=device != "cpu"), str(module.parent)),
             writable=(str(work_dir),),
             limits=sandbox.Limits(
                 memory_mib=manifest.memory_mib,
