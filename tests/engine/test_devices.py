@@ -137,3 +137,16 @@ def test_bubblewrap_shows_the_devices_there_are(monkeypatch, devices):
         assert f"--dev /dev {' '.join(f'--dev-bind {each} {each}' for each in devices)}" in command, device
     assert ("--ro-bind /sys /sys" in command) == bool(devices)
     assert ("--ro-bind /sys/devices/system/cpu" in command) != bool(devices)
+
+
+@pytest.mark.parametrize(("mark", "outcome"), [("", Outcome.GRADER_ERROR), ("import pytest\n\n\n@pytest.mark.gpu\n", Outcome.FAILED)])
+def test_a_case_that_needs_a_device_is_not_repeated_where_there_is_none(sandboxed, grading_in, kit, reference_source, mark, outcome):
+    """The judge makes no CUDA call, so it can't ask whether the reference fails too, nor which mistake answers so."""
+    tests = kit / "solutions" / "scaling" / "test_hidden.py"
+    text = tests.read_text(encoding="utf-8").replace('@number("2.2")', f'{mark}@number("2.2")')
+    tests.write_text(text.replace('agree("standardise", 1e-3', 'assert agree is None\n    agree("standardise", 1e-3'), encoding="utf-8")
+
+    with grading_in(kit, device="cpu:0") as grade:
+        results = {result.check.number: result for result in grade(reference_source).results}
+
+    assert results["2.2"].outcome is outcome
