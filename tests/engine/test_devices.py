@@ -11,7 +11,8 @@ from gradkit.errors import GradkitError, InputError
 from gradkit.grading import LocalJudges
 from gradkit.judge import isolation
 from gradkit.judge.isolation import clean_environment
-from gradkit.model import Outcome
+from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
+from gradkit.verify import Report, Variant, matrix
 from gradkit.worker import sandbox
 
 
@@ -150,3 +151,19 @@ def test_a_case_that_needs_a_device_is_not_repeated_where_there_is_none(sandboxe
         results = {result.check.number: result for result in grade(reference_source).results}
 
     assert results["2.2"].outcome is outcome
+
+
+def test_what_was_not_run_is_no_failure_in_the_kill_matrix():
+    """A check that needs a GPU has a sign of its own in every row, and a legend where there is one."""
+    checks = [Check(f"hidden:test_{name}", number, name, "scale", 50, True, "It holds.") for name, number in (("here", "1.1"), ("device", "1.2"))]
+
+    def graded(here: Outcome, there: Outcome) -> Graded:
+        results = tuple(CheckResult(check, (CaseResult("", outcome),)) for check, outcome in zip(checks, (here, there), strict=True))
+        return Graded("", "scaling", "graded", results)
+
+    def text(there: Outcome) -> str:
+        rows = {name: (Variant(name, name, task="scale"), graded(here, there)) for name, here in (("reference", Outcome.PASSED), ("mistake", Outcome.FAILED))}
+        return matrix(Report("scaling", checks, {"scale": 100}, rows, seeds=1))
+
+    assert "50.00! x-\n" in text(Outcome.NOT_RUN) and "-: needs a GPU" in text(Outcome.NOT_RUN)
+    assert "50.00! x.\n" in text(Outcome.PASSED) and "needs a GPU" not in text(Outcome.PASSED)
