@@ -127,6 +127,15 @@ def test_packages_of_an_environment_below_this_one_are_readable(monkeypatch, tmp
     assert str(below) in readable and str(tmp_path) not in readable
 
 
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="not run: there is a device here")
+def test_a_device_that_does_not_work_is_nobodys_zero(sandboxed, grading_in, kit_with_torch, reference_source):
+    """It is started before the submission is read, and outside the time of its first check."""
+    with grading_in(kit_with_torch, device="cuda") as grade:
+        graded = grade(reference_source)
+
+    assert graded.status == "not_graded" and "cuda can't be used in it" in graded.reason
+
+
 @pytest.mark.parametrize("devices", [[], ["/dev/nvidia0", "/dev/nvidiactl"]])
 def test_bubblewrap_shows_the_devices_there_are(monkeypatch, devices):
     """Its /dev has none of its own, and the driver reads more of /sys than torch does."""
