@@ -24,7 +24,7 @@ def policy(device: str, work: str, relaxed: set[str], *, limited: bool) -> tuple
     chosen = isolation.choose(sandbox.probe())
     isolation.require(chosen, [])
     slot = isolation.UserSlot() if chosen.level == "separate-user" else None
-    limits = sandbox.Limits(address_space=limited)
+    limits = sandbox.Limits(address_space=limited, open_files=512)
     limits = replace(limits, **{name: MANY[name] for name in relaxed & MANY.keys()})
     uid = slot.uid if slot else None
     if uid is not None:

@@ -1,6 +1,6 @@
 """Says in minutes what a machine with a GPU makes of this kit: `make gpu`.
 
-    python3 tests/gpu/run.py                 every part that has not passed yet for this commit
+    python3 tests/gpu/run.py                 every part that has not passed yet for these files
     python3 tests/gpu/run.py --again         all of them
     python3 tests/gpu/run.py --only timer    one
     python3 tests/gpu/run.py --simulate      with the CPU in the device's place: everything but what is CUDA's own
@@ -18,6 +18,7 @@ import argparse
 import contextlib
 import ctypes
 import datetime
+import hashlib
 import html
 import json
 import os
@@ -28,7 +29,6 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -319,7 +319,7 @@ def run(options: argparse.Namespace) -> list[Result]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "GRADKIT_MEMORY_AT_START": _video_memory()}
     for part in wanted:
         known = record.results.get(part.name)
-        if known and known.outcome == PASSED and not options.again and "-" not in commit:
+        if known and known.outcome == PASSED and not options.again:
             print(f"{known.outcome:<8} before    {part.name}", flush=True)
             continue
         left_s = options.minutes * 60 - (time.monotonic() - begun)
@@ -355,14 +355,21 @@ def _video_memory() -> str:
 
 
 def _commit() -> str:
-    """The commit of this checkout, `-changed` behind it where a file differs, `-unknown` where there is no git."""
-    try:
-        words = ["git", "-C", str(ROOT), "-c", f"safe.directory={ROOT}"]
-        head = subprocess.run([*words, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True, timeout=20).stdout.strip()
-        changed = subprocess.run([*words, "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=20).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "checkout-unknown"
-    return f"{head}-changed" if changed else head
+    """The commit of this checkout; where a file differs from it, or there is no git, a hash of the kit's files."""
+    words = ["git", "-C", str(ROOT), "-c", f"safe.directory={ROOT}"]
+    said = []
+    for question in (["status", "--porcelain"], ["rev-parse", "--short=12", "HEAD"]):
+        try:
+            said.append(subprocess.run([*words, *question], capture_output=True, text=True, check=True, timeout=20).stdout.strip())
+        except (OSError, subprocess.SubprocessError):
+            said.append("unknown")
+    if not said[0]:
+        return said[1]
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in ("assignments", "autograder", "shared", "solutions", "tests") for path in (ROOT / folder).rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return f"files {digest.hexdigest()[:12]}"
 
 
 # ---- the page
@@ -392,7 +399,7 @@ def page(results: list[Result]) -> str:
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
         f"<h1>{title}</h1><p>{said}, in {sum(result.seconds for result in results):.0f} s. "
-        f"Commit {_text(last.commit)}; {_text(platform.system())} {_text(platform.release())}; {_text(last.date)}.</p>"
+        f"{'' if last.commit.startswith('files') else 'Commit '}{_text(last.commit)}; {_text(platform.system())} {_text(platform.release())}; {_text(last.date)}.</p>"
         f'<table><tr><th>part</th><th>outcome</th><th class="number">seconds</th><th>reason, or what it shows</th></tr>{rows}</table>{details}</html>\n'
     )
 
@@ -425,7 +432,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has torch")
     parser.add_argument("--minutes", type=float, default=8.0, help="after which nothing more is begun")
     parser.add_argument("--only", action="append", default=[], metavar="PART", choices=[part.name for part in all_parts()])
-    parser.add_argument("--again", action="store_true", help="also what has passed for this commit")
+    parser.add_argument("--again", action="store_true", help="also what has passed for these files")
     parser.add_argument("--simulate", action="store_true", help="with the CPU in the device's place")
     options = parser.parse_args(words)
     for name in ("out", "wheels", "environment"):

@@ -121,6 +121,7 @@ class Zygote:
             limits=sandbox.Limits(
                 memory_mib=manifest.memory_mib,
                 cpu_s=int(manifest.timeout_s * 4) + 10,
+                open_files=sandbox.Limits.open_files if device == "cpu" else 512,  # the driver opens its devices dozens of times
                 address_space=device == "cpu",
             ),
             landlock="require" if enough else "if_available",

@@ -1,7 +1,7 @@
 """Fills video memory with a pattern and dies; whoever comes next looks for the pattern in memory that was never written."""
 
 NUMBER, NAME, BY = 152, "peers-memory", "S"
-OUTCOMES = ("crashed", "failed")
+OUTCOMES = ("crashed", "failed", "timeout")
 NEEDS = "cuda"
 
 import os
