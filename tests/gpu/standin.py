@@ -72,6 +72,9 @@ class _Calls(TorchFunctionMode):
             function, args, kwargs = torch.Tensor.to, (args[0], DEVICE), {}
         if function is torch.Tensor.numpy and isinstance(args[0], OnDevice):
             raise TypeError(f"can't convert {DEVICE} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
+        if function in (torch.Tensor.__getitem__, torch.Tensor.__setitem__) and isinstance(args[0], OnDevice):
+            index = tuple(torch.tensor(part) if isinstance(part, list) else part for part in (args[1] if isinstance(args[1], tuple) else (args[1],)))
+            args = (args[0], index, *args[2:])  # torch would make its index where it believes the tensor to be
         if function is torch.Tensor.tolist and isinstance(args[0], OnDevice):
             copies["tolist"] += 1
             return args[0].host.tolist()

@@ -48,6 +48,7 @@ def test_tensors_say_where_they_are_and_hold_their_numbers(cuda):
         assert made.device == torch.device("cuda:0") and made.is_cuda
     assert torch.equal((there @ there.T).softmax(-1).cpu(), (x @ x.T).softmax(-1))
     assert torch.equal(torch.where(there > 2, there, 7.0).cpu(), torch.where(x > 2, x, 7.0))
+    assert torch.equal(there[..., [0, 2]].cpu(), x[..., [0, 2]]) and torch.equal(there[[1, 0]].cpu(), x[[1, 0]])
     there[:1] = 5.0
     assert there.cpu()[0].tolist() == [5.0, 5.0, 5.0]
 
