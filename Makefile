@@ -2,6 +2,7 @@
 #
 #   make demo   grade a sample class and say where to look
 #   make test   the kit's own tests
+#   make gpu    what a machine with a GPU makes of it: docs/gpu.md
 #
 # A worker runs as another user, who must be able to read the interpreter and its packages. So the system's Python is
 # preferred to one in somebody's home, and where this folder is closed to others the environment is made in /var/tmp.
@@ -22,10 +23,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CONSTRAINTS ?= constraints.txt
 
-.PHONY: help install demo test verify build bench clean
+.PHONY: help install demo test verify build bench gpu gpu-wheels clean
 
 help:
-	@sed -n '3,5s/^# \{0,1\}//p' Makefile
+	@sed -n '3,6s/^# \{0,1\}//p' Makefile
 
 install: $(INSTALLED)
 
@@ -56,6 +57,17 @@ build: install
 
 bench: install
 	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/grading.py
+
+# On the machine with the GPU, where nothing can be fetched: the Python that has torch. `make gpu GPU="--only timer"`.
+GPU_PYTHON ?= python3
+gpu:
+	@$(GPU_PYTHON) tests/gpu/run.py $(GPU)
+
+# Elsewhere, for the Python and the processor of that machine.
+GPU_PYTHON_VERSION ?= 3.12
+GPU_MACHINE ?= x86_64
+gpu-wheels: install
+	@$(BIN)/python tests/gpu/wheels.py build/gpu-wheels --python $(GPU_PYTHON_VERSION) --machine $(GPU_MACHINE)
 
 clean:
 	rm -rf build .pytest_cache .hypothesis

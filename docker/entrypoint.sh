@@ -6,7 +6,9 @@ set -eu
 case "${1-}" in
 /*) exec "$@" ;;
 esac
-cd /opt/gradkit/kit
+here=$(cd "$(dirname "$0")" && pwd) # /opt/gradkit in the image
+gradkit=$here/venv/bin/gradkit
+cd "$here/kit"
 if [ "${1-}" = grade ]; then
     out="--out /results"
     for argument; do
@@ -17,6 +19,6 @@ if [ "${1-}" = grade ]; then
         exit 2
     fi
     # shellcheck disable=SC2086 - two words, or none
-    exec /opt/gradkit/venv/bin/gradkit "$@" $out
+    exec "$gradkit" "$@" $out
 fi
-exec /opt/gradkit/venv/bin/gradkit "$@"
+exec "$gradkit" "$@"

@@ -108,9 +108,9 @@ def mistaken(scaling: Assignment, reference_source: str) -> Callable[..., str]:
 
 
 @contextlib.contextmanager
-def grading(root: Path) -> Iterator[Callable[[str], Graded]]:
+def grading(root: Path, *, device: str = "cpu") -> Iterator[Callable[[str], Graded]]:
     """A function that grades the text of a submission to `scaling`; one judge serves all calls."""
-    with scratch_folder() as scratch, JudgeClient(root, "scaling", scratch) as judge:
+    with scratch_folder() as scratch, JudgeClient(root, "scaling", scratch, device=device) as judge:
         count = 0
 
         def grade(source: str, *, seed: int = 1) -> Graded:
@@ -131,7 +131,7 @@ def grading(root: Path) -> Iterator[Callable[[str], Graded]]:
 
 
 @pytest.fixture(scope="session")
-def grading_in(sandboxed: None) -> Callable[[Path], contextlib.AbstractContextManager]:
+def grading_in(sandboxed: None) -> Callable[..., contextlib.AbstractContextManager]:
     """`with grading_in(kit) as grade`: the same for a kit of a test's own."""
     return grading
 
@@ -144,10 +144,8 @@ def grade_source(sandboxed: None, small_kit: Path) -> Iterator[Callable[[str], G
 
 
 @pytest.fixture(scope="session")
-def grade_with_torch(
-    sandboxed: None, small_kit: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], Graded]]:
-    """The same where the workers have torch too."""
+def kit_with_torch(small_kit: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small kit, with torch for its workers."""
     root = tmp_path_factory.mktemp("torch") / "kit"
     shutil.copytree(small_kit, root)
     (root / "solutions").chmod(0o700)
@@ -156,7 +154,13 @@ def grade_with_torch(
     manifest.write_text(
         text.replace('libraries = ["numpy"]', 'libraries = ["numpy", "torch"]'), encoding="utf-8"
     )
-    with grading(root) as grade:
+    return root
+
+
+@pytest.fixture(scope="session")
+def grade_on_a_device(sandboxed: None, kit_with_torch: Path) -> Iterator[Callable[[str], Graded]]:
+    """Grade where workers have torch and a CUDA device; `GRADKIT_DEVICE` names a stand-in for it."""
+    with grading(kit_with_torch, device=os.environ.get("GRADKIT_DEVICE", "cuda")) as grade:
         yield grade
 
 

@@ -174,6 +174,24 @@ def test_sdpa_agrees_with_torch(impl, torch_rng, device, dtype):
     assert_close(output, torch_attention(q.double(), k.double(), v.double()).to(dtype))
 
 
+@number("3.p5")
+@weight(0)
+@tags("sdpa")
+@pytest.mark.gpu
+def test_sdpa_where_float16_overflows(impl, torch_rng, device):
+    """On a GPU, for no points: products of 102,400 in float16, whose largest number is 65,504. Computed in float32 they
+    do no harm."""
+    # Quarters around 40: every product and every sum of 64 of them is exact in float32, in any order.
+    q, k = 40 + torch.randint(-32, 33, (2, 24, 64), generator=torch_rng) / 4, torch.full((2, 24, 64), 40.0)
+    k[..., :4] += torch.randint(-1, 2, (2, 24, 4), generator=torch_rng) / 4
+    v = normal(torch_rng, 2, 24, 8)
+    q, k, v = (x.to(dtype=torch.float16, device=device) for x in (q, k, v))
+
+    output = impl.scaled_dot_product_attention(q, k, v)
+
+    assert_close(output, torch_attention(q.double(), k.double(), v.double()).to(torch.float16))
+
+
 @number("3.p4")
 @weight(1)
 @tags("sdpa")

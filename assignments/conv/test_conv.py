@@ -407,3 +407,20 @@ def test_autograd_through_the_convolution(impl, device, vjp):
     assert_close(dx.cpu(), torch.tensor(image([5, 57, 570, 700])), name="dx")
     assert_close(dw.cpu(), torch.tensor(image([321, 432])), name="dw")
     assert_close(db.cpu(), torch.tensor([111.0], dtype=torch.float64), name="db")
+
+
+@number("8.p3")
+@weight(0)
+@tags("device")
+@pytest.mark.gpu
+def test_float32_is_float32_on_a_gpu(impl, rng, device):
+    """On a GPU, for no points: sums of 2,304 products keep float32's seven digits, where TensorFloat-32 would keep three, and
+    a second call gives the same bits."""
+    x = torch.from_numpy(rng.standard_normal((2, 256, 10, 10))).float().to(device)
+    w = torch.from_numpy(rng.standard_normal((16, 256, 3, 3)) / 48).float().to(device)  # outputs of order one
+
+    once, again = (impl.conv2d_torch(x, w, padding=1, size=counted).cpu() for _ in range(2))
+
+    exact = torch.nn.functional.conv2d(x.cpu().double(), w.cpu().double(), padding=1)
+    assert_close(once, exact.float(), rtol=1e-5, atol=1e-5, name="output")
+    assert_close(again, once, rtol=0.0, atol=0.0, name="output of a second call")

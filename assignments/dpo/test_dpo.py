@@ -213,6 +213,20 @@ def test_dpo_loss_by_hand(impl, device):
     assert_close(impl.dpo_loss(zero - 8000, zero, zero, zero, beta=0.1), numbers(800)[0], name="loss at margin -800")
 
 
+@number("4.p6")
+@weight(0)
+@tags("dpo")
+@pytest.mark.gpu
+def test_dpo_loss_of_a_large_batch_in_float16(impl, device):
+    """On a GPU, for no points: 512 pairs that cost 250 each, in float16. Their sum is beyond 65,504, its largest number; their
+    mean is 250."""
+    pairs = (torch.full((512,), value, dtype=torch.float16).to(device) for value in (-900.0, -400.0, -400.0, -400.0))
+
+    loss = impl.dpo_loss(*pairs, beta=0.5)
+
+    assert_close(loss.double(), numbers(250)[0], rtol=2.0**-9, name="loss")
+
+
 @number("4.p3")
 @weight(1)
 @tags("dpo")

@@ -4,6 +4,7 @@ import pytest
 import torch
 from gradescope_utils.autograder_utils.decorators import number, tags, weight
 
+from coursekit.checks import assert_stays_on_device
 from coursekit.compare import assert_close
 from coursekit.toys import ModelConfig, forward, random_weights
 from coursekit.toys import _attention as attention_without_a_cache
@@ -110,6 +111,28 @@ def test_cache_allocates_once_and_copies_apart(impl, torch_rng):
     assert_close((alone, sum(asked)), (48, 2 * 48), name="numbers asked for, without the copy and with it")
     assert_close(of_the_copy, k[:, [0, 1, 2, 0]], name="keys of the copy")
     assert_close((keys, values), (k, -k), name="keys and values of the first cache")
+
+
+@number("2.p3")
+@weight(0)
+@tags("cache")
+@pytest.mark.gpu
+def test_cache_stays_on_the_device(impl, torch_rng, device):
+    """On a GPU, for no points: a float16 cache asks for memory where the keys are, and no append waits for the host."""
+    k, v = (normal(torch_rng, 2, 3, 40, 8, device=device).half() for _ in range(2))
+    named = []
+
+    def allocate(shape, *, dtype, device=None):
+        named.append(device is not None)
+        return torch.full(tuple(shape), float("nan"), dtype=dtype).to(k.device)
+
+    cache = impl.LayerCache(40, allocate=allocate)
+    for start, stop in [(0, 32), (32, 33), (33, 40)]:
+        new = (x[..., start:stop, :] for x in (k, v))
+        keys, values = assert_stays_on_device(cache.append, *new, name="append")
+
+    assert_close(all(named), True, name="whether allocate is told a device")
+    assert_close((keys, values), (k, v), name="keys and values")
 
 
 # --- Task 3 ------------------------------------------------------------------------------------

@@ -62,6 +62,20 @@ def test_logps_by_hand(impl):
     assert_close(far, tensor(-1000), name="an unlikely token")
 
 
+@number("2.p4")
+@weight(0)
+@tags("logps")
+@pytest.mark.gpu
+def test_mean_of_a_large_batch_in_float16(impl, device):
+    """On a GPU, for no points: 65,536 actions with mean 2, in float16. Their sum is beyond 65,504, its largest number; their
+    mean is not."""
+    x = torch.tensor([1.5, 2.5, math.nan], dtype=torch.float16).repeat(128, 256).to(device)
+
+    mean = impl.masked_mean(x, ~x.isnan())
+
+    assert_close(mean.double(), tensor(2)[0], rtol=2.0**-9, name="masked_mean")
+
+
 @number("2.p2")
 @weight(1)
 @tags("logps")

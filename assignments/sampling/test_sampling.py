@@ -9,6 +9,7 @@ Most of them use one distribution over five tokens whose probabilities are power
 import math
 
 import numpy as np
+import pytest
 import torch
 from coursekit.compare import assert_close
 from gradescope_utils.autograder_utils.decorators import number, tags, weight
@@ -84,6 +85,21 @@ def test_top_k_keeps_two_of_the_five_tokens(impl):
     rows = torch.tensor([[9.0, 8.0, 7.0], [0.0, -1.0, 0.5]], dtype=torch.float64)
     single = torch.tensor([[0.0, NEVER, NEVER], [NEVER, NEVER, 0.0]], dtype=torch.float64)
     assert_close(impl.keep_top_k(rows, 1), single, name="log p of two rows with k = 1")
+
+
+@number("2.p3")
+@weight(0)
+@tags("top_k")
+@pytest.mark.gpu
+def test_top_k_keeps_the_lower_ids_of_a_large_vocabulary(impl, rng, device):
+    """On a GPU, for no points: of 50,257 tokens at seven levels, k = 9,000 keeps the lower ids of a tie, where a sort that isn't
+    stable mixes them."""
+    levels = rng.integers(0, 7, (4, 50_257))
+
+    stay = impl.keep_top_k(torch.from_numpy(levels).float().to(device), 9_000) > NEVER
+
+    first = np.argsort(-levels, axis=-1, kind="stable")[:, :9_000]
+    assert_close(stay, torch.zeros(4, 50_257, dtype=torch.bool).scatter(-1, torch.from_numpy(first), True), name="tokens kept")
 
 
 @number("2.p2")

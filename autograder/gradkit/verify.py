@@ -542,8 +542,8 @@ def told(report: Report) -> list[str]:
 def matrix(report: Report) -> str:
     """The kill matrix as text: a row per mistake and vandal, a column per check.
 
-    `x` fails, `H` fails and shows the mistake's own hint, `.` passes, `=` the vandal changes nothing there. Beside a mistake
-    stands its price, and its mark where that is more than a third of its task's points.
+    `x` fails, `H` fails and shows the mistake's own hint, `.` passes, `=` the vandal changes nothing there, `-` was not run. Beside
+    a mistake stands its price, and its mark where that is more than a third of its task's points.
     """
     marks = {price.mistake: f"{price.points:7.2f}{price.mark or ' '}" for price in prices(report)}
     lines = [f"{report.assignment}: {report.summary()}", ""]
@@ -571,13 +571,16 @@ def matrix(report: Report) -> str:
             lines.append(f"{variant.name:<{width}} {points} {cells}")
     lines += [
         "",
-        "x: fails; H: fails and shows the mistake's own hint; .: passes; =: the vandal changes nothing there",
+        "x: fails; H: fails and shows the mistake's own hint; .: passes; =: the vandal changes nothing there"
+        + ("; -: needs a GPU, and was not run" if any(not result.ran for result in report.rows["reference"][1].results) else ""),
         "!: costs more than a third of its task's points; *: so it does, for the reason that it gives",
     ]
     return "\n".join(lines) + "\n"
 
 
 def _cell(result: CheckResult, variant: Variant) -> str:
+    if not result.ran:
+        return "-"
     if result.outcome is Outcome.PASSED:
         return "." if variant.kind != "vandal" or any(_is_damaged(variant, case) for case in result.cases) else "="
     return "H" if any(case.mistake == variant.name for case in result.cases) else "x"

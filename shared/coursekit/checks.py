@@ -6,6 +6,7 @@ answers are right is for another check: then a student reads each fault once, un
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -93,16 +94,47 @@ def assert_leaves_arguments(function: Callable, *args: object, name: str = "your
     Raises:
         Mismatch: When an argument is another one after the call than before.
     """
-    watched = getattr(function, "_watched", None)  # of a function in the judge's worker, where its arguments are
-    answered = watched(args, kwargs) if watched else watched_call(function, args, kwargs)
-    if not (isinstance(answered, tuple) and len(answered) == 2 and isinstance(answered[1], list)):
-        raise TypeError("a watched call answers with a pair")
-    answer, told = answered
+    answer, told = _watched(function, args, kwargs)
     changed = [where for where in (*range(len(args)), *kwargs) if where in told]  # a submission may tell anything
     if changed:
         which = " and ".join(map(_argument, changed))
         raise Mismatch(Difference("changed", f"{name} changes {which} in place: work on a copy", ""))
     return answer
+
+
+TO_THE_HOST = "copied to the host"  # stands among what a watched call tells, once for each copy
+
+
+def assert_stays_on_device(function: Callable, *args: object, name: str = "your function", **kwargs: object) -> object:
+    """Assert that a call copies nothing from a GPU to the host, where it would wait for all work before it.
+
+    For a check that gives no points: the process that computes does the counting, and a submission could lie in it.
+
+    Args:
+        function: The submission's.
+        args, kwargs: Its arguments, tensors on a GPU among them. Without one nothing is counted.
+        name: What the student reads: "append copies from the device to the host 2 times".
+
+    Returns:
+        The answer.
+
+    Raises:
+        Mismatch: When something is copied.
+    """
+    answer, told = _watched(function, args, kwargs)
+    if copies := told.count(TO_THE_HOST):
+        times = f"{copies} time{'s' if copies > 1 else ''}"
+        raise Mismatch(Difference("copied", f"{name} copies from the device to the host {times}: look for .item(), int(), bool(), .cpu()", ""))
+    return answer
+
+
+def _watched(function: Callable, args: tuple, kwargs: dict[str, object]) -> tuple[object, list]:
+    """What `watched_call` gives, from where the arguments are; a submission may tell anything in it."""
+    watched = getattr(function, "_watched", None)  # of a function in the judge's worker
+    answered = watched(args, kwargs) if watched else watched_call(function, args, kwargs)
+    if not (isinstance(answered, tuple) and len(answered) == 2 and isinstance(answered[1], list)):
+        raise TypeError("a watched call answers with a pair")
+    return answered
 
 
 def _argument(where: int | str) -> str:
@@ -114,13 +146,38 @@ def _argument(where: int | str) -> str:
 
 
 def watched_call(function: Callable, args: tuple, kwargs: dict[str, object]) -> tuple[object, list[int | str]]:
-    """What a call gives, and which of its arguments it changed in place: by position, or by name."""
+    """What a call gives, and which of its arguments it changed in place, by position or by name; then its copies to the host."""
     given = {**dict(enumerate(args)), **kwargs}
     before = {where: _snapshot(value) for where, value in given.items()}
-    answer = function(*args, **kwargs)
+    copied: list[str] = []
+    with _host_copies(copied) if any(map(_on_gpu, given.values())) else contextlib.nullcontext():
+        answer = function(*args, **kwargs)
     exact = {"rtol": 0.0, "atol": 0.0}
     changed = [where for where, value in given.items() if compare(_snapshot(value), before[where], **exact)]
-    return answer, changed
+    return answer, [*changed, *copied]
+
+
+def _on_gpu(value: object) -> bool:
+    """Whether a value is a tensor on a GPU, without importing torch where no check does."""
+    return getattr(getattr(value, "device", None), "type", "") == "cuda"
+
+
+def _host_copies(copied: list[str]) -> contextlib.AbstractContextManager:
+    """While it lasts, add to a list for each operation that reads from a GPU and answers on the host."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    class Counting(TorchDispatchMode):
+        def __torch_dispatch__(self, operation, types, args=(), kwargs=None):  # noqa: ANN001, ANN202 - torch's own signature
+            answer = operation(*args, **(kwargs or {}))
+            read = any(map(_on_gpu, tree_leaves((args, kwargs))))
+            there = all(_on_gpu(leaf) for leaf in tree_leaves(answer) if isinstance(leaf, torch.Tensor))
+            if read and (not there or any(isinstance(leaf, bool | int | float) for leaf in tree_leaves(answer))):
+                copied.append(TO_THE_HOST)
+            return answer
+
+    return Counting()
 
 
 def _snapshot(value: object) -> object:

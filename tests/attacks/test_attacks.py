@@ -91,9 +91,9 @@ def secret_environment():
 def test_attack_gains_nothing(request, reference_source, path, record_property):
     """No point, no secret, no survivor; and the checks of the honest task still pass."""
     facts = header(path)
-    if facts.get("NEEDS") == "cuda" and not Path("/dev/nvidiactl").exists():
+    if facts.get("NEEDS") == "cuda" and not (Path("/dev/nvidiactl").exists() or "GRADKIT_DEVICE" in os.environ):
         pytest.skip("not run: no CUDA device")
-    grade = request.getfixturevalue("grade_with_torch" if "NEEDS" in facts else "grade_source")
+    grade = request.getfixturevalue("grade_on_a_device" if "NEEDS" in facts else "grade_source")
 
     graded = grade(f"{reference_source}\n\n{path.read_text(encoding='utf-8')}")
 

@@ -8,8 +8,12 @@ import pytest
 
 from gradkit.devices import VideoMemory, used_mib
 from gradkit.errors import GradkitError, InputError
+from gradkit.judge import isolation
 from gradkit.judges import LocalJudges
 from gradkit.judge.isolation import clean_environment
+from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
+from gradkit.verify import Report, Variant, matrix
+from gradkit.worker import sandbox
 
 
 @pytest.fixture
@@ -90,3 +94,85 @@ def test_a_judge_gets_nothing_of_the_environment_that_it_does_not_need(monkeypat
 
     assert "secret" not in given.values()
     assert given["CUDA_VISIBLE_DEVICES"] == "1" and given["HOME"] == "/scratch"
+
+
+def test_of_the_loaders_paths_only_the_drivers_are_kept(monkeypatch):
+    """A library that a worker may not read, or that anybody could put somewhere, is not looked for."""
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/usr/local/nvidia/lib64:/home/me/lib::/usr/local/nvidia/../../tmp:/usr/local/cuda/lib64")
+    assert clean_environment(Path("/scratch"))["LD_LIBRARY_PATH"] == "/usr/local/nvidia/lib64:/usr/local/cuda/lib64"
+
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/home/me/lib")
+    assert "LD_LIBRARY_PATH" not in clean_environment(Path("/scratch"))
+
+
+def test_a_worker_with_a_device_reads_what_the_driver_reads(sandboxed, grading_in, small_kit, reference_source):
+    """The driver asks /sys about its card. Where tensors stay on the CPU nobody may look there."""
+    source = f"{reference_source}\n\nimport os\n\nos.listdir('/sys/module')\n"
+
+    with grading_in(small_kit, device="cpu:0") as grade:
+        assert grade(source).score == 100
+    with grading_in(small_kit) as grade:
+        assert {result.outcome for result in grade(source).results} == {Outcome.FAILED}
+
+
+def test_packages_of_an_environment_below_this_one_are_readable(monkeypatch, tmp_path):
+    """Where torch came with the machine, a .pth file leads to it, and its libraries are loaded late."""
+    below = tmp_path / "lib" / "site-packages"
+    below.mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(below))
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    readable = sandbox.system_readable()
+
+    assert str(below) in readable and str(tmp_path) not in readable
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="not run: there is a device here")
+def test_a_device_that_does_not_work_is_nobodys_zero(sandboxed, grading_in, kit_with_torch, reference_source):
+    """It is started before the submission is read, and outside the time of its first check."""
+    with grading_in(kit_with_torch, device="cuda") as grade:
+        graded = grade(reference_source)
+
+    assert graded.status == "not_graded" and "cuda can't be used in it" in graded.reason
+
+
+@pytest.mark.parametrize("devices", [[], ["/dev/nvidia0", "/dev/nvidiactl"]])
+def test_bubblewrap_shows_the_devices_there_are(monkeypatch, devices):
+    """Its /dev has none of its own, and the driver reads more of /sys than torch does."""
+    monkeypatch.setattr(isolation, "glob", lambda pattern: devices)
+
+    command = " ".join(isolation.bubblewrapped_zygote(3, (), Path("/scratch")))
+
+    for device in devices:
+        assert f"--dev /dev {' '.join(f'--dev-bind {each} {each}' for each in devices)}" in command, device
+    assert ("--ro-bind /sys /sys" in command) == bool(devices)
+    assert ("--ro-bind /sys/devices/system/cpu" in command) != bool(devices)
+
+
+@pytest.mark.parametrize(("mark", "outcome"), [("", Outcome.GRADER_ERROR), ("import pytest\n\n\n@pytest.mark.gpu\n", Outcome.FAILED)])
+def test_a_case_that_needs_a_device_is_not_repeated_where_there_is_none(sandboxed, grading_in, kit, reference_source, mark, outcome):
+    """The judge makes no CUDA call, so it can't ask whether the reference fails too, nor which mistake answers so."""
+    tests = kit / "solutions" / "scaling" / "test_hidden.py"
+    text = tests.read_text(encoding="utf-8").replace('@number("2.2")', f'{mark}@number("2.2")')
+    tests.write_text(text.replace('agree("standardise", 1e-3', 'assert agree is None\n    agree("standardise", 1e-3'), encoding="utf-8")
+
+    with grading_in(kit, device="cpu:0") as grade:
+        results = {result.check.number: result for result in grade(reference_source).results}
+
+    assert results["2.2"].outcome is outcome
+
+
+def test_what_was_not_run_is_no_failure_in_the_kill_matrix():
+    """A check that needs a GPU has a sign of its own in every row, and a legend where there is one."""
+    checks = [Check(f"hidden:test_{name}", number, name, "scale", 50, True, "It holds.") for name, number in (("here", "1.1"), ("device", "1.2"))]
+
+    def graded(here: Outcome, there: Outcome) -> Graded:
+        results = tuple(CheckResult(check, (CaseResult("", outcome),)) for check, outcome in zip(checks, (here, there), strict=True))
+        return Graded("", "scaling", "graded", results)
+
+    def text(there: Outcome) -> str:
+        rows = {name: (Variant(name, name, task="scale"), graded(here, there)) for name, here in (("reference", Outcome.PASSED), ("mistake", Outcome.FAILED))}
+        return matrix(Report("scaling", checks, {"scale": 100}, rows, seeds=1))
+
+    assert "50.00! x-\n" in text(Outcome.NOT_RUN) and "-: needs a GPU" in text(Outcome.NOT_RUN)
+    assert "50.00! x.\n" in text(Outcome.PASSED) and "needs a GPU" not in text(Outcome.PASSED)

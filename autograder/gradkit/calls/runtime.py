@@ -283,6 +283,19 @@ def serve(connection: Connection, path: Path, *, device: str = "cpu") -> None:
         answer(Kind(kind), request, payload)
 
 
+def start(device: str) -> None:
+    """Do once on a device what every first call there pays for, in seconds: its context, its memory, the libraries of products.
+
+    Raises:
+        Exception: What torch raises where the device can't be used.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16):
+            x = torch.ones(8, 8, dtype=dtype).to(device)
+            (x @ x).softmax(-1).sum().cpu()
+
+
 def warm() -> None:
     """Do once what every first call pays for: pages copied since the fork, parts of libraries that start up late.
 

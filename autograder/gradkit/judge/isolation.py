@@ -18,6 +18,7 @@ import stat
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
+from glob import glob
 from pathlib import Path
 
 import coursekit
@@ -157,9 +158,9 @@ class UserSlot:
 
 
 @functools.cache
-def readable_paths() -> tuple[str, ...]:
-    """What every worker may read: the interpreter, its packages, coursekit with its data."""
-    return (*sandbox.system_readable(), str(Path(coursekit.__file__).parent))
+def readable_paths(*, cuda: bool = False) -> tuple[str, ...]:
+    """What every worker may read: the interpreter, its packages, coursekit with its data; where it has a device, the driver's files too."""
+    return (*sandbox.system_readable(cuda=cuda), str(Path(coursekit.__file__).parent))
 
 
 def bubblewrapped_zygote(control_fd: int, libraries: tuple[str, ...], scratch: Path) -> list[str]:
@@ -180,9 +181,12 @@ def bubblewrapped_zygote(control_fd: int, libraries: tuple[str, ...], scratch: P
     ):
         if Path(path).exists() and not path.startswith(("/dev", "/proc", "/sys")):
             binds += ["--ro-bind", path, path]
+    # Seen by every worker, and opened by those that Landlock grants a device.
+    devices = [word for path in sorted(glob("/dev/nvidia*")) for word in ("--dev-bind", path, path)]
+    system = "/sys" if devices else "/sys/devices/system/cpu"
     return [
         "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
-        *binds, "--proc", "/proc", "--dev", "/dev", "--ro-bind", "/sys/devices/system/cpu", "/sys/devices/system/cpu",
+        *binds, "--proc", "/proc", "--dev", "/dev", *devices, "--ro-bind", system, system,
         "--ro-bind", str(scratch.parent), str(scratch.parent), "--bind", str(scratch), str(scratch), "--chdir", str(scratch), "--", *command,
     ]  # fmt: skip
 
@@ -190,6 +194,14 @@ def bubblewrapped_zygote(control_fd: int, libraries: tuple[str, ...], scratch: P
 def clean_environment(scratch: Path) -> dict[str, str]:
     """The whole environment of judge, zygote and workers: a grading machine's holds keys, tokens and addresses. One thread each: a fork after a multi-threaded matmul hangs."""
     devices = {name: value for name, value in os.environ.items() if name.startswith(("CUDA_", "NVIDIA_"))}
+    # NVIDIA's images name the driver's libraries so; a worker may read those two folders and loads from no other one.
+    libraries = [
+        path
+        for path in os.environ.get("LD_LIBRARY_PATH", "").split(":")
+        if f"{os.path.normpath(path)}/".startswith(tuple(f"{folder}/" for folder in sandbox.DRIVER_FOLDERS))
+    ]
+    if libraries:
+        devices["LD_LIBRARY_PATH"] = ":".join(libraries)
     return {
         **devices,
         "PATH": "/usr/bin:/bin",

@@ -116,11 +116,12 @@ class Zygote:
         policy = sandbox.Policy(
             uid=uid,
             gid=uid,
-            readable=(*isolation_module.readable_paths(), str(module.parent)),
+            readable=(*isolation_module.readable_paths(cuda=device != "cpu"), str(module.parent)),
             writable=(str(work_dir),),
             limits=sandbox.Limits(
                 memory_mib=manifest.memory_mib,
                 cpu_s=int(manifest.timeout_s * 4) + 10,
+                open_files=sandbox.Limits.open_files if device == "cpu" else 512,  # the driver opens its devices dozens of times
                 address_space=device == "cpu",
             ),
             landlock="require" if enough else "if_available",

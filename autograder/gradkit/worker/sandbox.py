@@ -45,6 +45,9 @@ __all__ = [
 
 Need = Literal["require", "if_available"]
 
+# Where NVIDIA's packages and images put CUDA and the driver's libraries.
+DRIVER_FOLDERS = ("/usr/local/cuda", "/usr/local/nvidia")
+
 # Before this ABI Landlock lets a process signal others of its own uid; then only the filter is in the way.
 SAME_UID_ABI = 6
 
@@ -192,16 +195,18 @@ def system_readable(*, cuda: bool = False) -> tuple[str, ...]:
     # without these torch prints errors about a processor it cannot identify
     paths += ["/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"]
     if cuda:
-        paths += ["/sys/devices", "/sys/bus/pci", "/sys/module", "/usr/local/cuda", "/usr/local/nvidia"]
+        paths += ["/sys/devices", "/sys/bus/pci", "/sys/module", *DRIVER_FOLDERS]
     return _outermost(path for path in paths if os.path.exists(path))
 
 
 def _python_paths() -> Iterable[str]:
-    """The standard library and site-packages of the running environment and of its base interpreter."""
+    """The standard library and site-packages of the running environment, of its base interpreter, and of what a .pth file adds."""
     scheme = sysconfig.get_paths()
     yield from (scheme[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
     for prefix in dict.fromkeys((sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)):
         yield from (os.path.join(prefix, name) for name in ("lib", "lib64"))
+    # an environment on top of another one, where torch is: it loads libraries late
+    yield from (path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages"))
     if site.ENABLE_USER_SITE:
         yield site.getusersitepackages()
 

@@ -33,11 +33,11 @@ from gradkit.errors import WorkerError
 from gradkit.calls.protocol import Connection, Deadline, Kind, encode
 from gradkit.worker import sandbox
 from gradkit.worker.kernel import PR_SET_NAME, prctl, use_large_pages
-from gradkit.calls.runtime import serve, warm
+from gradkit.calls.runtime import serve, start, warm
 
 # What submissions may use of coursekit. The rest draws, or runs checks: a worker has no use for pytest and matplotlib.
 PRELOADED = tuple(
-    f"coursekit.{name}" for name in ("compare", "data", "diagnosis", "gradcheck", "simgpu", "toys")
+    f"coursekit.{name}" for name in ("chance", "checks", "compare", "data", "diagnosis", "gradcheck", "simgpu", "toys")
 )
 MAX_REQUEST = 1 << 16
 REAP_TIMEOUT_S = 5.0
@@ -206,6 +206,11 @@ def become_worker(request: SpawnRequest, channel: int, output: int, parent: int)
     sys.stderr = open(2, "w", encoding="utf-8", errors="replace", closefd=False, buffering=1)  # noqa: SIM115
     sandbox.enter(request.policy, parent_pid=parent)
     connection = Connection(sock)
+    if request.device != "cpu":
+        try:
+            start(request.device)
+        except Exception as error:  # what a driver may say; a machine where it does is no student's fault
+            raise sandbox.SandboxError(f"{request.device} can't be used in it: {type(error).__name__}: {error}"[:500]) from error
     # From here on what goes wrong is the submission's doing; the judge takes anything before for its own fault.
     connection.send(Kind.ENTERED, 0, encode(None), Deadline(5.0))
     warm()

@@ -71,7 +71,7 @@ def scaled_dot_product_attention(q, k, v, *, mask=None, causal=False, bias=None)
         visible = visible & causal_mask(T_q, T_k, device=q.device)
     if mask is not None:
         visible = visible & mask
-    bias = torch.zeros(*lead, T_q, T_k, dtype=dtype) if bias is None else bias.expand(*lead, T_q, T_k)
+    bias = torch.zeros(*lead, T_q, T_k, dtype=dtype, device=q.device) if bias is None else bias.expand(*lead, T_q, T_k)
     outputs = []
     for *index, i in each(*lead, T_q):
         index = tuple(index)

@@ -93,7 +93,7 @@ def dpo_loss(policy_chosen, policy_rejected, reference_chosen, reference_rejecte
     if beta <= 0:
         raise ValueError(f"beta must be positive, got {beta}")
     h = _differences(policy_chosen, policy_rejected, reference_chosen, reference_rejected)
-    return F.softplus(-beta * h).sum() / len(h)
+    return (F.softplus(-beta * h).double().sum() / len(h)).to(h.dtype)  # in float16 a large batch has no sum
 
 
 def dpo_gradient(policy_chosen, policy_rejected, reference_chosen, reference_rejected, *, beta):

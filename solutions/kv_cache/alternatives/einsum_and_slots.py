@@ -181,7 +181,7 @@ def accept_draft(step, caches, newest, draft):
     if len(draft) == 0:
         raise ValueError("draft must hold at least one token")
     said = step(torch.tensor([newest] + draft)).max(dim=-1).indices
-    wrong = (said[:-1] != torch.tensor(draft)).nonzero().flatten().tolist()
+    wrong = (said[:-1] != torch.tensor(draft, device=said.device)).nonzero().flatten().tolist()
     answer = said[: (wrong[0] if wrong else len(draft)) + 1].tolist()
     for cache in caches:
         cache.truncate(len(cache) - (len(draft) + 1) + len(answer))

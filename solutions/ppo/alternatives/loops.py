@@ -32,7 +32,8 @@ def response_mask(prompt_lengths, lengths, n_tokens):
 def masked_mean(x, mask):
     if mask.dtype != torch.bool or not mask.any():
         raise ValueError("mask must be boolean, and True somewhere")
-    return torch.where(mask, x, torch.zeros_like(x)).sum() / mask.sum()
+    total = torch.where(mask, x, torch.zeros_like(x)).double().sum()  # in float16 a large batch has none
+    return (total / mask.sum()).to(x.dtype)
 
 
 def kl_divergence(logits, ref_logits):
