@@ -25,7 +25,7 @@ def pinball(student):
         above = mean - mean.min()
         (line,) = right.plot(constants, above)
         best = constants[above < 1e-9]  # all constants of least loss, up to rounding
-        right.plot(best, np.zeros(len(best)), "o", color=line.get_color(), markersize=3 if len(best) > 1 else 7)
+        right.plot(best, np.zeros(len(best)), "o", color=line.get_color(), markersize=3 if len(best) > 1 else 7, zorder=2 if len(best) > 1 else 4)
     right.plot(values, np.full(len(values), -0.25), "|", color=COLORS["grey"], markersize=10)
     left.set(title="Loss of one prediction", xlabel="y − ŷ (above 0: predicted too low)", ylabel="pinball loss")
     right.set(title="Mean loss of one constant for ten values", ylabel="mean loss above its minimum", ylim=(-0.5, 4))

@@ -31,7 +31,7 @@ def test_pinball_loss_by_hand(impl):
 @weight(1)
 @tags("pinball")
 def test_pinball_subgradient_is_the_rise_of_the_loss(impl):
-    """If the prediction of y = 3 rises from 1 to 1.5, the loss falls from 1.8 to 1.35: the slope is -0.9."""
+    """y = 3, tau = 0.9: from 1 to 1.5, the loss falls from 1.8 to 1.35: the slope is -0.9. A kink has the slope to its left."""
     slope = impl.pinball_subgradient(np.array([3.0, 1.0]), np.array([1.0, 3.0]), 0.9)
     assert_close(slope, np.array([(1.35 - 1.8) / 0.5, (0.25 - 0.2) / 0.5]), name="pinball_subgradient")
     # an exact prediction has the same slope as a prediction that is a little too low

@@ -398,12 +398,14 @@ def adapter():
 @weight(1)
 @tags("lora")
 def test_lora_linear_by_hand(impl):
-    """An adapter of rank 2 with alpha = 6, computed by hand. With B = 0, the output is that of W alone."""
+    """Adapters of rank 2 and of rank 1, computed by hand. With B = 0, the output is that of W alone."""
     W, A, B = adapter()
 
     # the base gives (1, 12); x A = (1, 20), and B makes (44, 40) of it, times 6 / 2
     assert_close(impl.lora_linear(numbers(1, 10), W, A, B, alpha=6.0), numbers(133, 132))
     assert_close(impl.lora_linear(numbers(1, 10), W, A, 0 * B, alpha=6.0), numbers(1, 12), name="output with B = 0")
+    rank_1 = impl.lora_linear(numbers(1, 10), W, A[:, :1], B[:1], alpha=3.0)  # (1, 12) + 3 (4, 0)
+    assert_close(rank_1, numbers(13, 12), name="output with rank 1 and alpha = 3")
 
 
 @number("8.p2")

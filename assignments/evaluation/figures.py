@@ -89,7 +89,8 @@ def reliability(student):
         bins = np.minimum((confidences * 10).astype(int), 9)
         used = [b for b in range(10) if (bins == b).sum() >= 25]
         x, y = [confidences[bins == b].mean() for b in used], [correct[bins == b].mean() for b in used]
-        left.plot(x, y, marker=marker, color=COLORS[color], linestyle="-")
+        hollow = {"markersize": 10, "markerfacecolor": "none"} if color == "grey" else {}  # seen under what lies on it
+        left.plot(x, y, marker=marker, color=COLORS[color], linestyle="-", **hollow)
         name += f": accuracy {correct.mean():.2f}, ECE {student.calibration_error(confidences, correct):.2f}"
         left.plot([], [], marker=marker, color=COLORS[color], linestyle="-", label=name)
 

@@ -679,9 +679,9 @@ def coverage_cdf(c, n, k):
 def adapt_level(level, missed, *, alpha, gamma):
     """Return the level of the next round: lower after a miss, higher after a hit.
 
-    A hit raises the level by one step, and a miss lowers it by another step, whatever the level is. The lengths of
-    the two steps add up to gamma. If exactly the share alpha of the rounds are misses, the steps cancel. The level
-    is not clipped: it may leave [0, 1].
+    A hit raises the level by a fixed amount, and a miss lowers it by another fixed amount. The two amounts add up to
+    gamma. If exactly the share alpha of the rounds are misses, ups and downs cancel. The level is not clipped: it may
+    leave [0, 1].
 
     Args:
         level: The level alpha_t of this round, a number.

@@ -690,7 +690,7 @@ def fit_temperature(logits, labels):
     The loss of a row is -log of the probability that softmax(logits / T) gives to its label. It is convex in 1 / T.
 
     Args:
-        logits: Shape (n, K), n >= 1, K >= 2, of any size. They are not equal throughout every row.
+        logits: Shape (n, K), n >= 1, K >= 2, of any size. At least one row has unequal logits.
         labels: Whole numbers 0 .. K - 1, shape (n,).
 
     Returns:

@@ -231,6 +231,7 @@ def test_disagreement_decides(evaluation):
 
     assert errors == [1.0, 2.2, 5.4]
     assert outside == [True, False, False]
+    assert evaluation.sign_flip_test(np.ones(4)) == 1 / 8  # of the four questions alone, the exact test isn't sure
 
 
 def test_copies_tell_nothing_new(evaluation):
