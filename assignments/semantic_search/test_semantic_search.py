@@ -45,13 +45,14 @@ def test_bm25_of_a_rare_word_by_hand(impl):
 @number("1.p3")
 @weight(1)
 @tags("lexical")
-def test_bm25_of_a_frequent_word_by_hand(impl):
-    """Three of four documents hold "the". With k1 = 1, f is 4/3 for tf = 2 at average length; b = 1/2 makes it 1.143 at double."""
-    idf = math.log(1 + 1.5 / 3.5)
+def test_bm25_counts_mentions_and_length_by_hand(impl):
+    """With k1 = 1, two mentions give f = 4/3 at average length. With b = 1/2, they give f = 1.143 at twice the average length."""
+    scores = np.asarray(impl.bm25(["the"], POSTINGS, LENGTHS, k1=1.0, b=0.5))
 
-    scores = impl.bm25(["the"], POSTINGS, LENGTHS, k1=1.0, b=0.5)
-
-    assert_close(scores / idf, np.array([2 / 1.75, 4 / 3, 4 / 3.5, 0.0]), name="f = scores / idf")
+    # one mention in a document of 2 words, two in one of 4, two in one of 8; all have the same idf
+    f = np.array([2 / 1.75, 4 / 3, 4 / 3.5, 0.0])
+    assert scores[1] > 0, f"two mentions of a word score {scores[1]}"
+    assert_close(scores / scores[1], f / f[1], name="scores, divided by that of document 1")
 
 
 @number("1.p4")
@@ -61,7 +62,7 @@ def test_bm25_adds_the_words_of_a_query(impl):
     """A word that the query holds twice counts twice. A word that no document holds adds nothing."""
     once, rare = impl.bm25(["the"], POSTINGS, LENGTHS), impl.bm25(["cat"], POSTINGS, LENGTHS)
 
-    assert_close(rare[1], math.log(1 + 3.5 / 1.5), name="the score of a query of one word")
+    assert rare[1] > 0, f"the document that holds the word scores {rare[1]}"
     got = impl.bm25(["the", "cat", "unicorn", "the"], POSTINGS, LENGTHS)
     assert_close(got, once + rare + once, name="the scores of a query of four words")
 
@@ -97,7 +98,7 @@ def test_similarities_by_hand(impl, kind, row):
 @tags("nearest")
 def test_a_zero_vector_has_cosine_zero(impl):
     """The cosine of a zero vector with anything is 0, not NaN."""
-    got = impl.similarities(np.array([[0.0, 0.0], [0.0, 2.0]]), np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), kind="cosine")
+    got = impl.similarities(np.array([[0.0, 0.0], [0.0, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), kind="cosine")
 
     assert_close(got, np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), name="cosines")
 
@@ -129,7 +130,7 @@ def test_top_k_in_chunks_by_hand(impl, chunk):
 
 # Task 3. Relevant: documents 0, 1 and 2. Run A has them at ranks 1, 5 and 9, run B at ranks 2, 3 and 4.
 
-GRADES = {0: 1, 1: 1, 2: 1, 8: 0}
+GRADES = {0: 1, 1: 1, 2: 1}
 RUN_A = [0, 11, 12, 13, 1, 14, 15, 16, 2]
 RUN_B = [11, 0, 1, 2, 12]
 
@@ -229,7 +230,9 @@ def test_info_nce_in_both_directions_by_hand(impl):
     """Document 0 picks its query among the logits (ln 3, 0), document 1 among (0, 0). The third document picks nothing."""
     rows, columns = (math.log(5 / 3) + math.log(4)) / 2, (math.log(4 / 3) + math.log(2)) / 2
 
-    assert_close(impl.info_nce(*PAIR, temperature=0.5, both=True), (rows + columns) / 2, name="info_nce in both directions")
+    # twice the vectors at twice the temperature
+    got = impl.info_nce(2 * PAIR[0], PAIR[1], temperature=1.0, both=True)
+    assert_close(got, (rows + columns) / 2, name="info_nce in both directions")
 
 
 @number("4.p4")
@@ -487,10 +490,10 @@ def test_ivf_search_by_hand(impl):
 @number("8.p4")
 @weight(1)
 @tags("ivf")
-@pytest.mark.parametrize(("n_vectors", "n_probe", "best"), [(1, 1, 1), (10, 1, 3), (5, 4, 4), (10, 9, 9)])
-def test_best_n_cells_by_trying_all(impl, n_vectors, n_probe, best):
-    """For 10 vectors and one probe, 3 cells need 3 + 10/3 comparisons: fewer than any other number of cells."""
-    assert_close(impl.best_n_cells(n_vectors, n_probe), best, name=f"best_n_cells({n_vectors}, {n_probe})")
+def test_best_n_cells_of_few_vectors(impl):
+    """For 10 vectors and one probe, 3 cells are best; for 10 and 9 probes, 9 are. For 12 vectors, 3 and 4 cells tie: 3 is smaller."""
+    for n_vectors, n_probe, best in ((10, 1, 3), (10, 9, 9), (12, 1, 3), (1, 1, 1), (30, 2, 8)):
+        assert_close(impl.best_n_cells(n_vectors, n_probe), best, name=f"best_n_cells({n_vectors}, {n_probe})")
 
 
 # Task 9
