@@ -109,7 +109,8 @@ def cells(student):
             shares.append(student.share_found([ids for ids, _ in found], queries, vectors))
             costs.append(np.mean([comparisons for _, comparisons in found]))
         ax.plot(costs, shares, marker="o", markersize=4, label=name)
-        ax.annotate(f"1 probe: {shares[0]:.0%}", (costs[0], shares[0]), (8, -15), textcoords="offset points", size=10)
+        for at, label in ((0, "1 probe"), (2, "5 probes")):
+            ax.annotate(f"{label}: {shares[at]:.0%}", (costs[at], shares[at]), (8, -15), textcoords="offset points", size=10)
     ax.set(title="True ten best in the probed cells", xscale="log", ylim=(0, 1.05), ylabel="share found")
     ax.set_xticks([100, 200, 500, 1000, 2000, 5000], ["100", "200", "500", "1,000", "2,000", "5,000"])
     ax.set(xlabel="comparisons for each query")
