@@ -36,10 +36,11 @@ LENGTHS = np.array([2, 4, 8, 2])
 @weight(1)
 @tags("lexical")
 def test_bm25_of_a_rare_word_by_hand(impl):
-    """One of four documents holds "cat", once. It has average length, so f = 1. The score is the idf, ln(1 + 3.5/1.5)."""
-    scores = impl.bm25(["cat"], POSTINGS, LENGTHS)
+    """One of four documents holds "cat", once. It has average length, so f = 1 for every k1. The score is ln(1 + 3.5/1.5)."""
+    want = np.array([0.0, math.log(1 + 3.5 / 1.5), 0.0, 0.0])
 
-    assert_close(scores, np.array([0.0, math.log(1 + 3.5 / 1.5), 0.0, 0.0]), name="scores")
+    assert_close(impl.bm25(["cat"], POSTINGS, LENGTHS), want, name="scores")
+    assert_close(impl.bm25(["cat"], POSTINGS, LENGTHS, k1=0.0), want, name="scores for k1 = 0")
 
 
 @number("1.p3")
