@@ -308,7 +308,7 @@ def test_lowest_loss_by_hand(impl):
 @tags("big_batch")
 @pytest.mark.parametrize("chunk", [1, 2, 3, 50])
 def test_cached_step_by_hand(impl, chunk):
-    """Embeddings are 2 times the input. The loss is (sum of queries) * (sum of documents), so its slope in 2 is 4 * 6 * 15."""
+    """Embeddings are 3 times the input. The loss 18 * 45 / temperature has the slope 2 * 3 * 6 * 15 / temperature in the factor 3."""
     queries, documents, sizes = np.array([[1.0], [2.0], [3.0]]), np.array([[4.0], [5.0], [6.0], [0.0]]), []
 
     def encode(params, rows):
@@ -326,11 +326,11 @@ def test_cached_step_by_hand(impl, chunk):
         return np.full_like(queries, documents.sum() / temperature), np.full_like(documents, queries.sum() / temperature)
 
     value, slope = impl.cached_step(
-        np.array([2.0]), queries, documents, temperature=0.5, chunk=chunk, encode=encode, backward=backward, loss=loss, gradient=gradient
+        np.array([3.0]), queries, documents, temperature=0.5, chunk=chunk, encode=encode, backward=backward, loss=loss, gradient=gradient
     )
 
-    assert_close(value, 12.0 * 30.0 / 0.5, name="the loss of the whole batch")
-    assert_close(slope, np.array([2 * 2.0 * 6.0 * 15.0 / 0.5]), name="the slope in params")
+    assert_close(value, 18.0 * 45.0 / 0.5, name="the loss of the whole batch")
+    assert_close(slope, np.array([2 * 3.0 * 6.0 * 15.0 / 0.5]), name="the slope in params")
     assert max(sizes) <= chunk, f"the encoder got {max(sizes)} rows at once, but chunk is {chunk}"
 
 
@@ -385,8 +385,8 @@ def test_rerank_by_hand(impl):
 @weight(1)
 @tags("reranking")
 def test_encoder_calls_by_hand(impl):
-    """Three documents and one query, two candidates: 4 runs, 3 runs, and 6 runs."""
-    assert_close(impl.encoder_calls(3, 1, 2), (4, 3, 6), name="encoder_calls(3, 1, 2)")
+    """Five documents, two queries, and three candidates for each query: 7 runs, 10 runs, and 13 runs."""
+    assert_close(tuple(impl.encoder_calls(5, 2, 3)), (7, 10, 13), name="encoder_calls(5, 2, 3)")
 
 
 # Task 7

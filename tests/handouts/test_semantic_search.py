@@ -196,15 +196,15 @@ def test_equal_embeddings_cost_the_logarithm_of_the_batch(search):
 
 
 def test_cached_step_by_hand(search):
-    """12 * 30, and a slope of 2 * 2 * 6 * 15 = 360."""
+    """18 * 45 = 810, and a slope of 2 * 3 * 6 * 15 = 540."""
     value, slope = search.cached_step(
-        np.array([2.0]), np.array([[1.0], [2], [3]]), np.array([[4.0], [5], [6], [0]]), temperature=1.0, chunk=2,
+        np.array([3.0]), np.array([[1.0], [2], [3]]), np.array([[4.0], [5], [6], [0]]), temperature=1.0, chunk=2,
         encode=lambda params, rows: params * rows,
         backward=lambda params, rows, upstream: np.sum(rows * upstream).reshape(1),
         loss=lambda q, d, temperature: q.sum() * d.sum(),
         gradient=lambda q, d, temperature: (np.full_like(q, d.sum()), np.full_like(d, q.sum())),
     )  # fmt: skip
-    assert value == 12 * 30 and slope == 2 * 2 * 6 * 15 == 360
+    assert value == 18 * 45 == 810 and slope == 2 * 3 * 6 * 15 == 540
 
 
 # Task 6
