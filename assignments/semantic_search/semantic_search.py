@@ -278,7 +278,7 @@ def info_nce(queries, documents, *, temperature, skip=None, both=False):
 
     The logits are the dot products of queries and documents, divided by the temperature. Each row i is a classification
     among the M columns, and its right class is column i. The loss is the mean over the rows of minus the log-probability
-    of the right class. Columns beyond B are hard negatives.
+    of the right class. The columns B .. M - 1 are hard negatives.
 
     Args:
         queries: Shape (B, d).
@@ -363,19 +363,6 @@ def backward_rows(params, inputs, upstream):
     return inputs.T @ ((upstream - unit * (unit * upstream).sum(axis=1, keepdims=True)) / lengths)
 
 
-def accumulated_step(params, queries, documents, *, temperature, chunk, loss=info_nce, gradient=info_nce_gradient):
-    """Return (loss, gradient in params) averaged over chunks that don't see each other. As many documents as queries."""
-    parts = [slice(start, start + chunk) for start in range(0, len(queries), chunk)]
-    value, slope = 0.0, np.zeros_like(params)
-    for part in parts:
-        q, d = encode_rows(params, queries[part]), encode_rows(params, documents[part])
-        share = len(q) / len(queries)
-        in_q, in_d = gradient(q, d, temperature=temperature)
-        value += share * loss(q, d, temperature=temperature)
-        slope += share * (backward_rows(params, queries[part], in_q) + backward_rows(params, documents[part], in_d))
-    return value, slope
-
-
 def cached_step(
     params, queries, documents, *, temperature, chunk,
     encode=encode_rows, backward=backward_rows, loss=info_nce, gradient=info_nce_gradient,
@@ -407,6 +394,16 @@ def cached_step(
     _at_least("chunk", chunk, 1)
     # YOUR CODE HERE
     raise NotImplementedError("task big_batch is not written yet")
+
+
+def accumulated_step(params, queries, documents, *, temperature, chunk):
+    """Return the mean loss and the mean gradient of batches of `chunk` rows, each of which sees its own rows only.
+
+    There are as many documents as queries, and `chunk` divides their number.
+    """
+    parts = [slice(start, start + chunk) for start in range(0, len(queries), chunk)]
+    steps = [cached_step(params, queries[at], documents[at], temperature=temperature, chunk=chunk) for at in parts]
+    return sum(value for value, _ in steps) / len(steps), sum(slope for _, slope in steps) / len(steps)
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -517,7 +514,7 @@ def quantize(vectors):
 def dot_error_bound(queries, scales):
     """Return by how much a dot product can change at most when the document is replaced by its codes times its scale.
 
-    The bound holds for every document with this scale, and no smaller number does. It uses only what is given here.
+    Any coordinate of a document may be rounded as badly as possible, whatever becomes of the others.
 
     Args:
         queries: Not quantized, shape (Q, d).
@@ -702,7 +699,7 @@ def fuse(rankings, *, constant=60):
     """Return one ranking made of several, by reciprocal rank fusion.
 
     A document's score is the sum, over the rankings that hold it, of 1 / (constant + rank). The first rank is 1. Two
-    documents with the same ranks, in whichever of the rankings, must get equal scores.
+    documents must get equal scores if they have the same ranks, in whatever order of the rankings.
 
     Args:
         rankings: Lists of document numbers, the best first. No list holds a document twice. Lists may be empty.
