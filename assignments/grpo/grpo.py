@@ -391,7 +391,7 @@ def filtered_step(logp, rewards):
 
     Returns:
         Log-probabilities, shape (P, K); -inf for what the new policy never says. If a prompt has no right
-        answer that is possible, its row stays as it is.
+        answer that is possible, its row stays as it is. A log-probability of -900 is possible.
     """
     # YOUR CODE HERE
     raise NotImplementedError("task feedback is not written yet")

@@ -480,7 +480,7 @@ def filtered_step(logp, rewards):
 
     Returns:
         Log-probabilities, shape (P, K); -inf for what the new policy never says. If a prompt has no right
-        answer that is possible, its row stays as it is.
+        answer that is possible, its row stays as it is. A log-probability of -900 is possible.
     """
     # BEGIN SOLUTION feedback
     kept = torch.where(rewards > 0, logp, -math.inf)

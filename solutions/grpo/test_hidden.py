@@ -144,7 +144,7 @@ def test_the_prompt_earns_nothing(agree, rng):
     a, b = (str(x) for x in rng.choice(range(10, 99), size=2, replace=False))
     solved = rf"Example: </think>\boxed{{{a}}} Now you:"
     cases = [
-        (solved, "I don't know.", a),
+        (solved, "so</think>I don't know.", a),
         (solved, rf"so</think>\boxed{{{b}}}", b),
         (solved, rf"\boxed{{{a}}}", a),
         ("", rf"so</think>\boxed{{{b}}}", b),
@@ -227,18 +227,19 @@ def test_each_group_is_on_its_own(agree, torch_rng, kind):
 # --- Task 3: the clipped loss of each token ----------------------------------------------------
 
 
-def answers(rng, generator, *, T=4, dtype=F64, step=0.5):
-    """log pi, log pi_old, advantages and mask of two prompts with three answers of different lengths."""
+def answers(rng, generator, *, T=4, dtype=F64, step=0.3):
+    """log pi, log pi_old, advantages and mask of two prompts with three answers of different lengths. No log-ratio is above 2 step."""
     old_logp = token_logps(generator, 2, 3, T, dtype=dtype)
     return (
-        old_logp + step * normal(generator, 2, 3, T, dtype=dtype),
+        old_logp + step * normal(generator, 2, 3, T, dtype=dtype).clamp(-2, 2),
         old_logp,
         normal(generator, 2, 3, dtype=dtype),
         marked(rng, 2, 3, T),
     )
 
 
-WIDE = {"clip_low": 0.3, "clip_high": 0.3}
+NARROW = {"clip_low": 0.3, "clip_high": 0.3}
+FAR = {"clip_low": 0.9, "clip_high": 0.9}  # |log-ratio| < 0.3 * 2 < log 1.9: no ratio gets there
 
 
 @number("3.1")
@@ -246,9 +247,9 @@ WIDE = {"clip_low": 0.3, "clip_high": 0.3}
 @tags("policy_loss")
 @pytest.mark.parametrize("dtype", [F64, torch.float32], ids=["float64", "float32"])
 def test_token_losses(agree, rng, torch_rng, dtype):
-    """Each token has its own ratio, and all have the advantage of their answer; the worse of two products counts."""
+    """Each token has its own ratio, and all have the advantage of their answer. Here no ratio reaches a limit."""
     for _ in range(2):
-        agree("policy_loss", *answers(rng, torch_rng, dtype=dtype), level="token", **WIDE)
+        agree("policy_loss", *answers(rng, torch_rng, dtype=dtype), level="token", **FAR)
 
 
 @number("3.2")
@@ -257,32 +258,32 @@ def test_token_losses(agree, rng, torch_rng, dtype):
 def test_sequence_losses(agree, rng, torch_rng):
     """All tokens of an answer share a ratio, whose log is the mean over the answer's tokens and not over the padding."""
     for _ in range(3):
-        agree("policy_loss", *answers(rng, torch_rng), level="sequence", **WIDE)
+        agree("policy_loss", *answers(rng, torch_rng), level="sequence", **FAR)
 
 
 @number("3.3")
-@weight(1)
+@weight(2)
 @tags("policy_loss")
 @pytest.mark.parametrize("clips", [(0.1, 0.6), (0.6, 0.1)], ids=str)
-def test_two_clip_widths(agree, rng, torch_rng, clips):
-    """A ratio may fall by clip_low and rise by clip_high, which differ."""
+def test_the_worse_of_two_products(agree, rng, torch_rng, clips):
+    """A ratio may fall by clip_low and rise by clip_high, which differ; the worse of the two products counts."""
     for _ in range(2):
-        logp, old_logp, advantages, mask = answers(rng, torch_rng)
+        logp, old_logp, advantages, mask = answers(rng, torch_rng, step=0.6)
         agree("policy_loss", logp, old_logp, advantages, mask, level="token", clip_low=clips[0], clip_high=clips[1])
 
 
 @number("3.4")
-@weight(2)
+@weight(1)
 @tags("policy_loss")
 @pytest.mark.parametrize("level", ["token", "sequence"])
 def test_gradients_stop_where_the_clip_is_the_worse(agree, rng, torch_rng, level):
     """Where the clipped product is the worse one there is no gradient; at sequence level a token moves the ratio of all."""
-    logp, old_logp, advantages, mask = answers(rng, torch_rng)
+    logp, old_logp, advantages, mask = answers(rng, torch_rng, step=0.6)
     advantages[0, 0] = 1.0 + advantages[0, 0].abs()
     logp[0, 0, 0] = old_logp[0, 0, 0]  # an answer of one token at ratio 1, whose gradient is -A
 
     agree.vjp(
-        "policy_loss", logp, old_logp, advantages, mask, wrt=(0,), cotangent=normal(torch_rng, 2, 3, 4), level=level, **WIDE
+        "policy_loss", logp, old_logp, advantages, mask, wrt=(0,), cotangent=normal(torch_rng, 2, 3, 4), level=level, **NARROW
     )
 
 
@@ -292,9 +293,9 @@ def test_gradients_stop_where_the_clip_is_the_worse(agree, rng, torch_rng, level
 @pytest.mark.parametrize("level", ["token", "sequence"])
 def test_padding_is_not_read(agree, rng, torch_rng, level):
     """NaN and -inf behind an answer change neither losses nor gradients, and both are 0 there."""
-    logp, old_logp, advantages, mask = answers(rng, torch_rng, step=0.1)  # no ratio is near a clip
+    logp, old_logp, advantages, mask = answers(rng, torch_rng)
     logp, old_logp = behind(mask, logp, math.nan), behind(mask, old_logp, -math.inf)
-    options = {"level": level, "clip_low": 0.9, "clip_high": 9.0}
+    options = {"level": level, **FAR}
 
     losses = agree("policy_loss", logp, old_logp, advantages, mask, **options)
     assert not losses[~mask].any()
@@ -307,14 +308,14 @@ def test_padding_is_not_read(agree, rng, torch_rng, level):
 @pytest.mark.parametrize("level", ["token", "sequence"])
 def test_old_policy_and_advantages_are_data(agree, impl, vjp, rng, torch_rng, level):
     """The gradients in old_logp and in the advantages are 0, and the one in logp is not."""
-    args = answers(rng, torch_rng, step=0.1)
-    options = {"level": level, "clip_low": 0.9, "clip_high": 9.0}
+    args = answers(rng, torch_rng, T=1 if level == "sequence" else 4)  # one token: what the ratio is belongs to 3.2
+    options, weights = {"level": level, **FAR}, normal(torch_rng, *args[0].shape)
 
-    gradients = vjp(impl.policy_loss, *args, wrt=(0, 1, 2), cotangent=normal(torch_rng, 2, 3, 4), **options)
+    gradients = vjp(impl.policy_loss, *args, wrt=(0, 1, 2), cotangent=weights, **options)
 
     assert bool((gradients[0][args[3]].abs() > 0).all())
     assert_close(gradients[1:], (0 * args[1], 0 * args[2]), name="gradients in old_logp and advantages")
-    agree.vjp("policy_loss", *args, wrt=(0,), cotangent=normal(torch_rng, 2, 3, 4), **options)
+    agree.vjp("policy_loss", *args, wrt=(0,), cotangent=weights, **options)
 
 
 # --- Task 4: what to divide by -----------------------------------------------------------------
@@ -511,7 +512,7 @@ def near_reference(rng, generator, dtype=F64):
 
 
 @number("6.1")
-@weight(2)
+@weight(3)
 @tags("kl")
 @pytest.mark.parametrize("kind", ["k1", "k2", "k3"])
 def test_three_estimates(agree, rng, torch_rng, kind):
@@ -540,7 +541,7 @@ def test_gradients_of_the_estimates(agree, impl, vjp, rng, torch_rng, kind):
 
 
 @number("6.3")
-@weight(2)
+@weight(1)
 @tags("kl")
 @pytest.mark.parametrize("beta", [0.05, 2.0])
 def test_the_price_of_a_whole_answer(agree, rng, torch_rng, beta):
@@ -616,13 +617,18 @@ def test_pass_at_k_prefers_hard_prompts(agree, rng, k):
 @number("7.4")
 @weight(1)
 @tags("shaping")
-def test_pass_at_k_at_the_ends(agree):
-    """k = 1 weighs all prompts alike, and p = 0 and p = 1 are right too, in float32 as well."""
-    ends = torch.tensor([0.0, 0.25, 1.0], dtype=F64)
-
-    for k in (1, 4):
-        agree("pass_at_k_weights", ends, k)
-    agree("pass_at_k_weights", ends.float(), 2)
+@pytest.mark.parametrize("name", ["informative", "overlong_penalty", "pass_at_k_weights"])
+def test_shapes_dtypes_and_ends(agree, rng, name):
+    """Other dtypes and shapes: groups of two in float32; a table of int32 lengths, whose penalty begins at 0; p = 0 and 1, and k = 1."""
+    if name == "informative":
+        agree(name, torch.from_numpy(rng.integers(0, 2, size=(9, 2))).float())
+    if name == "overlong_penalty":
+        agree(name, torch.tensor([[0, 3], [16, 20]], dtype=torch.int32), max_len=16, margin=16)
+    if name == "pass_at_k_weights":
+        ends = torch.tensor([0.0, 0.25, 1.0], dtype=F64)
+        for k in (1, 4):
+            agree(name, ends, k)
+        agree(name, ends.float(), 2)
 
 
 # --- Task 8: learning from right answers, and from a judge -------------------------------------
@@ -698,12 +704,23 @@ def test_two_orders_are_averaged(agree, torch_rng, shape):
 @number("8.4")
 @weight(1)
 @tags("feedback")
-def test_a_judge_who_says_other_things(agree, torch_rng):
-    """Log-probabilities near -900 or hundreds apart give a finite preference."""
-    one, other = normal(torch_rng, 2, 2) - 900, 300 * normal(torch_rng, 2, 2)
-
-    agree("ai_preference", one, one.flip(0) - 5)
-    agree("ai_preference", one, other)
+@pytest.mark.parametrize("name", ["filtered_step", "critique_and_revise", "ai_preference"])
+def test_unusual_input(agree, impl, reference, torch_rng, name):
+    """Right answers of probability e^-900; texts with braces; a judge who hardly ever says one of the two labels."""
+    if name == "filtered_step":
+        logp = torch.tensor([[0.0, -900.0, -901.0]], dtype=F64)
+        agree(name, logp, torch.tensor([[0.0, 1.0, 1.0]], dtype=F64))
+    if name == "critique_and_revise":
+        texts = []
+        for module in (impl, reference):
+            generate, asked = counting_model()
+            pair = module.critique_and_revise("What is {answer} in \\boxed{2}?", ["Use {braces}."], generate=generate)
+            texts.append((asked, tuple(pair)))
+        assert_close(*texts, name="what the model is shown, and the pair")
+    if name == "ai_preference":
+        one, other = normal(torch_rng, 2, 2) - 900, 300 * normal(torch_rng, 2, 2)
+        agree(name, one, one.flip(0) - 5)
+        agree(name, one, other)
 
 
 # --- Task 9: training, and too much of it ------------------------------------------------------
@@ -738,7 +755,7 @@ def test_one_step_of_training(agree, reference, rng, torch_rng, advantages_of):
         edge = float(logits.softmax(-1)[0, 0])
         uniforms[0, 0, 0], uniforms[0, 0, 1] = edge / 2, edge + float(logits.softmax(-1)[0, 1]) / 2  # a right and a wrong one
 
-        new, _ = agree("train", logits, rewards, uniforms, advantages_of=advantages_of, lr=0.7)
+        new = agree(lambda impl: impl.train(logits, rewards, uniforms, advantages_of=advantages_of, lr=0.7)[0])
 
         assert not torch.equal(new, logits)
 
@@ -752,16 +769,19 @@ def test_groups_that_teach_nothing_do_not_count(agree, reference, rng, torch_rng
     rewards = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0], [0.0, 1.0]], dtype=F64)
     uniforms[0] = torch.tensor([1e-9, 1 - 1e-9], dtype=F64)  # the first and the last answer of each prompt
 
-    new, _ = agree("train", logits, rewards, uniforms, advantages_of=as_they_are, lr=2.0)
-    assert torch.equal(new[1:3], logits[1:3])
-    agree("train", logits[1:], rewards[1:], uniforms[:, 1:], advantages_of=as_they_are, lr=2.0)
-    agree("train", logits[1:3], rewards[1:3], uniforms[:, 1:3], advantages_of=as_they_are, lr=2.0)
+    def trained(first, last):
+        part = logits[first:last], rewards[first:last], uniforms[:, first:last]
+        return agree(lambda impl: impl.train(*part, advantages_of=as_they_are, lr=2.0)[0])
+
+    assert torch.equal(trained(0, 4)[1:3], logits[1:3])
+    assert torch.equal(trained(1, 4)[:2], logits[1:3])
+    assert torch.equal(trained(1, 3), logits[1:3])
 
 
 @number("9.3")
 @weight(1)
 @tags("train")
-def test_steps_follow_each_other(impl, reference, rng, torch_rng):
+def test_steps_follow_each_other(impl, rng, torch_rng):
     """Three steps in one run end where three runs of one step end, and each draws from the newest policy."""
     logits, rewards, uniforms = lessons(rng, torch_rng, steps=3, G=4)
 
@@ -772,20 +792,21 @@ def test_steps_follow_each_other(impl, reference, rng, torch_rng):
     for step in range(3):
         want = run(want, uniforms[step : step + 1])
     assert_close(got, want, name="logits after three steps")
-    assert not torch.equal(got, run(logits, uniforms[:1]))
-    assert_close(got, reference.train(logits, rewards, uniforms, advantages_of=centered, lr=3.0)[0], name="logits")
+    assert got.dtype == logits.dtype and got.isfinite().all() and not torch.equal(got, run(logits, uniforms[:1]))
 
 
 @number("9.4")
 @weight(1)
 @tags("train")
-def test_the_history_is_exact_and_before_each_step(agree, rng, torch_rng):
-    """The mean of probability times reward over all prompts, before each step, whatever was drawn."""
+def test_the_history_is_exact_and_before_each_step(impl, rng, torch_rng):
+    """The mean of probability times reward over all prompts, before each step, for your own logits."""
     logits, rewards, uniforms = lessons(rng, torch_rng, steps=3)
 
-    _, history = agree("train", logits, rewards, uniforms, advantages_of=centered, lr=1.0)
+    _, history = impl.train(logits, rewards, uniforms, advantages_of=centered, lr=1.0)
 
-    assert abs(history[0] - float((logits.softmax(-1) * rewards).sum(-1).mean())) < 1e-9
+    starts = [logits, *(impl.train(logits, rewards, uniforms[:n], advantages_of=centered, lr=1.0)[0] for n in (1, 2))]
+    want = [float((start.softmax(-1) * rewards).sum(-1).mean()) for start in starts]
+    assert_close(history, want, name="history")
 
 
 @number("9.5")

@@ -158,9 +158,13 @@ def pass_at_k_weights(success, k):
 
 
 def filtered_step(logp, rewards):
-    p = logp.exp() * rewards
-    total = p.sum(-1, keepdim=True)
-    return torch.where(total > 0, (p / total).log(), logp)
+    out = logp.clone()
+    for row, right in zip(out, rewards > 0, strict=True):
+        if (row[right] > -math.inf).any():
+            best = row[right].max()
+            row -= best + (row[right] - best).exp().sum().log()
+            row[~right] = -math.inf
+    return out
 
 
 def critique_and_revise(prompt, principles, *, generate):
