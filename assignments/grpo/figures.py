@@ -55,11 +55,13 @@ def lengths(student, how, advantage, share, n_steps=400):
 @figure("lengths", caption="The mean length of right and of wrong answers. Neither kind is rewarded for its length.")
 def lengths_figure(student):
     fig, axes = subplots(1, 2, size=(11, 3.9), sharey=True)
-    for ax, how, title in zip(axes, ("sequence", "constant"), ("divided by each answer's own length", "divided by a constant"), strict=True):
+    titles = {"sequence": "divided by each answer's own length", "constant": "divided by a constant"}
+    for ax, (how, title) in zip(axes, titles.items(), strict=True):
         with if_written(ax):
             for label, advantage, share, color in (("wrong", -0.3, 0.7, "red"), ("right", 0.7, 0.3, "blue")):
                 path = lengths(student, how, advantage, share)
-                ax.plot(path, color=COLORS[color], ls="-" if label == "wrong" else "--", label=f"{label}: {path[100]:.1f}, then {path[-1]:.1f}")
+                label = f"{label}: {path[100]:.1f}, then {path[-1]:.1f}"
+                ax.plot(path, color=COLORS[color], ls="-" if advantage < 0 else "--", label=label)
             ax.legend(loc="upper left", title="after 100 and 400 steps")
         ax.set(title=title, xlabel="step", ylabel="mean length (words)", ylim=(0, 42), xlim=(0, 400))
     return fig
@@ -89,7 +91,8 @@ def push_figure(student):
         for ax in (left, right):
             ax.legend(loc="lower center")
     left.set(title="Expected update of the logit of p", xlabel="p, the share of right answers", ylabel="push", ylim=(0, None))
-    right.set(title="Relative to the push at p = ½", xlabel="p, the share of right answers", ylabel="relative push", ylim=(0, 1.1))
+    right.set(title="Relative to the push at p = ½", xlabel="p, the share of right answers", ylim=(0, 1.1))
+    right.set_ylabel("relative push")
     return fig
 
 
@@ -123,12 +126,14 @@ def pulls(student):
     fig, ax = subplots(size=(9.5, 3.9))
     there, back = divergences()
     series = [("KL(π‖π_ref)", lambda: there, "black"), ("KL(π_ref‖π)", lambda: back, "grey")]
-    series += [(kind, lambda kind=kind: pull(student, kind), color) for kind, color in (("k1", "orange"), ("k2", "blue"), ("k3", "green"))]
+    colors = {"k1": "orange", "k2": "blue", "k3": "green"}
+    series += [(kind, lambda kind=kind: pull(student, kind), color) for kind, color in colors.items()]
     for at, (label, values, color) in enumerate(series):
         with if_written(ax):
             ax.bar(np.arange(4) + 0.16 * (at - 2), values(), width=0.14, color=COLORS[color], label=label)
     ax.axhline(0, color=COLORS["grey"], linewidth=0.8)
-    ax.set(title="Which way is the policy pulled?", ylabel="gradient in the logit", xticks=range(4), xticklabels=[f"answer {i}" for i in range(1, 5)])
+    ax.set(title="Which way is the policy pulled?", ylabel="gradient in the logit")
+    ax.set(xticks=range(4), xticklabels=[f"answer {i}" for i in range(1, 5)])
     ax.grid(axis="x", visible=False)
     ax.legend(ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.12))
     return fig

@@ -459,7 +459,8 @@ def train(logits, rewards, uniforms, *, advantages_of, lr):
     Each step draws a group for each prompt from the newest policy, with `draw_answers`. The update of a prompt is
     (1/G) sum_i A_i grad log pi(y_i) in the logits of this prompt. A group is *informative* if its rewards are not all
     equal. The step changes the logits by lr times the **mean over the informative groups** of their updates: each prompt's
-    row moves by lr / (number of informative groups) times its update. Rows of other groups stay as they are.
+    row moves by lr / (number of informative groups) times its update. Rows of other groups stay as they are. If no group
+    is informative, the step changes nothing.
 
     Args:
         logits: Shape (P, K): row x is the policy softmax(logits[x]) for prompt x.

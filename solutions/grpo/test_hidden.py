@@ -148,7 +148,7 @@ def test_the_prompt_earns_nothing(agree, rng):
         (solved, rf"so</think>\boxed{{{b}}}", b),
         (solved, rf"\boxed{{{a}}}", a),
         ("", rf"so</think>\boxed{{{b}}}", b),
-        (rf"Put </think> before \boxed{{}}.", rf"</think>\boxed{{{a}}}", a),
+        (r"Put </think> before \boxed{}.", rf"</think>\boxed{{{a}}}", a),
     ]
 
     agree(lambda impl: [impl.reward(prompt + response, len(prompt), truth) for prompt, response, truth in cases])
@@ -216,7 +216,7 @@ def test_each_group_is_on_its_own(agree, torch_rng, kind):
     rewards, constant = normal(torch_rng, 2, 3, 4), 5 * normal(torch_rng, 2, 3, 1)
 
     assert_commutes(
-        lambda r: agree("group_advantages", r, kind=kind) if kind != "scaled" else agree("group_advantages", r, kind=kind, eps=0.0),
+        lambda r: agree("group_advantages", r, kind=kind, eps=0.0),
         rewards,
         before=lambda r: (r + constant,),
         after=lambda out: out,
@@ -619,7 +619,7 @@ def test_pass_at_k_prefers_hard_prompts(agree, rng, k):
 @tags("shaping")
 @pytest.mark.parametrize("name", ["informative", "overlong_penalty", "pass_at_k_weights"])
 def test_shapes_dtypes_and_ends(agree, rng, name):
-    """Other dtypes and shapes: groups of two in float32; a table of int32 lengths, whose penalty begins at 0; p = 0 and 1, and k = 1."""
+    """Groups of two in float32; a table of int32 lengths, whose penalty begins at 0; p = 0 and 1, and k = 1."""
     if name == "informative":
         agree(name, torch.from_numpy(rng.integers(0, 2, size=(9, 2))).float())
     if name == "overlong_penalty":
@@ -732,30 +732,27 @@ def centered(rewards):
 
 
 def lessons(rng, generator, P=3, K=4, steps=1, G=3):
-    """Logits, rewards in which each prompt has right and wrong answers, and uniform numbers."""
+    """Logits, rewards in which each prompt has right and wrong answers, and uniforms that give the first prompt's groups both."""
     rewards = torch.from_numpy((rng.random((P, K)) < 0.5).astype(float))
-    rewards[:, 0], rewards[:, 1] = 1.0, 0.0
-    return normal(generator, P, K), rewards, torch.from_numpy(rng.random((steps, P, G)))
-
-
-def whose_groups(reference, logits, rewards, uniforms):
-    """Which groups of the first step are informative."""
-    earned = rewards.gather(-1, reference.draw_answers(logits.softmax(-1), uniforms[0]))
-    return (earned != earned[:, :1]).any(-1)
+    rewards[:, 0], rewards[:, -1] = 1.0, 0.0
+    uniforms = torch.from_numpy(rng.random((steps, P, G)))
+    uniforms[:, 0, 0], uniforms[:, 0, 1] = 1e-6, 1 - 1e-6  # the first and the last answer
+    return normal(generator, P, K), rewards, uniforms
 
 
 @number("9.1")
 @weight(2)
 @tags("train")
 @pytest.mark.parametrize("advantages_of", [as_they_are, centered])
-def test_one_step_of_training(agree, reference, rng, torch_rng, advantages_of):
+def test_one_step_of_training(agree, rng, torch_rng, advantages_of):
     """One prompt whose group has right and wrong answers: its logits move along the update of the group."""
     for G in (2, 5):
         logits, rewards, uniforms = lessons(rng, torch_rng, P=1, G=G)
-        edge = float(logits.softmax(-1)[0, 0])
-        uniforms[0, 0, 0], uniforms[0, 0, 1] = edge / 2, edge + float(logits.softmax(-1)[0, 1]) / 2  # a right and a wrong one
 
-        new = agree(lambda impl: impl.train(logits, rewards, uniforms, advantages_of=advantages_of, lr=0.7)[0])
+        def logits_after(impl, start=logits, rewards=rewards, uniforms=uniforms):
+            return impl.train(start, rewards, uniforms, advantages_of=advantages_of, lr=0.7)[0]
+
+        new = agree(logits_after)
 
         assert not torch.equal(new, logits)
 
@@ -763,7 +760,7 @@ def test_one_step_of_training(agree, reference, rng, torch_rng, advantages_of):
 @number("9.2")
 @weight(1)
 @tags("train")
-def test_groups_that_teach_nothing_do_not_count(agree, reference, rng, torch_rng):
+def test_groups_that_teach_nothing_do_not_count(agree, rng, torch_rng):
     """Groups that are all right or all wrong move nothing, and the mean is over the others. Without others, nothing moves."""
     logits, _, uniforms = lessons(rng, torch_rng, P=4, K=2, G=2)
     rewards = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0], [0.0, 1.0]], dtype=F64)
@@ -783,10 +780,10 @@ def test_groups_that_teach_nothing_do_not_count(agree, reference, rng, torch_rng
 @tags("train")
 def test_steps_follow_each_other(impl, rng, torch_rng):
     """Three steps in one run end where three runs of one step end, and each draws from the newest policy."""
-    logits, rewards, uniforms = lessons(rng, torch_rng, steps=3, G=4)
+    logits, rewards, uniforms = lessons(rng, torch_rng, steps=3, G=8)
 
-    def run(start, u):
-        return impl.train(start, rewards, u, advantages_of=centered, lr=3.0)[0]
+    def run(start, u):  # steps so long that the next answers are others
+        return impl.train(start, rewards, u, advantages_of=centered, lr=20.0)[0]
 
     got, want = run(logits, uniforms), logits
     for step in range(3):
