@@ -29,7 +29,7 @@ def weights(rng, rows, columns):
 
 
 @number("1.1")
-@weight(3)
+@weight(2)
 @tags("quantize")
 @pytest.mark.parametrize("group_size", [None, 12, 4, 1], ids=["one_scale", "rows", "groups", "single_weights"])
 def test_quantize_takes_the_largest_magnitude_to_the_largest_code(agree, rng, group_size):
@@ -58,8 +58,12 @@ def test_a_group_of_zeros_has_scale_one(agree, rng):
     w = weights(rng, 3, 8)
     w[1, 4:] = w[2] = 0.0
 
-    agree("quantize", w, bits=4, group_size=4)
-    agree("quantize_affine", w, bits=4, group_size=4)
+    def of_the_zeros(impl, w):
+        codes, scales = impl.quantize(w, bits=4, group_size=4)
+        affine = impl.quantize_affine(w, bits=4, group_size=4)
+        return codes[2], scales[1, 1:], scales[2], affine[0][2], affine[1][1, 1:], affine[1][2], affine[2][2]
+
+    agree(of_the_zeros, w)
 
 
 @number("1.4")
@@ -93,7 +97,7 @@ def test_affine_codes_stay_in_their_range(agree, rng, bits):
 
 
 @number("1.6")
-@weight(1)
+@weight(2)
 @tags("quantize")
 @pytest.mark.parametrize("case", ["symmetric", "affine", "one_scale"])
 def test_dequantize_scales_each_group(agree, rng, case):
@@ -139,7 +143,7 @@ def test_unpack_int4_gives_each_code_its_sign(agree, rng, case):
 
 
 @number("3.1")
-@weight(3)
+@weight(2)
 @tags("int8")
 @pytest.mark.parametrize("accumulator_bits", [8, 16, 24, 32])
 def test_longest_exact_sum_fits_in_the_worst_case(agree, accumulator_bits):
@@ -172,7 +176,7 @@ def test_int8_matmul_multiplies_the_codes(agree, rng, d):
 
 
 @number("3.3")
-@weight(2)
+@weight(3)
 @tags("int8")
 @pytest.mark.parametrize("threshold", [6.0, 2.5])
 def test_int8_matmul_keeps_outlier_columns_apart(agree, rng, threshold):
@@ -190,8 +194,7 @@ def test_int8_matmul_keeps_outlier_columns_apart(agree, rng, threshold):
 @tags("int8")
 def test_int8_matmul_with_outliers_only(agree, rng):
     """If every column is an outlier column, the product is that of the floats."""
-    x, w = rng.normal(size=(3, 5)), rng.normal(size=(2, 5))
-    x[1] = 8.0
+    x, w = 8 + rng.uniform(size=(3, 5)), rng.normal(size=(2, 5))
 
     agree("int8_matmul", x, w, quantize=worked_quantize)
 
@@ -255,7 +258,7 @@ def test_gptq_clips_codes_and_passes_their_errors_on(agree, rng, reference, bits
 @tags("gptq")
 def test_gptq_leaves_its_arguments_alone(impl, rng, reference):
     """The weights, H and the scales that are handed in are the same after the call."""
-    args = 2 * rng.normal(size=(3, 6)), correlated(rng, 6, 0.5), np.ones((3, 1))
+    args = 2 * rng.normal(size=(3, 2)), correlated(rng, 2, 0.8), np.ones((3, 1))
 
     got = assert_leaves_arguments(impl.gptq, *args, bits=8, compensation=reference.compensation, name="gptq")
     assert_close(got, reference.gptq(*args, bits=8))
@@ -281,7 +284,7 @@ def accept_law(function, p, q, token):
 
 
 @number("5.1")
-@weight(2)
+@weight(3)
 @tags("accept")
 @pytest.mark.parametrize("shape", [(3,), (4, 6)], ids=str)
 def test_acceptance_rate_averages_over_the_draft(agree, rng, shape):
@@ -292,7 +295,7 @@ def test_acceptance_rate_averages_over_the_draft(agree, rng, shape):
 
 
 @number("5.2")
-@weight(2)
+@weight(3)
 @tags("accept")
 @pytest.mark.parametrize("V", [2, 5])
 def test_a_token_is_accepted_as_often_as_stated(impl, rng, V):
@@ -302,12 +305,11 @@ def test_a_token_is_accepted_as_often_as_stated(impl, rng, V):
     for token in range(V):
         found, kept, _ = accept_law(impl.accept_or_resample, p, q, token)
         assert_close(kept, float(min(1, p[token] / q[token])), name="probability that the token is accepted")
-        wrong = sum(share for (accepted, new), share in found.items() if accepted and new != token)
-        assert_close(wrong, 0, name="probability of another token after an acceptance") if wrong else None
+        assert_close(found.get((True, token), 0.0), kept, name="probability that an accepted token stands in the text")
 
 
 @number("5.3")
-@weight(3)
+@weight(2)
 @tags("accept")
 @pytest.mark.parametrize("V", [3, 6])
 def test_a_rejected_token_is_replaced_by_the_right_draw(agree, rng, V):
@@ -321,7 +323,7 @@ def test_a_rejected_token_is_replaced_by_the_right_draw(agree, rng, V):
 
 
 @number("5.4")
-@weight(2)
+@weight(1)
 @tags("accept")
 @pytest.mark.parametrize("V", [2, 4])
 def test_the_token_in_the_text_has_the_distribution_of_the_target(impl, rng, V):
@@ -362,7 +364,7 @@ class Model:
     def __init__(self, rng, V, sharpness=1.0):
         self._seed, self._V, self._sharpness = int(rng.integers(2**30)), V, sharpness
         self._rows = {}
-        self.text, self.calls, self.reread = [], [], 0
+        self.text, self.calls = [], []
 
     def row(self, text):
         """The distribution after a text: it depends on every token and on their order."""
@@ -378,7 +380,6 @@ class Model:
             raise ValueError(f"keep must be from 0 to {len(self.text)}, the number of tokens in the cache, got {keep}")
         if not tokens:
             raise ValueError("tokens must hold at least one token, got none")
-        self.reread += keep < len(self.text) and self.text[keep] == tokens[0]  # it was in the cache, and right
         self.calls.append((keep, tokens))
         self.text = self.text[:keep] + tokens
         return np.array([self.row(self.text[:n]) for n in range(keep + 1, len(self.text) + 1)])
@@ -460,22 +461,27 @@ def greedy_text(row, prompt, n):
     return text
 
 
-def rounds(target, draft, prompt, gamma, n):
-    """What the target has to read in each round, for texts without luck: the tokens behind those of the text before."""
-    text, end, reads = list(prompt), len(prompt) + n, []
-    known = 0
+def calls_due(target, draft, prompt, gamma, n):
+    """The calls of both models, (kept, new tokens) each, that a text without luck takes."""
+    text, end = list(prompt), len(prompt) + n
+    target_calls, draft_calls = [], []
+    in_target = in_draft = 0
     while len(text) < end:
-        drafted = greedy_text(draft.row, text, min(gamma, end - len(text) - 1))[len(text):]
-        reads.append((text + drafted)[known:])
+        drafted = []
+        for _ in range(min(gamma, end - len(text) - 1)):
+            so_far = text + drafted
+            draft_calls.append((in_draft, so_far[in_draft:]))
+            in_draft = len(so_far)
+            drafted.append(int(np.argmax(draft.row(so_far))))
+        target_calls.append((in_target, (text + drafted)[in_target:]))
         for token in drafted:
-            best = int(np.argmax(target.row(text)))
-            text.append(best)
-            if token != best:
+            text.append(int(np.argmax(target.row(text))))
+            if token != text[-1]:
                 break
         else:
             text.append(int(np.argmax(target.row(text))))
-        known = len(text) - 1
-    return reads
+        in_target, in_draft = len(text) - 1, min(in_draft, len(text) - 1)
+    return target_calls, draft_calls
 
 
 @number("6.3")
@@ -488,40 +494,38 @@ def test_a_text_has_at_most_so_many_new_tokens(impl, rng, gamma):
         target, draft = similar(rng)
         text = impl.speculative_generate(target, draft, [3], gamma=gamma, max_new_tokens=n, **WITHOUT_LUCK)
         assert_close(len(text), n + 1, name="number of tokens, with the prompt")
-        assert_close(text, greedy_text(target.row, [3], n), name="text")
+        assert_close(text[:1], [3], name="prompt at the beginning of the text")
 
 
 @number("6.4")
-@weight(3)
+@weight(2)
 @tags("speculate")
 @pytest.mark.parametrize("gamma", [1, 3, 5])
 def test_the_target_is_called_once_per_round(impl, rng, gamma):
     """The target is called once in each round, on all drafted tokens, and reads nothing that it has read before."""
     target, draft = similar(rng)
+    target.unrecorded = False  # its calls are what a submission is known by
     prompt = [4, 1, 2]
-    want = rounds(target, draft, prompt, gamma, 12)
-    impl.speculative_generate(target, draft, prompt, gamma=gamma, max_new_tokens=12, **WITHOUT_LUCK)
+    want, _ = calls_due(target, draft, prompt, gamma, 12)
+    text = impl.speculative_generate(target, draft, prompt, gamma=gamma, max_new_tokens=12, **WITHOUT_LUCK)
 
     assert_close(len(target.calls), len(want), name="number of calls of the target")
-    assert_close([tokens for _, tokens in target.calls], want, name="what the target reads in each call")
+    assert_close(target.calls, want, name="the target's calls: keep, tokens")
+    assert_close(text, greedy_text(target.row, prompt, 12), name="text")
 
 
 @number("6.5")
-@weight(1)
+@weight(2)
 @tags("speculate")
 @pytest.mark.parametrize("gamma", [2, 4])
 def test_the_draft_reads_each_token_once(impl, rng, gamma):
     """The draft follows the text: its cache holds no rejected token, and it reads nothing that its cache holds."""
     target, draft = similar(rng)
+    draft.unrecorded = False  # its calls are what a submission is known by
     text = impl.speculative_generate(target, draft, [4, 1, 2], gamma=gamma, max_new_tokens=12, **WITHOUT_LUCK)
 
-    calls, cache = [], []
-    for keep, tokens in draft.calls:  # each call continues the text up to there, but for guesses of the same round
-        cache = cache[:keep] + tokens
-        calls.append(cache)
-    assert_close(draft.reread, 0, name="number of calls of the draft that begin with a token of its cache")
-    starts = [cache for (keep, _), cache in zip(draft.calls, calls) if cache == text[: len(cache)]]
-    assert starts, "the draft never reads the text"
+    _, want = calls_due(target, draft, [4, 1, 2], gamma, 12)
+    assert_close(draft.calls, want, name="the draft's calls: keep, tokens")
     assert_close(text, greedy_text(target.row, [4, 1, 2], 12), name="text")
 
 
@@ -546,7 +550,7 @@ def test_both_models_are_drawn_from_through_warp(impl, rng, reference):
 
 
 @number("7.1")
-@weight(2)
+@weight(1)
 @tags("speed")
 @pytest.mark.parametrize("case", ["between", "zero", "one"])
 def test_expected_tokens(agree, rng, case):
@@ -571,17 +575,19 @@ def test_speedup(agree, rng):
 
 
 @number("7.3")
-@weight(2)
+@weight(3)
 @tags("speed")
-@pytest.mark.parametrize("case", ["inside", "none_helps", "longest", "equals"])
+@pytest.mark.parametrize("case", ["inside", "none_helps", "longest", "equals", "two_peaks"])
 def test_best_draft_length(agree, rng, case):
     """The length with the largest speedup, the shortest one among equals; 0 if no draft helps."""
-    best = {"inside": 5, "none_helps": 0, "longest": 12, "equals": 3}[case]
+    best = {"inside": 5, "none_helps": 0, "longest": 12, "equals": 3, "two_peaks": 9}[case]
 
     @tool
     def speed(alpha, gamma, cost):
         if case == "equals":
             return 2.0 - abs(gamma - 4) if gamma not in (3, 5) else 2.0
+        if case == "two_peaks" and gamma < 4:
+            return 1.0 - abs(gamma - 2)
         return 2.0 - abs(gamma - best) * (alpha + cost)
 
     longest = 12
