@@ -406,7 +406,7 @@ def text_law(row, prompt, n, eos=None):
 @pytest.mark.parametrize("gamma", [1, 2, 4])
 def test_texts_have_the_distribution_of_the_target(impl, rng, reference, gamma):
     """Every text comes as often as from the target alone, however long and however bad the draft is."""
-    target, draft = Model(rng, 3), Model(rng, 3, sharpness=2.0)
+    target, draft = Model(rng, 2), Model(rng, 2, sharpness=2.0)  # two tokens keep the tree small
     lent = {"accept": reference.accept_or_resample}
 
     found = law(impl.speculative_generate, target, draft, [1, 0], gamma=gamma, max_new_tokens=3, **lent)
@@ -419,11 +419,11 @@ def test_texts_have_the_distribution_of_the_target(impl, rng, reference, gamma):
 @pytest.mark.parametrize("gamma", [1, 3])
 def test_a_text_ends_with_the_first_eos(impl, rng, reference, gamma):
     """A text ends with its first new eos, wherever it comes from; an eos in the prompt ends nothing."""
-    target, draft = Model(rng, 3), Model(rng, 3)
+    target, draft = Model(rng, 2), Model(rng, 2)
     lent = {"accept": reference.accept_or_resample}
 
-    found = law(impl.speculative_generate, target, draft, [2, 1], gamma=gamma, max_new_tokens=3, eos=2, **lent)
-    assert_close(found, text_law(target.row, [2, 1], 3, eos=2), name="distribution of the texts")
+    found = law(impl.speculative_generate, target, draft, [1, 0], gamma=gamma, max_new_tokens=3, eos=1, **lent)
+    assert_close(found, text_law(target.row, [1, 0], 3, eos=1), name="distribution of the texts")
 
 
 @tool
@@ -490,7 +490,7 @@ def calls_due(target, draft, prompt, gamma, n):
 @pytest.mark.parametrize("gamma", [0, 2, 7])
 def test_a_text_has_at_most_so_many_new_tokens(impl, rng, gamma):
     """A text has exactly the number of new tokens that it may have, if it meets no eos."""
-    for n in (0, 1, 2, 5, 6):
+    for n in (0, 1, 2, 5):
         target, draft = similar(rng)
         text = impl.speculative_generate(target, draft, [3], gamma=gamma, max_new_tokens=n, **WITHOUT_LUCK)
         assert_close(len(text), n + 1, name="number of tokens, with the prompt")
@@ -614,9 +614,12 @@ def automaton(rng, n_states=7):
     }
     moves = {state: row for state, row in moves.items() if row}
     accepting = {int(state) for state in rng.permutation(n_states)[:2]}
-    words = [bytes(word) for length in (1, 2, 3) for word in itertools.product(b"abc", repeat=length)]
-    words = [words[index] for index in rng.permutation(len(words))[:9]]
-    eos = int(rng.integers(10))
+    words = []
+    for length in (1, 2, 3):
+        every = [bytes(word) for word in itertools.product(b"abc", repeat=length)]
+        words += [every[index] for index in rng.permutation(len(every))[:2]]
+    words = [words[index] for index in rng.permutation(6)]
+    eos = int(rng.integers(7))
     return moves, accepting, [*words[:eos], b"", *words[eos:]], eos
 
 
@@ -628,9 +631,8 @@ def test_advance_follows_every_byte(agree, rng):
     def walks(impl, moves, words):
         return [impl.advance(moves, state, word) for state in range(7) for word in words]
 
-    for _ in range(3):
-        moves, _, vocabulary, _ = automaton(rng)
-        agree(walks, moves, vocabulary)
+    moves, _, vocabulary, _ = automaton(rng)
+    agree(walks, moves, vocabulary)
 
 
 @number("8.2")
@@ -640,13 +642,13 @@ def test_advance_follows_every_byte(agree, rng):
 def test_live_states_are_those_from_which_tokens_lead_to_the_end(agree, rng, case):
     """A state is live if tokens of the vocabulary lead from it to an accepting state, in however many steps."""
     if case == "chain":
-        # state s is left by a only; b leads to state 99, from which nothing leads anywhere
-        order = rng.permutation(9).tolist()
-        moves = {s: {97: t, 98: 99} for s, t in itertools.pairwise(order)}
+        # state s is left by a only; b leads to state 99, from which tokens lead on for ever, and to no end
+        order = rng.permutation(7).tolist()
+        moves = {s: {97: t, 98: 99} for s, t in itertools.pairwise(order)} | {99: {97: 99, 98: 99}}
         agree("live_states", moves, {order[-1]}, [b"b", b"a", b""], eos=2, advance=worked_advance)
         agree("live_states", moves, {order[-1]}, [b"b", b"aa", b""], eos=2, advance=worked_advance)
         return
-    for _ in range(4):
+    for _ in range(2):
         moves, accepting, vocabulary, eos = automaton(rng)
         agree("live_states", moves, accepting, vocabulary, eos=eos, advance=worked_advance)
 
@@ -663,7 +665,7 @@ def test_allowed_tokens_stay_alive(agree, rng, reference, case):
             for state in range(7)
         ]
 
-    for _ in range(3):
+    for _ in range(1 + (case == "some_dead")):
         moves, accepting, vocabulary, eos = automaton(rng)
         live = set(range(7))
         if case == "some_dead":
@@ -733,7 +735,7 @@ def test_masked_distribution_renormalizes(agree, rng):
 @number("9.2")
 @weight(3)
 @tags("constrain")
-@pytest.mark.parametrize("remaining", [4, 6])
+@pytest.mark.parametrize("remaining", [4, 5])
 def test_exact_distribution_is_that_of_valid_texts(agree, rng, remaining):
     """The next token has the model's probability, given that the text will be valid."""
     language, model = Language(rng), model_of(rng)
@@ -741,7 +743,7 @@ def test_exact_distribution_is_that_of_valid_texts(agree, rng, remaining):
     def next_tokens(impl):
         return [
             impl.exact_distribution(model, text, state, language.allowed, language.step, eos=0, remaining=left)
-            for text, state, left in (([2], 0, remaining), ([2, 1], 1, remaining - 1), ([], 3, 1), ([3], 3, 3))
+            for text, state, left in (([2], 0, remaining), ([2, 1], 1, 3), ([], 3, 1))
         ]
 
     agree(next_tokens)
