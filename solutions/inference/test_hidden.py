@@ -356,6 +356,9 @@ def test_accept_at_the_edges(agree, rng, case):
 # Task 6
 
 
+MOST_RUNS = 300  # a right loop needs 24 at most, one that drafts beyond the end of the text more than a hundred
+
+
 class Model:
     """A model with a cache that remembers what it was asked: each call is (kept, new tokens)."""
 
@@ -403,11 +406,11 @@ def text_law(row, prompt, n, eos=None):
 @number("6.1")
 @weight(3)
 @tags("speculate")
-@pytest.mark.parametrize("gamma", [1, 2, 4])
+@pytest.mark.parametrize("gamma", [1, 2])
 def test_texts_have_the_distribution_of_the_target(impl, rng, reference, gamma):
     """Every text comes as often as from the target alone, however long and however bad the draft is."""
     target, draft = Model(rng, 2), Model(rng, 2, sharpness=2.0)  # two tokens keep the tree small
-    lent = {"accept": reference.accept_or_resample}
+    lent = {"accept": reference.accept_or_resample, "most_runs": MOST_RUNS}
 
     found = law(impl.speculative_generate, target, draft, [1, 0], gamma=gamma, max_new_tokens=3, **lent)
     assert_close(found, text_law(target.row, [1, 0], 3), name="distribution of the texts")
@@ -416,11 +419,11 @@ def test_texts_have_the_distribution_of_the_target(impl, rng, reference, gamma):
 @number("6.2")
 @weight(1)
 @tags("speculate")
-@pytest.mark.parametrize("gamma", [1, 3])
+@pytest.mark.parametrize("gamma", [1, 2])
 def test_a_text_ends_with_the_first_eos(impl, rng, reference, gamma):
     """A text ends with its first new eos, wherever it comes from; an eos in the prompt ends nothing."""
     target, draft = Model(rng, 2), Model(rng, 2)
-    lent = {"accept": reference.accept_or_resample}
+    lent = {"accept": reference.accept_or_resample, "most_runs": MOST_RUNS}
 
     found = law(impl.speculative_generate, target, draft, [1, 0], gamma=gamma, max_new_tokens=3, eos=1, **lent)
     assert_close(found, text_law(target.row, [1, 0], 3, eos=1), name="distribution of the texts")
@@ -541,7 +544,7 @@ def test_both_models_are_drawn_from_through_warp(impl, rng, reference):
         rows = np.asarray(rows) ** 2
         return rows / rows.sum(axis=-1, keepdims=True)
 
-    lent = {"accept": reference.accept_or_resample, "warp": warp}
+    lent = {"accept": reference.accept_or_resample, "warp": warp, "most_runs": MOST_RUNS}
     found = law(impl.speculative_generate, target, draft, [0], gamma=2, max_new_tokens=2, **lent)
     assert_close(found, text_law(lambda text: warp(target.row(text)), [0], 2), name="distribution of the texts")
 
