@@ -29,7 +29,7 @@ def frequencies(ids, mask):
     return torch.tensor(20.0, dtype=F64).log(), {"logits": 1 / 20 - shares}
 
 
-@figure("splits", caption="202 answer tokens in two micro-batches, 20 kinds of tokens: how wrong the gradient is, by the size of the short one.")
+@figure("splits", caption="202 counted tokens in two micro-batches, 20 kinds of tokens: how wrong the gradient is, by the size of the short one.")
 def splits(student):
     ids = (20 * torch.rand(1, 203, generator=torch.Generator().manual_seed(0), dtype=F64) ** 3).long()
     mask = torch.ones(1, 203, dtype=torch.bool)
@@ -38,7 +38,7 @@ def splits(student):
     short = [1, 2, 3, 5, 8, 13, 21, 34, 55, 80, 101]
     errors = []
     for n in short:
-        # the short micro-batch has n answer tokens, the long one the other 202 - n
+        # the short micro-batch has n counted tokens, the long one the other 202 - n
         batches = [(ids[:, : n + 1], mask[:, : n + 1]), (ids[:, n:], mask[:, n:])]
         plain = sum(frequencies(*batch)[1]["logits"] for batch in batches) / 2
         yours = student.accumulate(batches, frequencies)[1]["logits"]
@@ -47,7 +47,7 @@ def splits(student):
     ax.plot(short, plain, "o-", color=COLORS["red"], label="mean of the two means", markersize=4)
     ax.plot(short, yours, "o-", color=COLORS["blue"], label="yours", markersize=4)
     ax.annotate(f"2 : 200, {plain[1]:.0f}%", (short[1], plain[1]), (10, -3), textcoords="offset points", size=10)
-    ax.set(title="Error of the gradient", xlabel="answer tokens in the short micro-batch", ylabel="error / gradient (%)")
+    ax.set(title="Error of the gradient", xlabel="counted tokens in the short micro-batch", ylabel="error / gradient (%)")
     ax.legend()
     return fig
 
@@ -171,21 +171,20 @@ def two_tasks(student, *, seed):
     return old, new, old_test, new_test, weights, normal(generator, 8, 2) / 8**0.5
 
 
-@figure("forgetting", caption="A network that has learned an old task learns a new one by four methods. Accuracy on fresh inputs, after 0 to 256 steps.")
+@figure("forgetting", caption="Networks that have learned an old task learn a new one by four methods. Accuracy on fresh inputs after 0, 4, 16, 64 and 256 steps, mean over twelve networks.")
 def forgetting(student):
-    _, new, old_test, new_test, start, noise = two_tasks(student, seed=1)
-    total = sum(weight.numel() for weight in start.values())
     fig, ax = subplots(size=(7.6, 5.0))
     methods = (("full", "red", 212), ("head", "purple", 68), ("lora", "blue", 48), ("bias", "green", 20))
+    paths = {method: [] for method, _, _ in methods}  # of each network, by steps: accuracy on the new task and on the old one
+    for seed in range(12):
+        _, new, old_test, new_test, start, noise = two_tasks(student, seed=seed)
+        for method in paths:
+            options = {"noise": noise, "alpha": 2.0} if method == "lora" else {}
+            ends = [student.adapt(start, *new, method=method, lr=0.3, n_steps=n, **options) for n in (0, 4, 16, 64, 256)]
+            paths[method].append([[student.accuracy(weights, *test) for test in (new_test, old_test)] for weights in ends])
     for method, color, n_trained in methods:
-        options = {"noise": noise, "alpha": 2.0} if method == "lora" else {}
-        path = []
-        for n_steps in (0, 1, 2, 4, 8, 16, 32, 64, 128, 256):
-            weights = student.adapt(start, *new, method=method, lr=0.3, n_steps=n_steps, **options)
-            path.append([student.accuracy(weights, *new_test), student.accuracy(weights, *old_test)])
-        path = np.array(path)
-        path = 100 * path
-        ax.plot(*path.T, ".-", color=COLORS[color], label=f"{method}: {n_trained / total:.0%} of the numbers", clip_on=False)
+        path = 100 * np.mean(paths[method], axis=0)
+        ax.plot(*path.T, ".-", color=COLORS[color], label=f"{method}: {n_trained / 212:.0%} of the numbers", clip_on=False)
         ax.plot(*path[-1], "o", color=COLORS[color], markersize=9, clip_on=False)
     ax.set(title="Learned and forgotten", xlabel="accuracy on the new task (%)", ylabel="accuracy on the old task (%)")
     ax.set(xlim=(0, 100), ylim=(0, 103))

@@ -412,6 +412,7 @@ def test_vote_accuracy_by_hand(impl):
     assert_close(impl.vote_accuracy([0.6, 0.4], 1), 0.6)
     assert_close(impl.vote_accuracy([0.6, 0.4], 3), 0.648, name="accuracy of three votes")
     assert_close(impl.vote_accuracy([0.75], 2), 0.9375, name="accuracy of two votes, some silent")
+    assert_close(impl.vote_accuracy([0.5, 0.25, 0.25], 2), 0.5, name="accuracy of two votes, where two often tie")
 
 
 # --- Task 9 ------------------------------------------------------------------------------------
