@@ -386,8 +386,8 @@ def aps_sets(probs, q, *, u=None, penalty=0.0, k_reg=1, score=aps_scores):
     """Return the APS set of each row at the threshold q, or with a penalty the RAPS set.
 
     With u, the set contains exactly the labels whose score is at most q. Without u, it contains these labels and
-    the first label of the ranking whose score is at least q. So a label of probability 0 that scores q is in the
-    set, too.
+    the first label of the ranking whose score is at least q. A label of probability 0 that scores q is in the
+    set, too, since s(y) <= q keeps ties.
 
     Args:
         probs: Predicted probabilities, shape (n, K).

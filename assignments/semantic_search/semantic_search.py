@@ -122,7 +122,8 @@ def top_k(queries, documents, k, *, kind="dot", chunk=1024, similarity=similarit
     """Return the k most similar documents of each query, without a matrix of all similarities.
 
     The documents are looked at in chunks: each call of `similarity` gets at most `chunk` of them. After each chunk,
-    only the k best documents so far are kept for each query. The result is the same for every chunk size.
+    only the k best documents so far are kept for each query. The result is the same for every chunk size, as far as
+    `similarity` gives the same numbers.
 
     Args:
         queries: Shape (Q, d).
@@ -250,8 +251,8 @@ def mean_over_queries(values):
 def false_negatives(query_ids, document_ids):
     """Return which columns must not serve as a row's negatives, because they are right answers to its query.
 
-    Row i holds a query and column i holds its positive. Column j is a right answer to row i if its text is the text of
-    the positive of row i, or of any other row with the same query. The column i itself is never marked in row i.
+    Row i holds a query and column i holds its positive. Take all rows with the same query as
+    row i, row i too. If column j has the text of one of their positives, it is a right answer to row i. The column i itself is never marked in row i.
 
     Args:
         query_ids: B whole numbers. Equal numbers mean equal queries.
@@ -285,8 +286,8 @@ def info_nce(queries, documents, *, temperature, skip=None, both=False):
         documents: Shape (M, d), M >= B. Document i is the positive of query i.
         temperature: Positive.
         skip: bool, shape (B, M). A marked column does not compete in its row: its logit is -inf. None marks nothing.
-        both: Also let each of the documents 0 .. B - 1 pick its query among the B queries. `skip` marks the same pairs. The
-            result is the mean of the two losses.
+        both: Also let each of the documents 0 .. B - 1 pick its query among the B queries. A pair (i, j) that `skip` marks
+            is left out in this direction, too. The result is the mean of the two losses.
 
     Returns:
         A float. It is finite and right for logits of any size up to 1e5.
