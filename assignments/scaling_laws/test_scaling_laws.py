@@ -297,13 +297,15 @@ def test_isoflop_optima_by_hand(impl):
 @tags("isoflop")
 @pytest.mark.parametrize("case", ["below_all", "above_all", "opens_downward"])
 def test_isoflop_optima_that_the_runs_do_not_enclose(impl, case):
-    """With log N = 1, 2, 3, the parabolas are lowest at 0, lowest at 5, and highest at 2: neither size nor loss is given."""
+    """With log N = 1, 2, 3, one parabola is lowest at 0, lowest at 5, or highest at 2: it has neither size nor loss. Another
+    budget, whose parabola is lowest at 2, has both."""
     x = np.array([1.0, 2.0, 3.0])
     L = {"below_all": 2 + 0.1 * x**2, "above_all": 2 + 0.1 * (x - 5) ** 2, "opens_downward": 3 - 0.1 * (x - 2) ** 2}[case]
+    C, N, L = np.repeat([6.0, 7.0], 3), np.exp(np.tile(x, 2)), np.concatenate([L, 1.5 + 0.1 * (x - 2) ** 2])
 
-    _, N, loss = impl.isoflop_optima(np.full(3, 6.0), np.exp(x), L)
-    assert_close(N, np.array([np.nan]), name="best size")
-    assert_close(loss, np.array([np.nan]), name="loss of the best size")
+    _, best, loss = impl.isoflop_optima(C, N, L)
+    assert_close(best, np.array([np.nan, math.exp(2.0)]), rtol=1e-7, name="best size")
+    assert_close(loss, np.array([np.nan, 1.5]), rtol=1e-7, name="loss of the best size")
 
 
 @number("7.p3")
@@ -420,19 +422,39 @@ def test_multipliers_at_the_base_width(impl):
     assert_close(init, {"input": 1.0, "hidden": 0.5, "output": 0.25}, name="the first numbers at four times the base width")
 
 
+def changes_after_one_step(width, multipliers, seed):
+    """How much each layer's outputs change in a network 16 -> width -> width -> 1, by the first step of Adam: the sign of
+    each gradient times the rate."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(64, 16))
+    Y = np.sin(X @ rng.normal(size=(16, 1)) / 2)
+    W = [rng.normal(size=shape) for shape in ((16, width), (width, width), (width, 1))]
+    W = [w * std * multipliers[name][0] for w, std, name in zip(W, (1 / 4, 32**-0.5, 32**-0.5), ("input", "hidden", "output"))]
+
+    def run(W):
+        z1 = X @ W[0]
+        z2 = np.maximum(z1, 0) @ W[1]
+        return z1, z2, np.maximum(z2, 0) @ W[2]
+
+    z1, z2, out = run(W)
+    d_z2 = ((out - Y) @ W[2].T) * (z2 > 0)
+    slopes = X.T @ ((d_z2 @ W[1].T) * (z1 > 0)), np.maximum(z1, 0).T @ d_z2, np.maximum(z2, 0).T @ (out - Y)
+    rates = [2.0**-6 * multipliers[name][1] for name in ("input", "hidden", "output")]
+    after = run([w - rate * np.sign(slope) for w, rate, slope in zip(W, rates, slopes)])
+    return [np.sqrt(((new - old) ** 2).mean()) for new, old in zip(after, (z1, z2, out))]
+
+
 @number("9.p2")
 @weight(1)
 @tags("mup")
 @pytest.mark.parametrize("layer", [0, 1, 2], ids=["input", "hidden", "output"])
 def test_layers_change_equally_at_both_widths(impl, layer):
     """After one step, a layer's outputs have changed about as much at width 128 as at width 32."""
-    sizes = []
-    for width in (32, 128):
-        changes = []
-        for seed in range(4):
-            before, after = impl.train_network(width, 2.0**-6, impl.mup_multipliers(width, 32), seed=seed, n_steps=1)[1][layer]
-            changes.append(np.sqrt(((after - before) ** 2).mean()))
-        sizes.append(np.mean(changes))
+    narrow, wide = (impl.mup_multipliers(width, 32) for width in (32, 128))
+    sizes = [
+        np.mean([changes_after_one_step(width, multipliers, seed)[layer] for seed in range(4)])
+        for width, multipliers in ((32, narrow), (128, wide))
+    ]
 
     # the right powers give 0.00, 0.04 and 0.10 on these seeds, and a power that is off by 1/2 gives 0.23 or more
     slope = math.log(sizes[1] / sizes[0]) / math.log(4)

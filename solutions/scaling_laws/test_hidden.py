@@ -328,14 +328,17 @@ def surface(rng):
 
 
 @number("6.1")
-@weight(3)
+@weight(2)
 @tags("optimum")
-@pytest.mark.parametrize("case", ["number", "array"])
+@pytest.mark.parametrize("case", ["number", "array", "equal_exponents"])
 def test_optimum_of_a_budget(agree, rng, case):
-    """Parameters and tokens with the least loss, for one budget or for several at once."""
+    """Parameters and tokens with the least loss, for one budget or for several at once, and if both exponents are equal."""
     C = 10 ** rng.uniform(17, 24, size=5)
+    constants = surface(rng)
+    if case == "equal_exponents":
+        constants = (*constants[:3], 0.35, 0.35)
 
-    agree("compute_optimal", surface(rng), float(C[0]) if case == "number" else C)
+    agree("compute_optimal", constants, C if case == "array" else float(C[0]))
 
 
 @number("6.2")
@@ -372,7 +375,7 @@ def test_compute_for_another_size(agree, rng, share):
 
 
 @number("6.4")
-@weight(1)
+@weight(2)
 @tags("optimum")
 @pytest.mark.parametrize("nearness", [0.9, 0.5])
 def test_sizes_that_no_data_can_help(agree, rng, nearness):
@@ -453,7 +456,7 @@ def test_power_law_leaves_out_what_is_not_known(agree, rng):
     y = 0.2 * x**0.7
     y[[1, 4]] = np.nan
 
-    agree("fit_power_law", x, y, tol=FIT)
+    agree(lambda impl: impl.fit_power_law(x, y)[1], tol=FIT)
 
 
 # Task 8
@@ -474,7 +477,11 @@ def test_log_of_the_predicted_loss(agree, rng, case):
     if case == "huge_terms":
         theta = theta + np.array([0, 900.0, 950.0, 0, 0])
 
-    agree(lambda impl: impl.log_surface(theta, N, D)[0])
+    def predicted(impl):
+        f, J = impl.log_surface(theta, N, D)
+        return [f, np.shape(J)]
+
+    agree(predicted)
 
 
 @number("8.2")
@@ -520,7 +527,11 @@ def test_objective_is_a_sum_of_hubers(agree, rng, case):
     """Half squares of small residuals, straight lines beyond, and the sum over runs."""
     *args, delta = objective_case(rng, case)
 
-    agree(lambda impl: impl.surface_objective(*args, delta=delta, log_surface=lent_log_surface)[0])
+    def objective(impl):
+        value, gradient = impl.surface_objective(*args, delta=delta, log_surface=lent_log_surface)
+        return [value, np.zeros_like(gradient)]
+
+    agree(objective)
 
 
 @number("8.4")
@@ -560,7 +571,7 @@ def test_fit_surface_ends_at_the_minimum(agree, rng, case):
     agree("fit_surface", N, D, L, np.array(starts), delta=1e-2, log_surface=lent_log_surface, tol=FITTED)
 
 
-BAD_START = np.array([-30.0, 5.0, 5.0, 0.4, 0.4])  # E so small that its slope is rounding: it stays there
+BAD_START = np.array([-300.0, 5.0, 5.0, 0.4, 0.4])  # E so small that nothing depends on it: it stays there
 
 
 # Task 9
@@ -589,10 +600,13 @@ def test_multipliers_of_each_layer(agree, rng, layer):
 def test_slopes_of_changes(agree, rng, case):
     """Root mean square of each layer's change, its mean over seeds, and the slope of its logarithm over the logarithm of width."""
     widths = (16, 200) if case == "two_widths" else (8, 20, 100)
-    scales = rng.uniform(0.5, 4, size=(3, 3))
-    layers = {width: [(rng.normal(size=(3, 4)), rng.normal(size=(3, 4)) * width**power) for power in (0.5, -1.0)] for width in widths}
+    layers = {
+        (width, seed): [(rng.normal(size=(3, 4)), rng.normal(size=(3, 4)) * rng.uniform(0.2, 5) * width**power) for power in (0.5, -1.0)]
+        for width in widths
+        for seed in range(3)
+    }
 
     def measure(width, seed):
-        return [(before, before + scales[seed, k] * change) for k, (before, change) in enumerate(layers[width])]
+        return [(before, before + change) for before, change in layers[width, seed]]
 
     agree("coordinate_check", measure, widths, seeds=(0, 1, 2) if case == "several_seeds" else (1,))
