@@ -1,8 +1,8 @@
 """Scaling laws: what a model costs before it is built, and which model a budget should buy.
 
-Holds counts of parameters, operations and bytes; learning-rate schedules, clipping and decay; the noise of gradients; the best
-size for a budget, from a formula and from runs; a robust fit of the loss surface; and rates that survive a change of width. Leaves
-out: real training runs, communication between devices, and mixtures of experts.
+Holds counts of parameters, operations and bytes; learning-rate schedules, clipping and decay; the noise of gradients;
+the best size for a budget, from a formula and from runs; a robust fit of the loss surface; and rates that survive a
+change of width. Leaves out: real training runs, communication between devices, and mixtures of experts.
 
 Numbers are float64, counts are Python integers. Nothing handed in is changed.
 """
@@ -59,7 +59,7 @@ SURFACES = {
     "more digits": (1.6934, 406.4, 410.7, 0.3392, 0.2849),
     "refit": (1.8172, 482.01, 2085.43, 0.3478, 0.3658),
 }
-"""(E, A, B, alpha, beta): as Hoffmann et al. 2022 printed them, with more digits, and as Besiroglu et al. 2024 fitted the same runs."""
+"""(E, A, B, alpha, beta) by Hoffmann et al. 2022, as printed and with more digits, and by Besiroglu et al. 2024 from the same runs."""
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -69,15 +69,16 @@ SURFACES = {
 def parameter_count(config):
     """Return how many parameters a transformer has, by part.
 
-    The embedding has one vector of width d_model for each token. A block holds a norm, attention, a second norm and an MLP. After the last
-    block, there is one more norm, and then the head, which has no bias. There are no other parameters: positions have none.
+    The embedding has one vector of width d_model for each token. A block holds a norm, attention, a second norm and an
+    MLP. After the last block, there is one more norm, and then the head, which has no bias. There are no other
+    parameters: positions have none.
 
     Args:
         config: As `model` returns.
 
     Returns:
-        A dict of ints: "embedding"; "attention", "mlp" and "norms", each in all blocks together ("norms" with the last one); and
-        "head". Each parameter is in exactly one part; that of a tied model is in "embedding".
+        A dict of ints: "embedding"; "attention", "mlp" and "norms", each in all blocks together ("norms" with the last
+        one); and "head". Each parameter is in exactly one part; that of a tied model is in "embedding".
 
     Example:
         For d_model = d_k = 2, one head and no biases, one block's attention has 4 matrices of 2 x 2: 16 parameters.
@@ -94,13 +95,14 @@ def parameter_count(config):
 def forward_flops(config, T, *, causal=False):
     """Return how many operations the forward pass of one sequence takes, by part.
 
-    Only products of matrices count, and a multiplication with the addition that follows it counts 2. The embedding is looked up, which
-    costs nothing. Biases, norms, softmax and activation functions are left out.
+    Only products of matrices count, and a multiplication with the addition that follows it counts 2. The embedding is
+    looked up, which costs nothing. Biases, norms, softmax and activation functions are left out.
 
     Args:
         config: As `model` returns.
         T: Number of tokens.
-        causal: Count only the pairs (query, key) in which the key is not later than the query. Otherwise all T^2 pairs count.
+        causal: Count only the pairs (query, key) in which the key is not later than the query. Otherwise all T^2
+            pairs count.
 
     Returns:
         A dict of ints: "matrices", the weight matrices of all blocks; "pairs", the products of queries with keys and of
@@ -114,7 +116,8 @@ def forward_flops(config, T, *, causal=False):
 def training_flops(forward, *, recompute=False):
     """Return how many operations a training step takes, by what its forward pass takes.
 
-    For each product of matrices Y = X W of the forward pass, the backward pass computes the gradient in X and the gradient in W.
+    For each product of matrices Y = X W of the forward pass, the backward pass computes the gradient in X and the
+    gradient in W.
 
     Args:
         forward: Operations of the forward pass: a number.
@@ -130,8 +133,8 @@ def training_flops(forward, *, recompute=False):
 def six_nd(counts, n_tokens):
     """Return the rule of thumb for the operations of training, 6 N D.
 
-    N is the number of parameters that take part in a product. So N leaves out a table whose rows are only looked up; norms and biases are so few
-    that N may keep them. D is the number of tokens.
+    N is the number of parameters that take part in a product. So N leaves out a table whose rows are only looked up;
+    norms and biases are so few that N may keep them. D is the number of tokens.
 
     Args:
         counts: Parameters by part, as `parameter_count` returns. In a tied model, "head" is 0.
@@ -155,8 +158,8 @@ def utilization(forward, tokens_per_s, peak_flops, *, n_devices=1, recompute=Fal
         recompute: As for `training_flops`.
 
     Returns:
-        (model, hardware), two floats. Hardware counts all operations that are done. Model counts only those that training without
-        `recompute` needs: repeating work is no merit.
+        (model, hardware), two floats. Hardware counts all operations that are done. Model counts only those that
+        training without `recompute` needs: repeating work is no merit.
     """
     # YOUR CODE HERE
     raise NotImplementedError("task flops is not written yet")
@@ -169,8 +172,8 @@ def utilization(forward, tokens_per_s, peak_flops, *, n_devices=1, recompute=Fal
 def state_bytes(n_parameters, *, n_devices=1, stage=0):
     """Return the bytes that one device holds for the state of training, by part.
 
-    Weights and gradients are kept in bfloat16. The optimizer (AdamW) keeps three more numbers for each parameter, in float32: an exact copy
-    of the weight, and the two moments.
+    Weights and gradients are kept in bfloat16. The optimizer (AdamW) keeps three more numbers for each parameter, in
+    float32: an exact copy of the weight, and the two moments.
 
     Args:
         n_parameters: Of the whole model.
@@ -192,9 +195,9 @@ def state_bytes(n_parameters, *, n_devices=1, stage=0):
 def activation_bytes(config, T, *, batch=1, fused=False):
     """Return the bytes that one block keeps for its backward pass.
 
-    Kept are, in bfloat16, the inputs of every matrix product, norm, activation function and elementwise product. A product of
-    queries with keys, or of attention's weights with values, is a matrix product too. A tensor that several steps need is kept once.
-    Softmax, the scaling of scores, biases and residual additions keep nothing more.
+    Kept are, in bfloat16, the inputs of every matrix product, norm, activation function and elementwise product. A
+    product of queries with keys, or of attention's weights with values, is a matrix product too. A tensor that several
+    steps need is kept once. Softmax, the scaling of scores, biases and residual additions keep nothing more.
 
     Args:
         config: As `model` returns.
@@ -206,8 +209,8 @@ def activation_bytes(config, T, *, batch=1, fused=False):
         An int.
 
     Example:
-        A block in which all widths are 1, with one head: T = 1 has 2 around the first norm, 3 (q, k, v), 1 weight, 1 head's output, 2
-        around the second norm, and 2 in the MLP: 11 numbers, 22 bytes.
+        A block in which all widths are 1, with one head and T = 1, has 2 numbers around the first norm, 3 for q, k and
+        v, 1 weight, 1 output of the head, 2 around the second norm, and 2 in the MLP: 11 numbers, 22 bytes.
     """
     # numbers per token: around the norms; q, k, v; weights; what W_O takes; the MLP
     # YOUR CODE HERE
@@ -217,8 +220,9 @@ def activation_bytes(config, T, *, batch=1, fused=False):
 def checkpoint_plan(n_layers, input_bytes, block_bytes):
     """Return which spacing of checkpoints needs the least memory, and how much that is.
 
-    With spacing k, the forward pass keeps only the inputs of the blocks 0, k, 2k, … The backward pass takes the blocks between two of
-    these inputs together, the last ones first: it runs them forward once more and keeps everything, for up to k blocks at a time.
+    With spacing k, the forward pass keeps only the inputs of the blocks 0, k, 2k, … The backward pass takes the blocks
+    between two of these inputs together, the last ones first: it runs them forward once more and keeps everything, for
+    up to k blocks at a time.
 
     Args:
         n_layers: Number of blocks.
@@ -226,8 +230,8 @@ def checkpoint_plan(n_layers, input_bytes, block_bytes):
         block_bytes: Bytes of all that one block keeps.
 
     Returns:
-        (k, bytes): the best spacing in 1 .. n_layers, the smallest one if several are best; and the bytes of all kept inputs with
-        those of k blocks.
+        (k, bytes): the best spacing in 1 .. n_layers, the smallest one if several are best; and the bytes of all kept
+        inputs with those of k blocks.
     """
     # YOUR CODE HERE
     raise NotImplementedError("task memory is not written yet")
@@ -240,9 +244,10 @@ def checkpoint_plan(n_layers, input_bytes, block_bytes):
 def learning_rate(step, *, peak, warmup, total, floor=0.0, decay=None):
     """Return the learning rate of a step.
 
-    The first `warmup` steps rise in a straight line: step 0 has peak / warmup, step warmup - 1 has the peak. Step `warmup` has the
-    peak too. From there, the rate falls along half a period of a cosine, and step `total` has the floor. With `decay`, the rate stays at the
-    peak until step total - decay instead, and falls from there in a straight line. All steps after `total` have the floor.
+    The first `warmup` steps rise in a straight line: step 0 has peak / warmup, step warmup - 1 has the peak. Step
+    `warmup` has the peak too. From there, the rate falls along half a period of a cosine, and step `total` has the
+    floor. With `decay`, the rate stays at the peak until step total - decay instead, and falls from there in a straight
+    line. All steps after `total` have the floor.
 
     Args:
         step: Counts from 0.
@@ -284,7 +289,8 @@ def clip_gradients(gradients, limit):
 def decay_groups(shapes, *, tables=()):
     """Return which parameters weight decay applies to, and which it leaves alone.
 
-    Decay applies to arrays with at least two dimensions. It leaves alone biases, gains, and the tables whose rows are looked up.
+    Decay applies to arrays with at least two dimensions. It leaves alone biases, gains, and the tables whose rows are
+    looked up.
 
     Args:
         shapes: A dict from name to shape.
@@ -304,7 +310,8 @@ def decay_groups(shapes, *, tables=()):
 def batch_norm2(gradients, size, *, draw):
     """Draw a batch, and return the squared length of its mean gradient.
 
-    Each of the `size` examples is drawn from all n, every one equally likely, whatever was drawn before (so with replacement).
+    Each of the `size` examples is drawn from all n, every one equally likely, whatever was drawn before (so with
+    replacement).
 
     Args:
         gradients: Gradients of single examples, shape (n, p).
@@ -326,8 +333,8 @@ def noise_scale(small_norms2, big_norms2, small, big):
         small, big: The two batch sizes, small < big.
 
     Returns:
-        (signal, noise, scale): the estimates of |G|^2 and of S, and S / |G|^2. Estimates are made of means over batches. The scale is
-        the ratio of the two estimates.
+        (signal, noise, scale): the estimates of |G|^2 and of S, and S / |G|^2. Estimates are made of means over
+        batches. The scale is the ratio of the two estimates.
 
     Raises:
         ValueError: If small is not below big.
@@ -380,7 +387,8 @@ def compute_factor(surface, C, share, *, compute_optimal=compute_optimal):
         compute_optimal: Yours.
 
     Returns:
-        float: 6 (share N) D' / C, where D' tokens give the smaller or larger model that loss. `math.inf` if no number of tokens does.
+        float: 6 (share N) D' / C, where D' tokens give the smaller or larger model that loss. `math.inf` if no number
+        of tokens does.
 
     Example:
         With share 1 the factor is 1.
@@ -397,15 +405,17 @@ def compute_factor(surface, C, share, *, compute_optimal=compute_optimal):
 def isoflop_optima(C, N, L):
     """Return the best size and its loss for each budget, from runs.
 
-    For the runs of one budget, fit a parabola to the loss as a function of log N, by least squares. Its lowest point is the estimate.
+    For the runs of one budget, fit a parabola to the loss as a function of log N, by least squares. Its lowest point is
+    the estimate.
 
     Args:
-        C, N, L: Budget, size and loss of each run, shape (n,), in any order. Runs of one budget have exactly the same C. Each
-            budget has at least three sizes.
+        C, N, L: Budget, size and loss of each run, shape (n,), in any order. Runs of one budget have exactly the same
+            C. Each budget has at least three sizes.
 
     Returns:
-        (budgets, N_best, L_best): the different budgets in ascending order, and for each the size and the loss at the parabola's
-        lowest point. Both are NaN if the parabola has no lowest point, or has it below the smallest or above the largest N of
+        (budgets, N_best, L_best): the different budgets in ascending order, and for each the size and the loss at the
+        parabola's lowest point. Both are NaN if the parabola has no lowest point, or has it below the smallest or above
+        the largest N of
         that budget: then the runs don't enclose the minimum.
     """
     C, N, L = (np.asarray(values, dtype=float) for values in (C, N, L))
@@ -439,11 +449,11 @@ def log_surface(theta, N, D):
         N, D: Shape (n,).
 
     Returns:
-        (f, J): f = log(E + A / N^alpha + B / D^beta), shape (n,); and J, shape (n, 5): the derivative of each f in each entry of theta.
-        Both are finite even where exp(a) or N^alpha alone would not be.
+        (f, J): f = log(E + A / N^alpha + B / D^beta), shape (n,); and J, shape (n, 5): the derivative of each f in each
+        entry of theta. Both are finite even where exp(a) or N^alpha alone would not be.
     """
     e, a, b, alpha, beta = (float(value) for value in theta)
-    # logarithms of the three terms; the log of their sum, by the largest; each term's share of the sum, and the chain rule
+    # logarithms of the three terms; the logarithm of their sum; the chain rule
     # YOUR CODE HERE
     raise NotImplementedError("task surface is not written yet")
 
@@ -451,8 +461,8 @@ def log_surface(theta, N, D):
 def surface_objective(theta, N, D, L, *, delta=1e-3, log_surface=log_surface):
     """Return how badly a surface fits the runs, and the gradient, by your formula.
 
-    With the residual r = f - log L of each run, the objective is the sum of h(r) over runs, where h (Huber's function) is r^2 / 2
-    for |r| <= delta. Beyond, h goes on as a straight line, without a jump and without a kink.
+    With the residual r = f - log L of each run, the objective is the sum of h(r) over runs, where h (Huber's function)
+    is r^2 / 2 for |r| <= delta. Beyond, h goes on as a straight line, without a jump and without a kink.
 
     Args:
         theta: As for `log_surface`.
@@ -470,9 +480,11 @@ def surface_objective(theta, N, D, L, *, delta=1e-3, log_surface=log_surface):
 def fit_surface(N, D, L, starts, *, delta=1e-3, n_steps=300, log_surface=log_surface):
     """Fit a surface to runs: minimize the objective of `surface_objective` from several starts, and keep the best result.
 
-    One way, the damped Gauss-Newton method. With weights w = min(1, delta / |r|), the matrix H = J' diag(w) J and the
-    vector g = J' (w r), solve (H + damping * diag(H)) step = -g. If theta + step has a lower objective, move there and divide damping by
-    10. Otherwise stay, and multiply it by 10. Begin with damping = 1. End after `n_steps` trials, or if an accepted step changes no
+    One way is the damped Gauss-Newton method. Let g be the gradient of the objective. Give each run the weight w =
+    h'(r) / r, where h' is the slope of h (w = 1 where r = 0). Let H = J^T diag(w) J, where J^T is the transpose of J.
+    Solve (H + damping * diag(H)) step = -g, where diag(H) keeps only the diagonal of H. (Add 1e-14 to its entries,
+    which may be 0.) If theta + step has a lower objective, move there and divide damping by 10. Otherwise stay, and
+    multiply damping by 10. Begin with damping = 1. End after `n_steps` trials, or when a step that is taken changes no
     entry by more than 1e-10. Any other method that ends at the minimum is right too.
 
     Args:
@@ -482,7 +494,7 @@ def fit_surface(N, D, L, starts, *, delta=1e-3, n_steps=300, log_surface=log_sur
         n_steps: Trials from each start.
 
     Returns:
-        (E, A, B, alpha, beta): shape (5,). The first three are no logarithms.
+        (E, A, B, alpha, beta): shape (5,). The first three are no logarithms. The checks compare four digits.
     """
     N, D, L = (np.asarray(values, dtype=float) for values in (N, D, L))
     # YOUR CODE HERE
@@ -539,8 +551,8 @@ def standard_multipliers(width, base):
     """Return how initial values and rates usually change with the width. Given.
 
     Returns:
-        A dict: for "input", "hidden" and "output", the pair (init, rate). The standard deviation of the layer's initial weights at
-        width `base` is multiplied by init, and its learning rate by rate.
+        A dict: for "input", "hidden" and "output", the pair (init, rate). The standard deviation of the layer's initial
+        weights at width `base` is multiplied by init, and its learning rate by rate.
     """
     ratio = width / base
     return {"input": (1.0, 1.0), "hidden": (ratio**-0.5, 1.0), "output": (ratio**-0.5, 1.0)}
@@ -549,8 +561,8 @@ def standard_multipliers(width, base):
 def mup_multipliers(width, base):
     """Return how initial values and Adam's rates must change with the width, so that layers change equally at every width.
 
-    The standard deviation of the initial output weights is proportional to 1 / width. Those of the other two layers are as in
-    `standard_multipliers`. The three powers of the width in the rates are yours to find.
+    The standard deviation of the initial output weights is proportional to 1 / width. Those of the other two layers are
+    as in `standard_multipliers`. The three powers of the width in the rates are yours to find.
 
     Args:
         width: Of both hidden layers of `train_network`.
@@ -569,12 +581,13 @@ def mup_multipliers(width, base):
 def coordinate_check(measure, widths, *, seeds=(0, 1, 2)):
     """Return, for each layer, the power of the width with which its outputs' changes grow.
 
-    The size of a change is the root of the mean of (after - before)^2 over all entries. For each width, take its mean over seeds. Then fit
-    a straight line to log(size) as a function of log(width), by least squares. Its slope is the power.
+    The size of a change is the root of the mean of (after - before)^2 over all entries. For each width, take its mean
+    over seeds. Then fit a straight line to log(size) as a function of log(width), by least squares. Its slope is the
+    power.
 
     Args:
-        measure: `measure(width, seed)` trains a network, and returns a list with a pair (before, after) for each layer: two arrays of
-            one shape, the layer's outputs before and after training.
+        measure: `measure(width, seed)` trains a network, and returns a list with a pair (before, after) for each layer:
+            two arrays of one shape, the layer's outputs before and after training.
         widths: At least two.
         seeds: Handed to `measure`.
 
@@ -596,8 +609,8 @@ def train_network(width, rate, multipliers, *, seed=0, n_steps=40, base=32):
         n_steps: Full-batch steps.
 
     Returns:
-        (loss, layers): the mean squared error after training; and for each of the three layers, its outputs before any ReLU, (before,
-        after) training.
+        (loss, layers): the mean squared error after training; and for each of the three layers, its outputs before any
+        ReLU, (before, after) training.
     """
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(64, 16))
