@@ -34,7 +34,8 @@ def memory(student):
     ax.set(yticks=range(len(bars)), yticklabels=[name for name, _ in bars], xlabel="GB on one device", xlim=(0, 138))
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
-    for row, (name, color) in enumerate((("weights", "blue"), ("gradients", "orange"), ("optimizer", "green"), ("activations", "sky"))):
+    legend = (("weights", "blue"), ("gradients", "orange"), ("optimizer", "green"), ("activations", "sky"))
+    for row, (name, color) in enumerate(legend):
         ax.text(0.97, 0.52 - 0.08 * row, name, color=COLORS[color], transform=ax.transAxes, ha="right", weight="bold")
     ax.set_title("Memory by part, Llama 7B, 4096 tokens")
     return fig
@@ -60,7 +61,8 @@ def budget(student):
         for name, surface in student.SURFACES.items():
             N, D = student.compute_optimal(surface, C)
             right.plot(C, D / N, label=name)
-    right.set(xscale="log", yscale="log", title="Tokens per parameter at the best size", xlabel="compute C", ylabel="D / N", xlim=(1e18, 1e27))
+    right.set(xscale="log", yscale="log", xlim=(1e18, 1e27), title="Tokens per parameter at the best size")
+    right.set(xlabel="compute C", ylabel="D / N")
     right.set_yticks([10, 20, 50, 100, 200], labels=["10", "20", "50", "100", "200"])
     name_lines(right)
     return fig
@@ -89,7 +91,9 @@ def valleys(student):
         color = COLORS[("blue", "orange", "green", "red")[k]]
         chosen = budget == C
         left.plot(N[chosen], L[chosen], "o", color=color, markersize=4)
-        left.text(N[chosen].max() * 1.25, L[chosen][-1] if N[chosen][-1] == N[chosen].max() else L[chosen][np.argmax(N[chosen])], f"$10^{{{int(np.log10(budget))}}}$", color=color, va="center")
+        largest = N[chosen].argmax()
+        name = f"$10^{{{round(np.log10(budget))}}}$"
+        left.text(1.25 * N[chosen][largest], L[chosen][largest], name, color=color, va="center")
     with if_written(left):
         _, best, losses = student.isoflop_optima(C, N, L)
         for k, budget in enumerate(budgets):
@@ -104,7 +108,8 @@ def valleys(student):
             right.plot(far, k * far**p, color=COLORS["grey"], label=f"fit, power {p:.3f}")
         with if_written():
             far = np.geomspace(1e18, 1e24, 20)
-            right.plot(far, student.compute_optimal(student.SURFACES["printed"], far)[0], "--", color=COLORS["blue"], label="true best size")
+            N, _ = student.compute_optimal(student.SURFACES["printed"], far)
+            right.plot(far, N, "--", color=COLORS["blue"], label="true best size")
         right.legend()
     left.set(xscale="log", title="Loss for each budget", xlabel="parameters N", ylabel="loss")
     right.set(xscale="log", yscale="log", title="Best size", xlabel="compute C", ylabel="parameters N")

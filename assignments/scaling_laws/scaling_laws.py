@@ -333,8 +333,8 @@ def noise_scale(small_norms2, big_norms2, small, big):
         small, big: The two batch sizes, small < big.
 
     Returns:
-        (signal, noise, scale): the estimates of |G|^2 and of S, and S / |G|^2. Estimates are made of means over
-        batches. The scale is the ratio of the two estimates.
+        (signal, noise, scale): the estimates of |G|^2 and of S, and S / |G|^2. Each estimate uses the
+        means over batches. The scale is the ratio of the two estimates.
 
     Raises:
         ValueError: If small is not below big.
@@ -415,8 +415,7 @@ def isoflop_optima(C, N, L):
     Returns:
         (budgets, N_best, L_best): the different budgets in ascending order, and for each the size and the loss at the
         parabola's lowest point. Both are NaN if the parabola has no lowest point, or has it below the smallest or above
-        the largest N of
-        that budget: then the runs don't enclose the minimum.
+        the largest N of that budget: then the runs don't enclose the minimum.
     """
     C, N, L = (np.asarray(values, dtype=float) for values in (C, N, L))
     # YOUR CODE HERE
@@ -502,7 +501,7 @@ def fit_surface(N, D, L, starts, *, delta=1e-3, n_steps=300, log_surface=log_sur
 
 
 def quasi_newton(objective, start, *, n_steps=1000, flat=1e-5, gain=2.2e-9):
-    """Minimize by BFGS, and stop as libraries do: at absolute tolerances. Given.
+    """Minimize by BFGS, with the stopping rules of common libraries. Given.
 
     Args:
         objective: Takes theta, returns (value, gradient).

@@ -362,7 +362,11 @@ def test_fit_with_noise_against_scipy(sl, rng):
     E, A, B, alpha, beta = sl.fit_surface(N, D, L, FAR_STARTS)
     theta = np.array([math.log(E), math.log(A), math.log(B), alpha, beta])
     value, _ = sl.surface_objective(theta, N, D, L)
-    better = optimize.minimize(lambda t: sl.surface_objective(t, N, D, L)[0], theta, method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-14})
+
+    def objective(t):
+        return sl.surface_objective(t, N, D, L)[0]
+
+    better = optimize.minimize(objective, theta, method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-14})
     assert better.fun >= value * (1 - 1e-6)
 
 
@@ -440,7 +444,9 @@ def test_only_these_powers_keep_changes_equal(sl, wrong):
     def changed(width):
         right = sl.mup_multipliers(width, 32)
         ratio = width / 32
-        layer, rate = {"hidden": ("hidden", 1.0), "hidden_root": ("hidden", ratio**-0.5), "input": ("input", 1 / ratio), "output": ("output", 1.0)}[wrong]
+        layer, rate = {
+            "hidden": ("hidden", 1.0), "hidden_root": ("hidden", ratio**-0.5), "input": ("input", 1 / ratio), "output": ("output", 1.0),
+        }[wrong]  # fmt: skip
         return {**right, layer: (right[layer][0], rate)}
 
     assert np.abs(slopes(lambda width: sl.mup_multipliers(width, 32))).max() < 0.15
