@@ -50,7 +50,7 @@ def budget(student):
             factors = np.array([student.compute_factor(surface, 1e21, share) for share in shares])
             factors[~np.isfinite(factors) | (factors > 1e3)] = np.nan
             left.plot(shares, factors, label=name)
-    left.set(xscale="log", yscale="log", ylim=(0.9, 300), xlim=(0.05, 40), title="Compute for the same loss")
+    left.set(xscale="log", yscale="log", ylim=(0.9, 300), xlim=(0.05, 14), title="Compute for the same loss")
     left.set(xlabel="parameters, as a share of the best size", ylabel="compute, relative to the best size")
     left.set_xticks([0.1, 0.5, 1, 2, 10], labels=["1/10", "1/2", "1", "2", "10"])
     left.set_yticks([1, 2, 10, 100], labels=["1", "2", "10", "100"])
@@ -61,14 +61,14 @@ def budget(student):
         for name, surface in student.SURFACES.items():
             N, D = student.compute_optimal(surface, C)
             right.plot(C, D / N, label=name)
-    right.set(xscale="log", yscale="log", xlim=(1e18, 1e27), title="Tokens per parameter at the best size")
+    right.set(xscale="log", yscale="log", xlim=(1e18, 1e25), title="Tokens per parameter at the best size")
     right.set(xlabel="compute C", ylabel="D / N")
     right.set_yticks([10, 20, 50, 100, 200], labels=["10", "20", "50", "100", "200"])
     name_lines(right)
     return fig
 
 
-def made_runs(student, budgets, *, noise=0.002):
+def made_runs(student, budgets, *, noise=0.006):
     """Runs of nine sizes for each budget on the printed surface, with noise in the logarithm of the loss."""
     rng = np.random.default_rng(0)
     sizes = np.geomspace(1e7, 3e10, 22)
@@ -99,7 +99,7 @@ def valleys(student):
         for k, budget in enumerate(budgets):
             chosen = budget == C
             x = np.linspace(np.log(N[chosen]).min(), np.log(N[chosen]).max(), 60)
-            left.plot(np.exp(x), np.polyval(np.polyfit(np.log(N[chosen]), L[chosen], 2), x), color=COLORS["grey"], linewidth=1)
+            left.plot(np.exp(x), np.polyval(np.polyfit(np.log(N[chosen]), L[chosen], 2), x), color=COLORS["grey"], linewidth=1, linestyle="-")
         left.plot(best, losses, "v", color=COLORS["black"], markersize=8)
         right.plot(budgets, best, "v", color=COLORS["black"], markersize=8, label="lowest points")
         with if_written(right):
@@ -111,7 +111,7 @@ def valleys(student):
             N, _ = student.compute_optimal(student.SURFACES["printed"], far)
             right.plot(far, N, "--", color=COLORS["blue"], label="true best size")
         right.legend()
-    left.set(xscale="log", title="Loss for each budget", xlabel="parameters N", ylabel="loss")
+    left.set(xscale="log", xlim=(1.5e7, 3e10), title="Loss for each budget", xlabel="parameters N", ylabel="loss")
     right.set(xscale="log", yscale="log", title="Best size", xlabel="compute C", ylabel="parameters N")
     return fig
 
