@@ -204,7 +204,7 @@ def state_bytes(n_parameters, *, n_devices=1, stage=0):
 
     Args:
         n_parameters: Of the whole model.
-        n_devices: They share out what is sharded in equal parts, and each holds all of the rest.
+        n_devices: What is sharded is split equally among them. Each holds all of the rest.
         stage: What is sharded: 0 nothing, 1 the optimizer's numbers, 2 also the gradients, 3 also the weights.
 
     Returns:
@@ -707,8 +707,8 @@ def mup_multipliers(width, base):
 def coordinate_check(measure, widths, *, seeds=(0, 1, 2)):
     """Return, for each layer, the power of the width with which its outputs' changes grow.
 
-    The size of a change is the root of the mean of (after - before)^2 over all entries. For each width, take its mean
-    over seeds. Then fit a straight line to log(size) as a function of log(width), by least squares. Its slope is the
+    The size of a change is the root of the mean of (after - before)^2 over all entries. For each width, average
+    the sizes over the seeds. Then fit a straight line to log(size) as a function of log(width), by least squares. Its slope is the
     power.
 
     Args:

@@ -22,7 +22,6 @@ from coursekit.chance import law
 
 from gradkit.grading import Grade
 from gradkit.judges import JudgeClient, scratch_folder
-from gradkit.manifest import load_assignment
 from gradkit.model import Graded
 from gradkit.scaffold import new_assignment
 
