@@ -46,6 +46,8 @@ demo: install
 		$(BIN)/gradkit report build/demo/$$id || exit 2; done
 
 test: install
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/gradkit build --check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q tests
 
