@@ -15,8 +15,8 @@ import pytest
 
 from gradkit.errors import IsolationError
 from gradkit.grading import Grade
-from gradkit.judges import JudgeClient, scratch_folder
 from gradkit.judge import isolation
+from gradkit.judges import JudgeClient, scratch_folder
 from gradkit.manifest import Assignment, load_assignment
 from gradkit.mistakes import find_mistake, read_mistakes
 from gradkit.model import Graded
@@ -121,9 +121,7 @@ def grading(root: Path, *, device: str = "cpu") -> Iterator[Callable[[str], Grad
             module = folder / "scaling.py"
             module.write_text(source, encoding="utf-8")
             module.chmod(0o644)
-            collected = Grade(
-                Graded("student01", "scaling", "graded", isolation=judge.isolation), judge.checks
-            )
+            collected = Grade(Graded("student01", "scaling", "graded", isolation=judge.isolation), judge.checks)
             return collected.finish(judge.grade(module, seed, collected.add))
 
         grade.judge_pid = judge.pid
@@ -151,9 +149,7 @@ def kit_with_torch(small_kit: Path, tmp_path_factory: pytest.TempPathFactory) ->
     (root / "solutions").chmod(0o700)
     manifest = root / "assignments" / "scaling" / "assignment.toml"
     text = manifest.read_text(encoding="utf-8")
-    manifest.write_text(
-        text.replace('libraries = ["numpy"]', 'libraries = ["numpy", "torch"]'), encoding="utf-8"
-    )
+    manifest.write_text(text.replace('libraries = ["numpy"]', 'libraries = ["numpy", "torch"]'), encoding="utf-8")
     return root
 
 
@@ -171,8 +167,6 @@ def gradkit() -> Callable[..., subprocess.CompletedProcess]:
     def run(*arguments: object, cwd: Path = ROOT, **options: object) -> subprocess.CompletedProcess:
         command = [sys.executable, "-m", "gradkit", *map(str, arguments)]
         environment = {**os.environ, "COLUMNS": "100", "PYTHONUTF8": "1"}
-        return subprocess.run(
-            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, **options
-        )
+        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, **options)
 
     return run

@@ -125,17 +125,13 @@ def safe_parts(name: str, caps: Caps = CAPS) -> tuple[str, ...]:
     """
     plain = name.replace("\\", "/")
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in plain):
-        raise InputError(
-            f"{shown(name)}: the name is not text or holds control characters; rename it and pack again"
-        )
+        raise InputError(f"{shown(name)}: the name is not text or holds control characters; rename it and pack again")
     if plain.startswith("/") or re.match(r"[A-Za-z]:", plain):
         raise InputError(f"{shown(name)}: an absolute path; pack the files from inside their folder")
     parts = tuple(part for part in plain.split("/") if part not in ("", "."))
     # Windows reads "..  " as "..", so a part of nothing but dots and spaces is refused as well
     if any(not part.strip(" .") for part in parts):
-        raise InputError(
-            f"{shown(name)}: '..' would leave the submission's folder; pack the files from inside it"
-        )
+        raise InputError(f"{shown(name)}: '..' would leave the submission's folder; pack the files from inside it")
     if len(parts) > caps.depth:
         raise over_cap(
             f"{shown(name)}: folders go", f"{caps.depth} deep", "a path", "pack only the assignment's folder"
@@ -168,9 +164,7 @@ def open_regular(path: Path) -> BinaryIO:
     Raises:
         InputError: For anything but a regular file, and for one that can't be read.
     """
-    flags = (
-        os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    )
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
     except (OSError, ValueError) as error:
@@ -533,9 +527,7 @@ def _gunzipped(file: BinaryIO) -> Iterator[bytes]:
                 packed = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
         yield from _held_back(inflate)
     except zlib.error:
-        raise InputError(
-            f"the gzip is damaged (it does not unpack, or its checksum is wrong); {_BAD_TAR}"
-        ) from None
+        raise InputError(f"the gzip is damaged (it does not unpack, or its checksum is wrong); {_BAD_TAR}") from None
     if not inflate.eof:
         raise InputError("the gzip is cut short; send it again")
 

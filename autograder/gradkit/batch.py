@@ -66,11 +66,7 @@ class BatchResult:
 
     @property
     def all_graded(self) -> bool:
-        return (
-            not self.stopped
-            and len(self.rows) == self.expected
-            and all(row.status == "graded" for row in self.rows)
-        )
+        return not self.stopped and len(self.rows) == self.expected and all(row.status == "graded" for row in self.rows)
 
 
 class Batch:
@@ -160,9 +156,7 @@ class Batch:
                 return
             waiting[0].wait(0.2)  # a wait without an end would not let an interrupt through
 
-    def _work(
-        self, scratch: Path, on_row: Callable[[Row], None], first: bool, ended: threading.Event
-    ) -> None:
+    def _work(self, scratch: Path, on_row: Callable[[Row], None], first: bool, ended: threading.Event) -> None:
         """Grade from the queue until it is empty."""
         try:
             with Grader(self.assignment, self.judges.judge, scratch) as grader:
@@ -240,9 +234,7 @@ class Batch:
         folder = self.out / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for begun in (
-                folder.glob(".*.json.*") if self.resume else ()
-            ):  # left by a run that was killed in writing
+            for begun in folder.glob(".*.json.*") if self.resume else ():  # left by a run that was killed in writing
                 begun.unlink()
         except OSError as error:
             raise InputError(f"{folder}: can't be made: {error.strerror}; choose another --out") from None
@@ -257,9 +249,7 @@ class Batch:
             self.out.mkdir(parents=True, exist_ok=True)
             earlier = msgspec.json.decode(path.read_bytes(), type=RunRecord) if path.exists() else None
         except OSError as error:
-            raise InputError(
-                f"{self.out}: can't be used for results: {error.strerror}; choose another --out"
-            ) from None
+            raise InputError(f"{self.out}: can't be used for results: {error.strerror}; choose another --out") from None
         except msgspec.MsgspecError:
             raise InputError(f"{path}: not a run's record; choose another --out") from None
         if earlier is None:
@@ -289,8 +279,7 @@ def write_tables(rows: Sequence[Row], assignment: Assignment, out: Path) -> None
     rows = sorted(rows, key=lambda row: row.submission)
     results.write_whole(out / "grades.csv", table(rows, assignment).encode("utf-8"))
     entries = [
-        uploads.Entry(row.submission, row.submitters, row.score if final(row, assignment) else None)
-        for row in rows
+        uploads.Entry(row.submission, row.submitters, row.score if final(row, assignment) else None) for row in rows
     ]
     for name, text in uploads.files(entries, assignment.manifest).items():
         results.write_whole(out / name, text.encode("utf-8"))
@@ -327,13 +316,9 @@ def make_row(
         tasks=tuple((task, round(score, 6)) for task, score in tasks.items()),
         reason=graded.reason,
         submitters=entry.submitters if entry else graded.submitters,
-        mistakes=tuple(
-            sorted({case.mistake for result in graded.results for case in result.cases if case.mistake})
-        ),
+        mistakes=tuple(sorted({case.mistake for result in graded.results for case in result.cases if case.mistake})),
         outcomes=tuple(
-            sorted(
-                {result.outcome.value for result in graded.results if result.cases} - {Outcome.PASSED.value}
-            )
+            sorted({result.outcome.value for result in graded.results if result.cases} - {Outcome.PASSED.value})
         ),
         elapsed_s=graded.elapsed_s,
         kept=kept,

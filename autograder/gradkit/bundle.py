@@ -14,9 +14,9 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import coursekit
 import msgspec
 
-import coursekit
 from gradkit.errors import InputError
 from gradkit.gradescope import SETTINGS, Settings
 from gradkit.manifest import Assignment
@@ -206,9 +206,7 @@ def nbgrader_course(root: Path, assignments: Sequence[Assignment], out: Path) ->
     """
     if out.suffix == ".zip":
         raise InputError(f"{out}: nbgrader works in a folder; give --out one that is not there yet")
-    settings = (Path(__file__).parent / "templates" / "nbgrader" / "nbgrader_config.py").read_text(
-        encoding="utf-8"
-    )
+    settings = (Path(__file__).parent / "templates" / "nbgrader" / "nbgrader_config.py").read_text(encoding="utf-8")
     for name, value in (
         ("{course}", out.name),
         ('"{kit}"', repr(str(root.resolve()))),

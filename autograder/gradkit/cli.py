@@ -171,9 +171,7 @@ def build(
 def verify(
     ids: Ids = None,
     root: Root = None,
-    seeds: Annotated[
-        int, typer.Option(min=1, help="On how many seeds the reference must get full marks.")
-    ] = 20,
+    seeds: Annotated[int, typer.Option(min=1, help="On how many seeds the reference must get full marks.")] = 20,
     checks: Annotated[
         str, typer.Option("-k", metavar="NAME", help="Only checks with this in their name, or of this number.")
     ] = "",
@@ -181,9 +179,7 @@ def verify(
     write: Annotated[
         bool, typer.Option("--write", help="Store the kill matrix as solutions/ID/kill_matrix.txt.")
     ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="A line for each variant as it is graded.")
-    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="A line for each variant as it is graded.")] = False,
 ) -> None:
     """Hold assignments to their promises, and print which check fails on which mistake."""
     from gradkit.examine.faults import release_gaps
@@ -240,9 +236,7 @@ def grade(
     root: Root = None,
     jobs: Annotated[int, typer.Option(min=1, help="Judge processes at a time.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    seed: Annotated[
-        int | None, typer.Option(help="For the checks' inputs; drawn in secret when not given.")
-    ] = None,
+    seed: Annotated[int | None, typer.Option(help="For the checks' inputs; drawn in secret when not given.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     scheduler: Annotated[
         str | None,
@@ -258,7 +252,9 @@ def grade(
     ] = "",
     line_seconds: Annotated[
         float,
-        typer.Option(min=0, help="Processor time per submission to look for the wrong line where no hint fits; 0: never."),
+        typer.Option(
+            min=0, help="Processor time per submission to look for the wrong line where no hint fits; 0: never."
+        ),
     ] = REPAIR_S,
     dry_run: DryRun = False,
 ) -> None:
@@ -446,9 +442,7 @@ def new(
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What gradkit grade --out wrote.")],
-    out_dir: Annotated[
-        Path | None, typer.Option("--out", help="Where the report goes; DIR/report by default.")
-    ] = None,
+    out_dir: Annotated[Path | None, typer.Option("--out", help="Where the report goes; DIR/report by default.")] = None,
     root: Root = None,
 ) -> None:
     """Make the class's report, pages to look at in a browser, from the results of a run."""
@@ -510,15 +504,11 @@ def _rehearse(root: Path, assignment: Assignment) -> None:
 
 @app.command()
 def gradescope(
-    base: Annotated[Path, typer.Option("--base", help="Gradescope's folder in the container.")] = Path(
-        "/autograder"
-    ),
+    base: Annotated[Path, typer.Option("--base", help="Gradescope's folder in the container.")] = Path("/autograder"),
     root: Root = None,
     id: Annotated[
         str,
-        typer.Option(
-            "--assignment", envvar="GRADKIT_ASSIGNMENT", help="Where the settings of the bundle name none."
-        ),
+        typer.Option("--assignment", envvar="GRADKIT_ASSIGNMENT", help="Where the settings of the bundle name none."),
     ] = "",
     dry_run: DryRun = False,
 ) -> None:

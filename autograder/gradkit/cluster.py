@@ -24,16 +24,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import coursekit
 import msgspec
 
-import coursekit
 import gradkit
 from gradkit.batch import checks_digest
 from gradkit.devices import VideoMemory
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
-from gradkit.judges import TRIES, JudgeClient, JudgeDied, scratch_folder
 from gradkit.judge.messages import REPAIR_S, CaseDone, UnitDone
+from gradkit.judges import TRIES, JudgeClient, JudgeDied, scratch_folder
 from gradkit.manifest import load_assignment
 from gradkit.model import Check
 from gradkit.results import clean
@@ -205,9 +205,7 @@ def _root(job: Job) -> Path:
         if (root / "assignments" / job.assignment / "assignment.toml").is_file():
             return root
     where = f"{named} (GRADKIT_ROOT)" if named else f"{job.root} or {checkout}"
-    raise GradkitError(
-        f"{job.assignment} is not at {where}; copy the kit there, or set GRADKIT_ROOT for the worker"
-    )
+    raise GradkitError(f"{job.assignment} is not at {where}; copy the kit there, or set GRADKIT_ROOT for the worker")
 
 
 def _judge(job: Job) -> _Kept:
@@ -398,9 +396,7 @@ class ClusterJudges:
     def grade(self, worker: str, module: Path, seed: int, name: str) -> Done:
         """See `RemoteJudge.grade`."""
         try:
-            return self._ask(
-                worker, grade, module.name, pack(module.parent), seed, name=name, within_s=UNIT_S
-            )
+            return self._ask(worker, grade, module.name, pack(module.parent), seed, name=name, within_s=UNIT_S)
         except JudgeDied:
             raise
         except GradkitError as error:  # such as video memory that is not given back
@@ -628,9 +624,7 @@ class RemoteJudge:
         self._judges, self._worker = judges, worker
         self.checks, self.isolation = opened.checks, opened.isolation
 
-    def grade(
-        self, module: Path, seed: int, on_case: Callable[[CaseDone], None], *, name: str = ""
-    ) -> UnitDone:
+    def grade(self, module: Path, seed: int, on_case: Callable[[CaseDone], None], *, name: str = "") -> UnitDone:
         """Send the submission's folder, wait, and tell its cases.
 
         Raises:

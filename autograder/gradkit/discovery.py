@@ -100,9 +100,7 @@ def discover(paths: Sequence[Path], manifest: Manifest, *, caps: Caps = CAPS) ->
         InputError: For no argument at all, or one that is not there.
     """
     if not paths:
-        raise InputError(
-            "no submission given: name a .py, .ipynb, .zip or .tar.gz, a folder, or a Gradescope export"
-        )
+        raise InputError("no submission given: name a .py, .ipynb, .zip or .tar.gz, a folder, or a Gradescope export")
     arguments = [_Argument.read(Path(path), manifest, caps) for path in _without_repeats(paths)]
     # A student's archive that looks like an export could hand in under the names of others, so it is taken
     # for one only when it doesn't stand among single submissions
@@ -161,9 +159,7 @@ def _label(path: Path) -> str:
 def _natural(name: str) -> list[tuple[int, int, str]]:
     """Sorts submission_9 before submission_10."""
     pieces = re.split(r"(\d+)", name.lower(), flags=re.ASCII)
-    return [
-        (1, int(piece), "") if i % 2 and len(piece) < 30 else (0, 0, piece) for i, piece in enumerate(pieces)
-    ]
+    return [(1, int(piece), "") if i % 2 and len(piece) < 30 else (0, 0, piece) for i, piece in enumerate(pieces)]
 
 
 def _listing(folder: Path) -> list[os.DirEntry]:
@@ -196,9 +192,7 @@ def _folder_argument(path: Path, manifest: Manifest, caps: Caps, depth: int = 1)
         return inner
     if len(entries) == 1 and files and suffix_of(files[0]) == ".zip":
         return _Argument.read(path / files[0], manifest, caps)
-    left_out = [
-        name for name in files if name.lower().endswith(_KEPT_BY_STAFF) or name.lower().startswith("readme")
-    ]
+    left_out = [name for name in files if name.lower().endswith(_KEPT_BY_STAFF) or name.lower().startswith("readme")]
     items = [_one(path / entry.name) for entry in entries if entry.name not in left_out]
     notes = [f"{shown(str(path / name), 200)} is not a submission and was passed over" for name in left_out]
     if not items:
@@ -281,9 +275,7 @@ def _zip_export(path: Path, caps: Caps) -> _Argument | None:
         for name, held in sorted(spans.items(), key=lambda pair: _natural(pair[0]))
         if not is_noise((name,))
     }
-    return _export(
-        path, found, [name for name in files if name != METADATA and not is_noise((name,))], known, problem
-    )
+    return _export(path, found, [name for name in files if name != METADATA and not is_noise((name,))], known, problem)
 
 
 def _mentions_metadata(file: BinaryIO, span: Span) -> bool:
@@ -309,9 +301,7 @@ def _find_metadata(file: BinaryIO, span: Span, shift: int) -> Record | None:
     return nested[0] if len(nested) == 1 else None
 
 
-def _spans_by_folder(
-    file: BinaryIO, span: Span, shift: int, root: str
-) -> tuple[dict[str, list[Span]], list[str]]:
+def _spans_by_folder(file: BinaryIO, span: Span, shift: int, root: str) -> tuple[dict[str, list[Span]], list[str]]:
     """Where each folder under `root` is listed, neighbours joined: a zip lists a folder's files together."""
     spans: dict[str, list[Span]] = {}
     files: list[str] = []
@@ -375,9 +365,7 @@ def safe_name(raw: str) -> str:
     text = unicodedata.normalize("NFC", raw[:1000])
     text = "".join("_" if char in '/\\:*?"<>|' else char for char in text)
     text = "".join(
-        " " if char.isspace() else char
-        for char in text
-        if char.isspace() or unicodedata.category(char)[0] != "C"
+        " " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char)[0] != "C"
     )
     text = re.sub(" +", " ", text).lstrip("-. ")[:_LONGEST_NAME]
     while len(text.encode()) > 200:
@@ -402,9 +390,7 @@ def _named(items: list[Submission | Refused], notes: list[str]) -> Discovery:
         used[wanted.casefold()] = number
         source = _source_text(item)
         if name != wanted:
-            notes.append(
-                f"{shown(wanted)} is the name of {taken[wanted.casefold()]}; {source} is called {shown(name)}"
-            )
+            notes.append(f"{shown(wanted)} is the name of {taken[wanted.casefold()]}; {source} is called {shown(name)}")
         elif name != item.name:
             notes.append(f"{source} is called {shown(name)}")
         taken[name.casefold()] = source

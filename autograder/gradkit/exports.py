@@ -81,9 +81,7 @@ def read_metadata(stream: Readable) -> tuple[dict[str, Who], str]:
 
 def _who(fields: dict[tuple, str]) -> Who:
     rows = sorted({key[0] for key in fields if len(key) == 2})
-    submitters = tuple(
-        Submitter(*(fields.get((row, name), "") for name in Submitter._fields)) for row in rows
-    )
+    submitters = tuple(Submitter(*(fields.get((row, name), "") for name in Submitter._fields)) for row in rows)
     return Who(submitters, fields.get(("created_at",), ""))
 
 

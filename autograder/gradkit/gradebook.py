@@ -116,9 +116,7 @@ def _restored(raw: bytes, name: str, known: dict[str, dict]) -> nbformat.Noteboo
 
 
 def _node(kind: str, id: str, text: str, marks: dict) -> nbformat.NotebookNode:
-    make = {"code": nbformat.v4.new_code_cell, "markdown": new_markdown_cell}.get(
-        kind, nbformat.v4.new_raw_cell
-    )
+    make = {"code": nbformat.v4.new_code_cell, "markdown": new_markdown_cell}.get(kind, nbformat.v4.new_raw_cell)
     return make(results.clean(text), id=id, metadata={"nbgrader": marks} if marks else {})
 
 
@@ -185,9 +183,9 @@ class JudgeGrades(SaveAutoGrades):
 
     kit = Unicode(help="Folder of the kit, with assignments/ and solutions/.").tag(config=True)
     device = Unicode("cpu", help="cpu or cuda.").tag(config=True)
-    at_least = Unicode(
-        "", help="The least isolation to grade at, as in `gradkit grade --require-isolation`."
-    ).tag(config=True)
+    at_least = Unicode("", help="The least isolation to grade at, as in `gradkit grade --require-isolation`.").tag(
+        config=True
+    )
     seed = Integer(None, allow_none=True, help="For the checks' inputs. Keep it secret.").tag(config=True)
     records = Unicode(
         "graded", help="Folder in the course for what `gradkit grade` writes: results.json, graded.json."
@@ -218,9 +216,7 @@ class JudgeGrades(SaveAutoGrades):
     def _graded(self, converter: object, assignment: Assignment, student: str) -> Graded:
         """What the judge makes of what the student handed in, the notebook and what came with it."""
         coursedir = converter.coursedir
-        handed_in = Path(
-            coursedir.format_path(coursedir.submitted_directory, student, assignment.id)
-        ).absolute()
+        handed_in = Path(coursedir.format_path(coursedir.submitted_directory, student, assignment.id)).absolute()
         folder = Path(coursedir.root) / self.records / assignment.id / student
         if self.seed is None:
             raise InputError(
@@ -248,9 +244,7 @@ def _or_fail(log: logging.Logger, coursedir: object, ids: dict[str, str]) -> Ite
             grade.needs_manual_grade = True
         gradebook.db.commit()
     log.error("%s of %s is NOT GRADED, and has no score: %s", ids["assignment"], ids["student"], reason)
-    raise NotGraded(
-        reason
-    )  # nbgrader removes what it wrote for the student, goes on with the next, and exits with 1
+    raise NotGraded(reason)  # nbgrader removes what it wrote for the student, goes on with the next, and exits with 1
 
 
 def _code_grades(notebook: object) -> list:
@@ -329,12 +323,7 @@ def _summary(graded: Graded) -> str:
     lines = [
         f"<b>{_number(graded.score)} of {_number(graded.max_score)} points for the code.</b> Under each check cell is what was found."
     ]
-    lines += [
-        html.escape(line)
-        for note in graded.notes
-        for line in results.clean(note).splitlines()
-        if line.strip()
-    ]
+    lines += [html.escape(line) for note in graded.notes for line in results.clean(note).splitlines() if line.strip()]
     return f"<div>{'<br>'.join(lines)}</div>"
 
 
@@ -368,9 +357,7 @@ def _task_html(task: _TaskGrade) -> str:
             f'<td style="{_CELL};white-space:nowrap">{_points(result)}</td>'
             f'<td style="{_CELL};max-width:60em">{html.escape(result.check.title)} <span style="opacity:0.7">({_kind(result)})</span>{said}</td></tr>'
         )
-    return (
-        f'<div><b>{html.escape(_headline(task))}</b><table style="border:none">{"".join(rows)}</table></div>'
-    )
+    return f'<div><b>{html.escape(_headline(task))}</b><table style="border:none">{"".join(rows)}</table></div>'
 
 
 def _task_text(task: _TaskGrade) -> str:

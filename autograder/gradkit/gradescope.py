@@ -171,9 +171,7 @@ def _aware(moment: datetime.datetime) -> datetime.datetime:
 
 def _late_s(metadata: Metadata) -> float:
     """Against the latest due date that one of the students has: an extension holds for the group."""
-    dates = [
-        user.assignment.due_date for user in metadata.users if user.assignment and user.assignment.due_date
-    ]
+    dates = [user.assignment.due_date for user in metadata.users if user.assignment and user.assignment.due_date]
     if not dates and metadata.assignment and metadata.assignment.due_date:
         dates = [metadata.assignment.due_date]
     if not dates or metadata.created_at is None:
@@ -247,9 +245,7 @@ def assignment_here(root: Path, base: Path, id: str = "") -> Assignment:
 def _close(base: Path) -> None:
     """Keep every other user out of what Gradescope laid out: workers are other users."""
     for name in ("source", "submission", "results"):
-        with contextlib.suppress(
-            FileNotFoundError, PermissionError
-        ):  # a mount may be read-only; Landlock holds
+        with contextlib.suppress(FileNotFoundError, PermissionError):  # a mount may be read-only; Landlock holds
             (base / name).chmod(0o700)
     with contextlib.suppress(FileNotFoundError, PermissionError):
         (base / "submission_metadata.json").chmod(0o600)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from coursekit.costs import not_python
+
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
 from gradkit.intake import Prepared, Submission, materialise
@@ -130,9 +131,7 @@ class Grade:
         for explained in done.explained:
             self._explain(explained)
         flags = tuple(sorted({*self.graded.flags, *done.flags}))
-        self._update(
-            complete=True, worker_cpu_s=done.worker_cpu_s, peak_mib=done.peak_mib, flags=flags, **status
-        )
+        self._update(complete=True, worker_cpu_s=done.worker_cpu_s, peak_mib=done.peak_mib, flags=flags, **status)
         return self.graded
 
     def _explain(self, told: Explained) -> None:
@@ -146,9 +145,7 @@ class Grade:
 
     def _update(self, **changes: object) -> None:
         elapsed = time.monotonic() - self._begun
-        self.graded = replace(
-            self.graded, results=tuple(self._results.values()), elapsed_s=elapsed, **changes
-        )
+        self.graded = replace(self.graded, results=tuple(self._results.values()), elapsed_s=elapsed, **changes)
         self._tell(self.graded)
 
 
@@ -310,9 +307,7 @@ def public_names(assignment: Assignment) -> set[str]:
 
 def refused(start: Graded, checks: list[Check], reason: str) -> Graded:
     """A submission that could not be read."""
-    return replace(
-        start, status="refused", reason=reason, results=tuple(CheckResult(check) for check in checks)
-    )
+    return replace(start, status="refused", reason=reason, results=tuple(CheckResult(check) for check in checks))
 
 
 def digest(folder: Path) -> str:
@@ -346,8 +341,7 @@ def _unreadable(start: Graded, checks: list[Check], prepared: Prepared) -> Grade
     problem = prepared.syntax_error
     summary = not_python(problem.place, problem.message)
     cases = {
-        check.id: tuple(CaseResult(case, Outcome.FAILED, summary=summary) for case in check.cases)
-        for check in checks
+        check.id: tuple(CaseResult(case, Outcome.FAILED, summary=summary) for case in check.cases) for check in checks
     }
     return replace(
         start,

@@ -150,9 +150,7 @@ def _told(error: OSError, beside: Path) -> GradkitError:
     """An error of the system in the middle of unpacking as the one to raise."""
     name = shown(str(error.filename or "").replace(str(beside), "").strip("/\\"))
     if error.errno in _MACHINES:
-        return GradkitError(
-            f"{name or 'the submission'}: the grading machine can't unpack it ({error_text(error)})"
-        )
+        return GradkitError(f"{name or 'the submission'}: the grading machine can't unpack it ({error_text(error)})")
     if name and isinstance(error, (FileExistsError, NotADirectoryError, IsADirectoryError)):
         return InputError(f"{name}: is there twice, or both as a file and as a folder; rename one")
     return InputError(f"{name or 'the submission'}: can't be read or unpacked ({error_text(error)})")
@@ -218,9 +216,7 @@ def _entries(submission: Submission, manifest: Manifest, caps: Caps) -> Iterator
         return
     with open_regular(source) as file:
         if submission.spans:
-            yield from zip_entries(
-                file, submission.spans, submission.shift, folder=submission.folder, caps=caps
-            )
+            yield from zip_entries(file, submission.spans, submission.shift, folder=submission.folder, caps=caps)
             return
         if _is_bare(submission):
             name = manifest.module if suffix_of(source.name) == ".py" else notebook_name(manifest)
@@ -300,13 +296,9 @@ class _Meter:
                     "clear its outputs and save it",
                 )
             if size > caps.file and not notebook:
-                raise over_cap(
-                    f"{shown(name)}: holds", size_text(caps.file), "one file", "leave out data and weights"
-                )
+                raise over_cap(f"{shown(name)}: holds", size_text(caps.file), "one file", "leave out data and weights")
             if self._total > caps.unpacked:
-                raise over_cap(
-                    "it holds", size_text(caps.unpacked), "a submission", "leave out data and weights"
-                )
+                raise over_cap("it holds", size_text(caps.unpacked), "a submission", "leave out data and weights")
             yield chunk
 
 
@@ -392,9 +384,7 @@ class _Chooser:
             advice = f"{shown(archives[0])} inside is not opened: unpack it"
         else:
             advice = f"hand in {module} or {notebook_name(self.manifest)}"
-        first = sorted(
-            names, key=lambda name: (name not in near, not name.lower().endswith((".py", ".ipynb")), name)
-        )
+        first = sorted(names, key=lambda name: (name not in near, not name.lower().endswith((".py", ".ipynb")), name))
         return f"{module} is missing; found: {some_of(first)} ({advice})"
 
     def _more_written(self, module: _Parts, notebook: _Parts) -> _Graded:
@@ -403,14 +393,10 @@ class _Chooser:
         try:
             in_notebook = self._read(notebook)
         except InputError as error:
-            return replace(
-                in_module, notes=(*in_module.notes, f"{shown(notebook[-1])} was passed over: {error}")
-            )
+            return replace(in_module, notes=(*in_module.notes, f"{shown(notebook[-1])} was passed over: {error}"))
         left = unwritten(in_module.text, self.wanted)
         taken, other = (
-            (in_notebook, module)
-            if unwritten(in_notebook.text, self.wanted) < left
-            else (in_module, notebook)
+            (in_notebook, module) if unwritten(in_notebook.text, self.wanted) < left else (in_module, notebook)
         )
         note = f"{taken.origin} was graded; {shown(other[-1])} beside it, with no more written, was not"
         return replace(taken, notes=(*taken.notes, note))
@@ -449,9 +435,7 @@ class _Chooser:
             )
         for task in self.manifest.tasks:
             lacks = [
-                name
-                for name in dict.fromkeys(name.partition(".")[0] for name in task.functions)
-                if name not in there
+                name for name in dict.fromkeys(name.partition(".")[0] for name in task.functions) if name not in there
             ]
             if lacks:
                 yield f"{taken.origin}: the cell of task {task.id} that defines {', '.join(lacks)} is missing"

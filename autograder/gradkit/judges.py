@@ -210,9 +210,7 @@ class Judging(Protocol):
     checks: list[Check]
     isolation: dict[str, object]
 
-    def grade(
-        self, module: Path, seed: int, on_case: Callable[[CaseDone], None], *, name: str = ""
-    ) -> UnitDone: ...
+    def grade(self, module: Path, seed: int, on_case: Callable[[CaseDone], None], *, name: str = "") -> UnitDone: ...
 
 
 class Judges(Protocol):

@@ -10,6 +10,7 @@ import ast
 from dataclasses import dataclass
 
 from coursekit.costs import is_banned, names_used, uses_banned
+
 from gradkit.manifest import Manifest
 
 # Names that reach a function without naming it. Rarely needed, so worth a person's look where calls are banned.

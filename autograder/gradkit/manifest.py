@@ -126,9 +126,7 @@ def find_root(start: Path) -> Path:
     for folder in (start, *start.parents):
         if (folder / "assignments").is_dir() and (folder / "solutions").is_dir():
             return folder
-    raise InputError(
-        f"no assignments/ and solutions/ at or above {start}: run inside the kit, or give --root"
-    )
+    raise InputError(f"no assignments/ and solutions/ at or above {start}: run inside the kit, or give --root")
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -140,9 +138,7 @@ def load_manifest(path: Path) -> Manifest:
     try:
         manifest = msgspec.toml.decode(path.read_bytes(), type=Manifest)
     except FileNotFoundError:
-        raise AuthoringError(
-            f"{path}: the manifest is missing; `gradkit new` writes one to start from"
-        ) from None
+        raise AuthoringError(f"{path}: the manifest is missing; `gradkit new` writes one to start from") from None
     except msgspec.ValidationError as error:
         raise AuthoringError(f"{path}: {_allowed(str(error))}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -184,9 +180,7 @@ def _check(manifest: Manifest, path: Path) -> None:
         rule(library in LIBRARIES, "libraries", f"allowed: {', '.join(LIBRARIES)}, got {library!r}")
     seen: set[str] = set()
     for task in manifest.tasks:
-        rule(
-            task.id.isidentifier() and task.id == task.id.lower(), "tasks.id", f"snake_case, got {task.id!r}"
-        )
+        rule(task.id.isidentifier() and task.id == task.id.lower(), "tasks.id", f"snake_case, got {task.id!r}")
         rule(task.id not in seen, "tasks.id", f"{task.id!r} stands twice")
         rule(task.points > 0, f"tasks.{task.id}.points", f"must be above 0, got {task.points}")
         rule(bool(task.functions), f"tasks.{task.id}.functions", "name at least one function or class")

@@ -62,9 +62,7 @@ def merge(root: Path, cpu: Path, gpu: Path, out: Path) -> Merged:
         if any(out.iterdir()):
             raise InputError(f"{out} is not empty; choose another --out")
     except OSError as error:
-        raise InputError(
-            f"{out}: can't be used for results: {error.strerror}; choose another --out"
-        ) from None
+        raise InputError(f"{out}: can't be used for results: {error.strerror}; choose another --out") from None
     rows, problems = [], []
     for name in sorted(_submissions(cpu) | _submissions(gpu)):
         graded, problem = _merge_one(name, cpu, gpu, record.assignment)
@@ -89,9 +87,7 @@ def run_record(folder: Path) -> RunRecord:
     try:
         return msgspec.json.decode(path.read_bytes(), type=RunRecord)
     except OSError:
-        raise InputError(
-            f"{folder} holds no run: {path.name} is missing; name a folder that grade wrote"
-        ) from None
+        raise InputError(f"{folder} holds no run: {path.name} is missing; name a folder that grade wrote") from None
     except msgspec.MsgspecError:
         raise InputError(f"{path}: not a run's record; name a folder that grade wrote") from None
 
@@ -139,9 +135,7 @@ def combine(cpu: Graded, gpu: Graded) -> Graded:
 
 def _check(here: CheckResult, there: CheckResult | None) -> CheckResult:
     ran = {case.case: case for case in there.cases if case.outcome is not Outcome.NOT_RUN} if there else {}
-    cases = tuple(
-        ran.get(case.case, case) if case.outcome is Outcome.NOT_RUN else case for case in here.cases
-    )
+    cases = tuple(ran.get(case.case, case) if case.outcome is Outcome.NOT_RUN else case for case in here.cases)
     return replace(here, cases=cases)
 
 

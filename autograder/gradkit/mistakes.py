@@ -141,9 +141,7 @@ class EditedMistake(MistakeSource):
                     if count
                     else f"copy it as it stands in {self.reference.path}"
                 )
-                raise AuthoringError(
-                    f"{self.place}: edit {number} occurs {count} times in {self.function}; {advice}"
-                )
+                raise AuthoringError(f"{self.place}: edit {number} occurs {count} times in {self.function}; {advice}")
             begin = text.index(old)
             found.append((*_fitted(text, begin, begin + len(old), new), number))
             if text[found[-1][0] : found[-1][1]] == found[-1][2]:
@@ -333,8 +331,7 @@ def _readers(
         faults.append(error)
         return []
     return [
-        functools.partial(_read_entry, path, number, entry, reference)
-        for number, entry in enumerate(entries, start=1)
+        functools.partial(_read_entry, path, number, entry, reference) for number, entry in enumerate(entries, start=1)
     ]
 
 

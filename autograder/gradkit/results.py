@@ -110,9 +110,7 @@ def headline(graded: Graded, best: float | None = None) -> str:
         lines.append("Grading is not finished: checks without a result count 0 so far.")
     not_run = [result for result in graded.results if result.cases and not result.ran]
     if not_run:
-        lines.append(
-            f"{len(not_run)} checks need a device that is not here; the score is out of those that ran."
-        )
+        lines.append(f"{len(not_run)} checks need a device that is not here; the score is out of those that ran.")
     lines += graded.notes
     return "\n".join(lines)
 
@@ -179,9 +177,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def write(graded: Graded, folder: Path, *, best: float | None = None, staff: bool = True) -> None:
     """Write results.json, and graded.json with what only staff may see, into a submission's folder."""
-    write_whole(
-        folder / "results.json", msgspec.json.format(msgspec.json.encode(gradescope(graded, best)), indent=1)
-    )
+    write_whole(folder / "results.json", msgspec.json.format(msgspec.json.encode(gradescope(graded, best)), indent=1))
     if staff:
         write_whole(folder / "graded.json", msgspec.json.encode(graded))
 

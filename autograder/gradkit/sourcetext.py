@@ -90,16 +90,12 @@ def read_module(raw: bytes, name: str, caps: Caps = CAPS) -> tuple[str, SyntaxPr
     if len(raw) > caps.module:
         raise over_cap(f"{name}: holds", size_text(caps.module), "a module", "leave out tables of data")
     if what := what_it_is(raw[:512]):
-        advice = (
-            "save it with the suffix .ipynb" if what == "a notebook" else "hand in the Python file itself"
-        )
+        advice = "save it with the suffix .ipynb" if what == "a notebook" else "hand in the Python file itself"
         raise InputError(f"{name}: is {what}, not Python; {advice}")
     text, problem = _decoded(raw, name)
     if "\0" in text:
         raise InputError(f"{name}: holds NUL bytes, so it is not Python text; save it as plain UTF-8 text")
-    strange = sum(
-        text.count(chr(code)) for code in (*range(1, 9), *range(14, 27), 28, 29, 30, 31, 127, 0xFFFD)
-    )
+    strange = sum(text.count(chr(code)) for code in (*range(1, 9), *range(14, 27), 28, 29, 30, 31, 127, 0xFFFD))
     if 10 * strange > len(text):
         raise InputError(f"{name}: is not text, so not Python; hand in the Python file itself")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -119,9 +115,7 @@ def _decoded(raw: bytes, name: str) -> tuple[str, SyntaxProblem | None]:
             except (LookupError, ValueError):
                 encoding = ""
             if not _ENCODINGS.fullmatch(encoding):
-                problem = SyntaxProblem(
-                    name, line, f"unknown encoding {shown(cookie, 40)}; save the file as UTF-8"
-                )
+                problem = SyntaxProblem(name, line, f"unknown encoding {shown(cookie, 40)}; save the file as UTF-8")
                 return raw.decode("utf-8", "replace"), problem
     body = raw[len(mark) :] if encoding == "utf-8" else raw
     try:
@@ -154,9 +148,7 @@ def parse(text: str, name: str, caps: Caps = CAPS) -> ast.Module | SyntaxProblem
             return ast.parse(text)
     except SyntaxError as error:
         last = text.count("\n") + 1
-        return SyntaxProblem(
-            name, min(max(error.lineno or 1, 1), last), shown(error.msg or "invalid syntax", 120)
-        )
+        return SyntaxProblem(name, min(max(error.lineno or 1, 1), last), shown(error.msg or "invalid syntax", 120))
     except (RecursionError, MemoryError):
         return SyntaxProblem(name, 1, "an expression is nested too deeply to be parsed")
     except ValueError as error:  # NUL bytes, on some versions
@@ -177,9 +169,7 @@ def no_warnings() -> Iterator[None]:
 def check_size(text: str, name: str, caps: Caps = CAPS) -> None:
     """Refuse what would take too much memory to parse."""
     if len(text) > caps.tokens and sum(1 for _ in re.finditer(r"\w+|[^\w\s]", text)) > caps.tokens:
-        raise over_cap(
-            f"{name}: holds", f"{caps.tokens:,} words and signs", "a module", "leave out tables of data"
-        )
+        raise over_cap(f"{name}: holds", f"{caps.tokens:,} words and signs", "a module", "leave out tables of data")
 
 
 def defined_by_look(text: str, wanted: Collection[str]) -> frozenset[str]:

@@ -40,9 +40,7 @@ def cut_stub(source: str, *, path: Path, tasks: list[str], written: Collection[s
     for number, line in enumerate(source.splitlines(), start=1):
         if match := _BEGIN.match(line):
             if begin is not None:
-                raise AuthoringError(
-                    f"{path}:{number}: BEGIN SOLUTION inside the block begun on line {begin[0]}"
-                )
+                raise AuthoringError(f"{path}:{number}: BEGIN SOLUTION inside the block begun on line {begin[0]}")
             task = match["task"]
             if task not in tasks:
                 raise AuthoringError(
@@ -73,9 +71,7 @@ def cut_stub(source: str, *, path: Path, tasks: list[str], written: Collection[s
         ast.parse(text)
     except SyntaxError as error:
         parse_python(source, path)  # where the reference itself is no Python, its own line is told
-        raise AuthoringError(
-            f"{path}: the stub cut from it does not parse: line {error.lineno}: {error.msg}"
-        ) from None
+        raise AuthoringError(f"{path}: the stub cut from it does not parse: line {error.lineno}: {error.msg}") from None
     return text
 
 

@@ -57,8 +57,7 @@ def canvas(entries: Sequence[Entry], manifest: Manifest) -> str:
         ["    Points Possible", "", "", "", "", f"{manifest.points:g}"],
     ]
     rows += [
-        [student.name, "", student.sid, student.email, "", _number(score)]
-        for student, _, score in _students(entries)
+        [student.name, "", student.sid, student.email, "", _number(score)] for student, _, score in _students(entries)
     ]
     return _csv(rows)
 

@@ -141,7 +141,13 @@ class Vandal:
             return {"negated": not value, "zeros": False}.get(kind, value)
         if isinstance(value, (str, bytes)):
             half = value[: len(value) // 2]
-            changed = {"zeros": value[:0], "nan": float("nan"), "negated": value[::-1], "halved": half, "doubled": value + value}
+            changed = {
+                "zeros": value[:0],
+                "nan": float("nan"),
+                "negated": value[::-1],
+                "halved": half,
+                "doubled": value + value,
+            }
             return changed.get(kind, value)
         if not _is_number(value):
             return value

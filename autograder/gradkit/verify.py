@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from coursekit.functions import reach
+
 from gradkit.errors import InputError
 from gradkit.examine.faults import static_faults
 from gradkit.grading import Grade
-from gradkit.judges import JudgeClient, scratch_folder
 from gradkit.judge.staff import REFERENCE, VANDAL, uses
+from gradkit.judges import JudgeClient, scratch_folder
 from gradkit.manifest import Assignment
 from gradkit.mistakes import find_mistake, read_mistakes
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
@@ -55,7 +56,9 @@ class Variant:
     @property
     def staff(self) -> str:
         """What the judge knows it by, where it is run in the judge's own process."""
-        return {"mistake": self.name, "decoy": self.name, "vandal": VANDAL + self.name, "model": REFERENCE}.get(self.kind, "")
+        return {"mistake": self.name, "decoy": self.name, "vandal": VANDAL + self.name, "model": REFERENCE}.get(
+            self.kind, ""
+        )
 
 
 @dataclass(frozen=True)
@@ -178,12 +181,16 @@ def verify(
         for number in range(1, report.seeds):
             _, graded = runs.reference(seed + number)
             if graded.score != graded.max_score or graded.status != "graded":
-                report.problems.append(f"on seed {seed + number} the reference gets {_points(graded)}: {_failing(graded)}")
+                report.problems.append(
+                    f"on seed {seed + number} the reference gets {_points(graded)}: {_failing(graded)}"
+                )
         rest = [*known] if only.mistake else [*_handed_in(assignment, only), *known, *_vandals()]
         for variant in rest:
             report.rows[variant.name] = variant, runs.grade(variant, seed)
         for variant in known:
-            if variant.kind == "mistake" and not _is_told(variant, report.rows[variant.name][1]):  # once more, to say why
+            if variant.kind == "mistake" and not _is_told(
+                variant, report.rows[variant.name][1]
+            ):  # once more, to say why
                 report.rows[variant.name] = variant, runs.grade(variant, seed, compare=True)
         report.problems += _judge_rows(report, assignment)
         if only.mistake:
@@ -238,9 +245,7 @@ class _Runs:
 
     def grade(self, variant: Variant, seed: int, *, compare: bool = False) -> Graded:
         checks = [
-            check
-            for check in self._checks
-            if not variant.replaces or self._reached[check.id] & set(variant.replaces)
+            check for check in self._checks if not variant.replaces or self._reached[check.id] & set(variant.replaces)
         ]
         start = Graded(variant.name, self._assignment.id, "graded", seed=seed, isolation=self._judge.isolation)
         grade = Grade(start, checks)
@@ -300,10 +305,7 @@ def _judge_rows(report: Report, assignment: Assignment) -> list[str]:
     killed_by_mistake: set[str] = set()
     for variant, graded in report.rows.values():
         faults = [
-            case.summary
-            for result in graded.results
-            for case in result.cases
-            if case.outcome is Outcome.GRADER_ERROR
+            case.summary for result in graded.results for case in result.cases if case.outcome is Outcome.GRADER_ERROR
         ]
         if faults:
             problems.append(f"{variant.kind} {variant.name}: {faults[0]}")
@@ -396,7 +398,9 @@ def _judge_mistake(variant: Variant, graded: Graded) -> Iterator[str]:
 
 def _judge_decoy(variant: Variant, graded: Graded) -> Iterator[str]:
     """What is wrong with a decoy: it shows somebody's hint, or nothing at all."""
-    shown = {case.mistake or "two functions": result.check for result in graded.results for case in result.cases if case.hint}
+    shown = {
+        case.mistake or "two functions": result.check for result in graded.results for case in result.cases if case.hint
+    }
     for name, check in shown.items():
         yield f"decoy {variant.name} gets the hint of {name} in {check.number}: a false one"
     if not killed(graded):
@@ -439,9 +443,7 @@ def _is_damaged(variant: Variant, case: CaseResult) -> bool:
 
 def killed(graded: Graded) -> set[str]:
     """Ids of the checks that a variant fails."""
-    return {
-        result.check.id for result in graded.results if result.ran and result.outcome is not Outcome.PASSED
-    }
+    return {result.check.id for result in graded.results if result.ran and result.outcome is not Outcome.PASSED}
 
 
 def _counted(count: int, noun: str) -> str:
@@ -516,7 +518,8 @@ def price_list(report: Report) -> str:
     marks = [price.mark for price in all_prices]
     lines = [
         f"what a mistake costs: {_counted(marks.count('!'), 'mistake')} above a third of the task's points without a reason (!), "
-        f"{marks.count('*')} with one (*)" + (f", {marks.count('?')} with a reason that needs none (?)" if "?" in marks else "")
+        f"{marks.count('*')} with one (*)"
+        + (f", {marks.count('?')} with a reason that needs none (?)" if "?" in marks else "")
     ]
     for task, points in report.tasks.items():
         mine = [price for price in all_prices if price.task == task]
@@ -560,8 +563,7 @@ def matrix(report: Report) -> str:
         lines += ["", meaning]
         for place in (100, 10, 1):
             digits = (
-                f"{number // place % 10 if number >= place else ' '}"
-                for number in range(1, len(report.checks) + 1)
+                f"{number // place % 10 if number >= place else ' '}" for number in range(1, len(report.checks) + 1)
             )
             if place <= len(report.checks):
                 lines.append(" " * (width + 10) + "".join(digits))
@@ -572,7 +574,11 @@ def matrix(report: Report) -> str:
     lines += [
         "",
         "x: fails; H: fails and shows the mistake's own hint; .: passes; =: the vandal changes nothing there"
-        + ("; -: needs a GPU, and was not run" if any(not result.ran for result in report.rows["reference"][1].results) else ""),
+        + (
+            "; -: needs a GPU, and was not run"
+            if any(not result.ran for result in report.rows["reference"][1].results)
+            else ""
+        ),
         "!: costs more than a third of its task's points; *: so it does, for the reason that it gives",
     ]
     return "\n".join(lines) + "\n"

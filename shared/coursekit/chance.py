@@ -23,7 +23,6 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-
 from coursekit.compare import Difference, Law, Mismatch
 
 UNFINISHED = "unfinished"
@@ -160,7 +159,9 @@ def as_key(result: object) -> Hashable:
     if isinstance(result, float):
         return float(f"{result:.12g}") + 0.0  # -0.0 is 0.0
     if not isinstance(result, (bool, int, str, bytes, type(None))):
-        raise _wrong(f"returns something else than numbers, text, arrays or lists of them: {type(result).__name__}", kind="type")
+        raise _wrong(
+            f"returns something else than numbers, text, arrays or lists of them: {type(result).__name__}", kind="type"
+        )
     return result
 
 
@@ -274,7 +275,11 @@ def _checked(answer: object) -> tuple[object, list[list[float]], str]:
     if isinstance(answer, tuple) and len(answer) == 3:
         _, asked, ended = answer
         known = ended in ("", "cut", *FAULTS) if isinstance(ended, str) else False
-        if known and isinstance(asked, list) and all(isinstance(shares, list) and _shares(shares) == shares for shares in asked):
+        if (
+            known
+            and isinstance(asked, list)
+            and all(isinstance(shares, list) and _shares(shares) == shares for shares in asked)
+        ):
             return answer
     raise TypeError("a replayed call answers with its result, its draws and its end")
 

@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
-
 from coursekit.compare import Difference, Mismatch, assert_close, compare
 
 REFUSED = "refused"
@@ -124,7 +123,13 @@ def assert_stays_on_device(function: Callable, *args: object, name: str = "your 
     answer, told = _watched(function, args, kwargs)
     if copies := told.count(TO_THE_HOST):
         times = f"{copies} time{'s' if copies > 1 else ''}"
-        raise Mismatch(Difference("copied", f"{name} copies from the device to the host {times}: look for .item(), int(), bool(), .cpu()", ""))
+        raise Mismatch(
+            Difference(
+                "copied",
+                f"{name} copies from the device to the host {times}: look for .item(), int(), bool(), .cpu()",
+                "",
+            )
+        )
     return answer
 
 

@@ -518,9 +518,7 @@ def _dtype_difference(got: str, want: str, where: _Where) -> Difference:
     return Difference("dtype", f"{where.shown} has dtype {got} instead of {want}.", "")
 
 
-def _shape_difference(
-    got: np.ndarray, want: np.ndarray, tolerance: tuple[float, float], where: _Where
-) -> Difference:
+def _shape_difference(got: np.ndarray, want: np.ndarray, tolerance: tuple[float, float], where: _Where) -> Difference:
     from coursekit import diagnosis
 
     observation = ""
@@ -541,9 +539,7 @@ def _array_difference(
     )
 
 
-def _array_detail(
-    got: np.ndarray, want: np.ndarray, right: np.ndarray, rtol: float, atol: float, where: _Where
-) -> str:
+def _array_detail(got: np.ndarray, want: np.ndarray, right: np.ndarray, rtol: float, atol: float, where: _Where) -> str:
     """Return the worst coordinates with what arrived and what was due, and small arrays whole."""
     lines = []
     if want.dtype.kind in "iuf":
@@ -590,9 +586,7 @@ def _arrays_apart(got: np.ndarray, want: np.ndarray) -> list[str]:
 # Sequences, text, sets, dicts, dataclasses, objects
 
 
-def _compare_sequences(
-    got: Any, want: Any, tolerance: _Tolerance, where: _Where, depth: int
-) -> Difference | None:
+def _compare_sequences(got: Any, want: Any, tolerance: _Tolerance, where: _Where, depth: int) -> Difference | None:
     types = set(map(type, want))
     if len(types) == 1 and types <= _EXACT and set(map(type, got)) == types:
         if list(got) == list(want):
@@ -696,10 +690,14 @@ def _compare_laws(got: dict, want: dict, tolerance: _Tolerance, where: _Where) -
     rtol, atol = tolerance.for_dtype("float64")
     never = [result for result in want if result not in got]
     new = [result for result in got if result not in want]
-    off = [result for result in want if result in got and not abs(got[result] - want[result]) <= atol + rtol * want[result]]
+    off = [
+        result for result in want if result in got and not abs(got[result] - want[result]) <= atol + rtol * want[result]
+    ]
     parts = []
     if never:
-        parts.append(f"{len(never)} of the {len(want)} possible results never {'occurs' if len(never) == 1 else 'occur'}")
+        parts.append(
+            f"{len(never)} of the {len(want)} possible results never {'occurs' if len(never) == 1 else 'occur'}"
+        )
     if new:
         parts.append(f"{len(new)} {'result occurs that is' if len(new) == 1 else 'results occur that are'} impossible")
     if off and not parts:
@@ -709,14 +707,16 @@ def _compare_laws(got: dict, want: dict, tolerance: _Tolerance, where: _Where) -
         return None
     detail = [
         f"P({_short(result)}): got {got.get(result, 0.0):.10g}, want {want.get(result, 0.0):.10g}"
-        for result in sorted({*never, *new, *off}, key=lambda result: -abs(got.get(result, 0.0) - want.get(result, 0.0)))[:6]
+        for result in sorted(
+            {*never, *new, *off}, key=lambda result: -abs(got.get(result, 0.0) - want.get(result, 0.0))
+        )[:6]
     ]
-    return Difference("distribution", f"{where.shown} has another distribution: {', and '.join(parts)}.", "\n".join(detail))
+    return Difference(
+        "distribution", f"{where.shown} has another distribution: {', and '.join(parts)}.", "\n".join(detail)
+    )
 
 
-def _compare_dicts(
-    got: dict, want: dict, tolerance: _Tolerance, where: _Where, depth: int
-) -> Difference | None:
+def _compare_dicts(got: dict, want: dict, tolerance: _Tolerance, where: _Where, depth: int) -> Difference | None:
     if isinstance(got, Law) or isinstance(want, Law):
         return _compare_laws(got, want, tolerance, where)
     if got.keys() != want.keys():
@@ -757,9 +757,7 @@ def _keys_difference(got: Any, want: Any, noun: str, where: _Where) -> Differenc
     return Difference("keys", f"{where.shown} {' and '.join(parts)}.", "\n".join(detail))
 
 
-def _compare_dataclasses(
-    got: Any, want: Any, tolerance: _Tolerance, where: _Where, depth: int
-) -> Difference | None:
+def _compare_dataclasses(got: Any, want: Any, tolerance: _Tolerance, where: _Where, depth: int) -> Difference | None:
     if type(got) is not type(want):
         return _sort_difference(got, "dataclass", want, "dataclass", where)
     for field in dataclasses.fields(want):
@@ -789,7 +787,7 @@ def _compare_objects(got: Any, want: Any, where: _Where) -> Difference | None:
 
 def _sort_difference(got: Any, got_sort: str, want: Any, want_sort: str, where: _Where) -> Difference:
     """Return the difference between two values that are not the same kind of thing."""
-    for value, sort, label in ((got, got_sort, "is"), (want, want_sort, "is expected to be")):
+    for sort, label in ((got_sort, "is"), (want_sort, "is expected to be")):
         if sort in _REFUSED:
             what = _REFUSED_NAMES.get(sort, f"a {sort}")
             return Difference("refused", f"{where.shown} {label} {what}, which is never compared.", "")

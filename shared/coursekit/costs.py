@@ -54,7 +54,9 @@ def costs_of(path: Path, text: str, manifest: Mapping) -> list[str]:
     banned = banned_names(manifest)
     found += [
         uses_banned(f"{path.name}:{line}", name)
-        for line, name in sorted({(line, name) for line, name, bare in names_used(tree) if is_banned(name, bare, banned)})
+        for line, name in sorted(
+            {(line, name) for line, name, bare in names_used(tree) if is_banned(name, bare, banned)}
+        )
     ]
     return found if len(found) <= MOST else [*found[: MOST - 1], f"... and {len(found) - MOST + 1} more"]
 
@@ -79,7 +81,9 @@ def costs_of_cell(cell: str, text: str, imported: Mapping[str, str], manifest: M
 
 def banned_names(manifest: Mapping) -> frozenset[str]:
     """All that an `assignment.toml` bans, for one task or for all: dotted names, and methods such as `.softmax`."""
-    return frozenset([*manifest.get("banned", ()), *(name for task in manifest["tasks"] for name in task.get("banned", ()))])
+    return frozenset(
+        [*manifest.get("banned", ()), *(name for task in manifest["tasks"] for name in task.get("banned", ()))]
+    )
 
 
 def is_banned(name: str, bare: bool, banned: Collection[str]) -> bool:

@@ -81,9 +81,7 @@ def digit_bitmaps() -> np.ndarray:
     return np.array([[[float(c == "#") for c in row[digit]] for row in rows] for digit in range(10)])
 
 
-def digits(
-    n: int = 400, *, seed: int = 0, size: int = 12, noise: float = 0.08
-) -> tuple[np.ndarray, np.ndarray]:
+def digits(n: int = 400, *, seed: int = 0, size: int = 12, noise: float = 0.08) -> tuple[np.ndarray, np.ndarray]:
     """Return small gray images of the ten digits, in random places, slants and strengths, with noise.
 
     Every digit comes equally often, up to one, in random order. The first n of a longer draw are not the

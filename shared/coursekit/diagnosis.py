@@ -255,9 +255,7 @@ def _common(got: Sequence, want: Sequence, same: Callable[[Any, Any], bool]) -> 
     return min(len(got), len(want))
 
 
-def _another_length(
-    n_got: int, n_want: int, prefix: int, suffix: int, noun: str, count: Callable[[int], str]
-) -> str:
+def _another_length(n_got: int, n_want: int, prefix: int, suffix: int, noun: str, count: Callable[[int], str]) -> str:
     lengths = f"has {count(n_got)} instead of {n_want}"
     if n_got == 0:
         return f"is empty, and should have {count(n_want)}"

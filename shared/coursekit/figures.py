@@ -50,9 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     scripts = {script.resolve().parent.name: script for script in find(options.folder)}
     if not scripts:
-        parser.error(
-            f"no assignment with a figures.py in {options.folder.resolve()}: go to the folder that holds them"
-        )
+        parser.error(f"no assignment with a figures.py in {options.folder.resolve()}: go to the folder that holds them")
     for name in options.names:
         if name not in scripts:
             parser.error(f"no assignment is called {name}; there are {', '.join(scripts)}")

@@ -128,7 +128,12 @@ class CheckFile:
                 attributes.add(inner.attr)
                 if _is(inner.value, subject):
                     names.add(inner.attr)
-            elif isinstance(inner, ast.Call) and _is(inner.func, "getattr") and inner.args and _is(inner.args[0], subject):
+            elif (
+                isinstance(inner, ast.Call)
+                and _is(inner.func, "getattr")
+                and inner.args
+                and _is(inner.args[0], subject)
+            ):
                 wanted = inner.args[1] if len(inner.args) > 1 else None
                 if isinstance(wanted, ast.Constant):
                     names.add(str(wanted.value))
@@ -197,7 +202,12 @@ class CheckFile:
 
 def _task_of(check: ast.FunctionDef) -> str:
     for call in check.decorator_list:
-        if isinstance(call, ast.Call) and _ends_with(call.func, "tags") and call.args and isinstance(call.args[0], ast.Constant):
+        if (
+            isinstance(call, ast.Call)
+            and _ends_with(call.func, "tags")
+            and call.args
+            and isinstance(call.args[0], ast.Constant)
+        ):
             return str(call.args[0].value)
     return ""
 
@@ -325,7 +335,9 @@ def _code_of(value: object) -> types.CodeType | None:
         value = value.__func__
     elif isinstance(value, property):
         value = value.fget
-    while isinstance(value, types.FunctionType) and isinstance(inner := vars(value).get("__wrapped__"), types.FunctionType):
+    while isinstance(value, types.FunctionType) and isinstance(
+        inner := vars(value).get("__wrapped__"), types.FunctionType
+    ):
         value = inner
     return value.__code__ if isinstance(value, types.FunctionType) else None
 

@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-
 from coursekit.compare import Mismatch, _is_tensor, compare, describe
 
 EPS = 1e-6
@@ -148,12 +147,7 @@ def torch_vjp(
         values[position] = _map_tensors(
             values[position], lambda t: t.clone().requires_grad_() if t.is_floating_point() else t
         )
-    leaves = [
-        leaf
-        for position in positions
-        for leaf in _tensors(values[position])
-        if leaf.requires_grad
-    ]
+    leaves = [leaf for position in positions for leaf in _tensors(values[position]) if leaf.requires_grad]
     if not leaves:
         raise ValueError(f"wrt must name floating-point tensors, got {_positions_text(positions)}")
 
@@ -162,9 +156,7 @@ def torch_vjp(
     pairs = list(_pairs(output, cotangent, "output"))
     pairs = [(y, w) for y, w in pairs if _is_tensor(y) and y.requires_grad]
     if not pairs:
-        raise ValueError(
-            f"output does not depend on {_positions_text(positions)} through autograd (was it detached?)"
-        )
+        raise ValueError(f"output does not depend on {_positions_text(positions)} through autograd (was it detached?)")
     # Given cotangents as tensors, torch imports sympy to compare shapes, 0.25 s in each new process; sums need none.
     with torch.enable_grad():
         outputs = [(y * _cotangent_like(w, y)).sum() for y, w in pairs]
@@ -173,9 +165,7 @@ def torch_vjp(
         id(leaf): torch.zeros_like(leaf) if gradient is None else gradient.detach()
         for leaf, gradient in zip(leaves, found, strict=True)
     }
-    return tuple(
-        _map_tensors(values[position], lambda t: gradient_of.get(id(t), t)) for position in positions
-    )
+    return tuple(_map_tensors(values[position], lambda t: gradient_of.get(id(t), t)) for position in positions)
 
 
 def check_vjp(

@@ -31,7 +31,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
 from coursekit import plots
 from coursekit.costs import costs_of_cell
 from coursekit.functions import codes_of, written_in_namespace
@@ -201,7 +200,10 @@ class Notebook:
         """The banned calls in the cells that define these names, in the words of the grader."""
         imported = {name: value.__name__ for name, value in self._namespace.items() if isinstance(value, ModuleType)}
         files = dict.fromkeys(
-            code.co_filename for name in names for code in codes_of(self._namespace.get(name)) if _cell_name(code.co_filename)
+            code.co_filename
+            for name in names
+            for code in codes_of(self._namespace.get(name))
+            if _cell_name(code.co_filename)
         )
         return [
             cost for file in files
@@ -257,7 +259,9 @@ class Notebook:
         if not words and (names := plots.behind(error, item, self._module)):
             codes = [getattr(self._module, name).__code__ for name in names]
             places = [self._words(code.co_filename, code.co_firstlineno).partition(":")[0] for code in codes]
-            returned = ", ".join(f"{name} ({place})" if place else name for name, place in zip(names, places, strict=True))
+            returned = ", ".join(
+                f"{name} ({place})" if place else name for name, place in zip(names, places, strict=True)
+            )
             return f"what {returned} returned can't be drawn: {what}"
         return f"{what} ({words[-1]})" if words else what
 

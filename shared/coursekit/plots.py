@@ -43,7 +43,6 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
-
 from coursekit.console import talk
 from coursekit.functions import CheckFile, functions_of, owner_of, written_in_text
 
@@ -542,8 +541,7 @@ def _blame(error: Exception, student: ModuleType, item: Registered | None = None
         places = ", ".join(f"{name} ({_defined_at(getattr(student, name))})" for name in names)
         line = next(frame.lineno for frame in reversed(frames) if frame.filename == _script_of(item))
         return (
-            f"what {places} returned can't be drawn (figures.py:{line}: {what}); "
-            f"check it first: pytest -k {names[0]}"
+            f"what {places} returned can't be drawn (figures.py:{line}: {what}); check it first: pytest -k {names[0]}"
         )
     frame = (own or frames)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}: {what}"

@@ -27,7 +27,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from coursekit.compare import Mismatch
 from coursekit.costs import costs_of, defines_no, not_python
 from coursekit.functions import About, CheckFile, Function, Written, functions_of, owner_of, written_in_text
@@ -35,9 +34,7 @@ from coursekit.progress import NOT_WRITTEN, STOPPED, WRONG, Progress, Ran, left_
 from coursekit.terminal import Summary, last_line
 
 LOCAL_SEED = 0  # your checks draw the same inputs on every run; the graded ones draw others
-PATIENCE = (
-    4  # a check is stopped after so many times the limit that it has when graded: this machine may be slower
-)
+PATIENCE = 4  # a check is stopped after so many times the limit that it has when graded: this machine may be slower
 STATEMENT = 200  # characters of a check's line that are shown
 _SIGNATURE = re.compile(r"[\w.]+\(\) (takes|got|missing) ")  # Python's words for a call that a function does not take
 FRAMES = 50  # of a student's functions under way that are kept, the innermost
@@ -120,9 +117,7 @@ def _modules() -> dict[Path, types.ModuleType | BaseException]:
 
 
 @pytest.fixture
-def impl(
-    request: pytest.FixtureRequest, _modules: dict[Path, types.ModuleType | BaseException]
-) -> types.ModuleType:
+def impl(request: pytest.FixtureRequest, _modules: dict[Path, types.ModuleType | BaseException]) -> types.ModuleType:
     """Your module: the file that `test_NAME.py` checks is `NAME.py` beside it, or the notebook it runs in."""
     if (student := request.config.stash.get(STUDENT, None)) is not None:
         return student.module
@@ -192,9 +187,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The options that students have."""
     group = parser.getgroup("course kit")
     group.addoption("--device", default="cpu", choices=["cpu", "cuda"], help="where checks put their tensors")
-    group.addoption(
-        "--task", help="run the checks of one task only, by the name in `task NAME is not written yet`"
-    )
+    group.addoption("--task", help="run the checks of one task only, by the name in `task NAME is not written yet`")
     group.addoption("--all", action="store_true", help="explain every failing check, not only the first")
 
 

@@ -109,7 +109,9 @@ class Progress:
             (ran, self._blame(ran, names)) for ran, names in zip(checks, about, strict=True) if ran.failed
         ]
         self.states: dict[Function, State] = {
-            function: self._state(function, [ran for ran, names in zip(checks, about, strict=True) if function in names])
+            function: self._state(
+                function, [ran for ran, names in zip(checks, about, strict=True) if function in names]
+            )
             for function in self._known
         }
 
@@ -169,7 +171,9 @@ class Progress:
                 if ran.outcome == NOT_WRITTEN:
                     return State(NOT_WRITTEN)
                 if ran.raised:
-                    place = next((place for name, place in reversed(ran.frames) if self._named(name, ran.task) == function), "")
+                    place = next(
+                        (place for name, place in reversed(ran.frames) if self._named(name, ran.task) == function), ""
+                    )
                     word, what = (STOPPED, "") if ran.raised == STOPPED else (RAISES, ran.raised)
                     return State(word, f"{what} at {place}".strip() if place else what)
                 return State(WRONG)

@@ -39,7 +39,6 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
-
 from coursekit.compare import Difference, Mismatch, describe
 
 

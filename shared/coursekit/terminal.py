@@ -79,7 +79,13 @@ class Summary:
         self._width = min(shutil.get_terminal_size((80, 24)).columns, 100)
 
     def write(
-        self, manifest: dict, module: str, checks: Sequence[Ran], progress: Progress, left: Left, costs: Sequence[str] = ()
+        self,
+        manifest: dict,
+        module: str,
+        checks: Sequence[Ran],
+        progress: Progress,
+        left: Left,
+        costs: Sequence[str] = (),
     ) -> None:
         """The table, and what to do next.
 
@@ -189,9 +195,7 @@ class Summary:
         self._line()
         self._line(f"Also wrong ({len(others)}; pytest --all explains each):")
         for ran in others[:OTHERS]:
-            self._line(
-                "  " + textwrap.shorten(f"{ran.name}: {ran.observed}", self._width - 2, placeholder=" ...")
-            )
+            self._line("  " + textwrap.shorten(f"{ran.name}: {ran.observed}", self._width - 2, placeholder=" ..."))
         if len(others) > OTHERS:
             self._line(f"  ... and {len(others) - OTHERS} more")
 
@@ -204,7 +208,9 @@ class Summary:
 
     def _entry_below(self, text: str, **markup: bool) -> None:
         """A line, or as many as it takes."""
-        for line in textwrap.wrap(text, self._width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False):
+        for line in textwrap.wrap(
+            text, self._width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        ):
             self._line(line, **markup)
 
     def _line(self, text: str = "", **markup: bool) -> None:

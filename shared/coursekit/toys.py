@@ -121,9 +121,7 @@ def random_weights(config: ModelConfig, rng: np.random.Generator) -> dict[str, T
     return weights
 
 
-def forward(
-    config: ModelConfig, weights: dict[str, Tensor], tokens: Tensor, *, valid: Tensor | None = None
-) -> Tensor:
+def forward(config: ModelConfig, weights: dict[str, Tensor], tokens: Tensor, *, valid: Tensor | None = None) -> Tensor:
     """Return the logits of the next token at every position, computed for the whole sequence, without a cache.
 
     Args:
@@ -203,9 +201,7 @@ def _block(
     return x + torch.nn.functional.gelu(hidden) @ w["W_2"] + w["b_2"]
 
 
-def _attention(
-    config: ModelConfig, w: dict[str, Tensor], x: Tensor, positions: Tensor, seen: Tensor
-) -> Tensor:
+def _attention(config: ModelConfig, w: dict[str, Tensor], x: Tensor, positions: Tensor, seen: Tensor) -> Tensor:
     def heads(y: Tensor, n: int) -> Tensor:
         return y.unflatten(-1, (n, config.d_k)).transpose(-2, -3)  # (..., n, T, d_k)
 

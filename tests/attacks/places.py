@@ -96,13 +96,8 @@ def row(place: str, run: Run) -> str:
             return f"| {place} | refused: {skipped[0].removeprefix('not run: ').split('. ')[0]} | 0 | | | |"
         cases = [case for case in cases if case.find("skipped") is None]
         facts = [{one.get("name"): one.get("value") for one in case.iter("property")} for case in cases]
-        failed = [
-            case.get("name") for case in cases if list(case.iter("failure")) or list(case.iter("error"))
-        ]
-        total = {
-            name: sum(int(fact.get(name, 0)) for fact in facts)
-            for name in ("succeeded", "leaked", "survivors")
-        }
+        failed = [case.get("name") for case in cases if list(case.iter("failure")) or list(case.iter("error"))]
+        total = {name: sum(int(fact.get(name, 0)) for fact in facts) for name in ("succeeded", "leaked", "survivors")}
         if run in ORDINARY:  # there the tests can't tell whose a process is
             total["survivors"] += left_processes()
         note = f"; failed: {', '.join(failed)}" if failed else ""
@@ -119,9 +114,7 @@ def main() -> None:
         sys.exit("places.py: run it as root: it becomes an ordinary user by itself")
     without_bwrap = Path(tempfile.mkdtemp(prefix="gradkit-path-", dir="/var/tmp"))
     without_bwrap.chmod(0o755)
-    print(
-        "| place | isolation | attacks | succeeded | leaked | survivors |\n| --- | --- | --- | --- | --- | --- |"
-    )
+    print("| place | isolation | attacks | succeeded | leaked | survivors |\n| --- | --- | --- | --- | --- | --- |")
     print(row("root", as_root), flush=True)
     if shutil.which("bwrap"):
         print(row("ordinary user, bubblewrap", as_nobody("/usr/bin:/bin")), flush=True)

@@ -37,9 +37,7 @@ def processes() -> dict[int, tuple[int, int, bool]]:
     found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            status = dict(
-                line.split(":\t", 1) for line in (entry / "status").read_text().splitlines() if ":\t" in line
-            )
+            status = dict(line.split(":\t", 1) for line in (entry / "status").read_text().splitlines() if ":\t" in line)
             found[int(entry.name)] = (
                 int(status["PPid"]),
                 int(status["Uid"].split()[0]),

@@ -139,9 +139,7 @@ def test_the_reference_passes_the_conversation(talk):
     """Callbacks, streams and comparisons work as in one process."""
     graded, _ = talk("reference", "")
 
-    assert graded.score == graded.max_score, [
-        case.summary for result in graded.results for case in result.cases
-    ]
+    assert graded.score == graded.max_score, [case.summary for result in graded.results for case in result.cases]
 
 
 @pytest.mark.parametrize("name", ATTACKS)

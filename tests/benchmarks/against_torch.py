@@ -108,9 +108,7 @@ def decoding(rng: np.random.Generator) -> list[Contest]:
     prompt = rng.integers(0, config.vocab_size, n_prompt).tolist()
 
     def fused(q, k, v, *, padding=None, window=None):  # all queries see all keys, or are the first tokens themselves
-        return F.scaled_dot_product_attention(
-            q[None], k[None], v[None], is_causal=q.shape[-2] > 1, enable_gqa=True
-        )[0]
+        return F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=q.shape[-2] > 1, enable_gqa=True)[0]
 
     layer = functools.partial(module.cached_attention, attend=fused)
 
@@ -152,9 +150,7 @@ def same(contestants: dict[str, Callable[[], object]]) -> bool:
         got, want = array(got), array(want)
         return got.shape == want.shape and np.allclose(got, want, rtol=1e-3, atol=1e-4 * np.abs(want).max())
 
-    return all(
-        len(part) == len(parts[-1]) and all(map(close, part, parts[-1])) for part in parts[:-1]
-    )
+    return all(len(part) == len(parts[-1]) and all(map(close, part, parts[-1])) for part in parts[:-1])
 
 
 def times(contestants: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:

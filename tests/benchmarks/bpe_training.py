@@ -78,9 +78,7 @@ def make_text(n_bytes: int, seed: int) -> str:
         syllables = ["".join(rng.choice(letters, syllable_length)) for _ in range(n_syllables)]
         types = []
         for length in rng.integers(1, max_syllables + 1, size=20_000):
-            types.append(
-                "".join(syllables[i] for i in rng.choice(n_syllables, length, p=zipf(n_syllables, 0.9)))
-            )
+            types.append("".join(syllables[i] for i in rng.choice(n_syllables, length, p=zipf(n_syllables, 0.9))))
         budget, size = share * n_bytes, 0.0
         while size < budget:
             sentence = " ".join(types[i] for i in rng.choice(len(types), 12, p=zipf(len(types), 1.0))) + ".\n"
@@ -179,14 +177,9 @@ def main() -> None:
         f"extrapolated; ms per merge at 0, 25, 50, 75, 100%: {shown}"
     )
     library_s, about, library_mib = in_fresh_process(partial(library, text, n_merges))
-    print(
-        f"{'tokenizers':<12} {library_s:>9.2f} {library_mib:>9.0f}   "
-        f"{about['version']}, {about['size']:,} tokens"
-    )
+    print(f"{'tokenizers':<12} {library_s:>9.2f} {library_mib:>9.0f}   {about['version']}, {about['size']:,} tokens")
     print(f"rescanning takes {rescan_s / ours_s:.0f} times as long as the reference")
-    print(
-        f"the reference, with cutting, takes {(cut_s + ours_s) / library_s:.1f} times as long as tokenizers"
-    )
+    print(f"the reference, with cutting, takes {(cut_s + ours_s) / library_s:.1f} times as long as tokenizers")
 
 
 if __name__ == "__main__":

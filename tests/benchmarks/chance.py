@@ -60,6 +60,7 @@ DRAFT = [[2, 4, 2], [2, 5, 1], [1, 5, 2]]
 '''
 exec(MODEL)  # the same text runs in the check
 
+
 def reference(id: str) -> object:
     path = ROOT / "solutions" / id / f"{id}.py"
     spec = importlib.util.spec_from_file_location(id, path)
@@ -164,15 +165,34 @@ def speculation(gamma: int, new: int) -> tuple:
     call = f"law(impl.speculative_generate, Model(TARGET), Model(DRAFT), [0], gamma={gamma}, max_new_tokens={new})"
     sandbox = through_the_sandbox("inference", MODEL, call)
     calls = target.calls + draft.calls
-    return f"speculative decoding, γ = {gamma}, {new} tokens of 3", counted.runs, counted.draws, calls, seconds, sandbox, error
+    return (
+        f"speculative decoding, γ = {gamma}, {new} tokens of 3",
+        counted.runs,
+        counted.draws,
+        calls,
+        seconds,
+        sandbox,
+        error,
+    )
 
 
 def main() -> None:
-    print("| function | replays | draws | calls of lent models | s in one process | s through the sandbox | largest error |")
+    print(
+        "| function | replays | draws | calls of lent models | s in one process | s through the sandbox | largest error |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for row in (corruption(6), corruption(8), speculation(1, 2), speculation(2, 2), speculation(1, 3), speculation(2, 3)):
+    for row in (
+        corruption(6),
+        corruption(8),
+        speculation(1, 2),
+        speculation(2, 2),
+        speculation(1, 3),
+        speculation(2, 3),
+    ):
         name, runs, draws, calls, seconds, sandbox, error = row
-        print(f"| {name} | {runs:,} | {draws:,} | {calls:,} | {seconds:.2f} | {sandbox:.2f} | {error:.1e} |", flush=True)
+        print(
+            f"| {name} | {runs:,} | {draws:,} | {calls:,} | {seconds:.2f} | {sandbox:.2f} | {error:.1e} |", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -45,9 +45,9 @@ from graders import (
     PR_SET_CHILD_SUBREAPER,
     ROOT,
     Cost,
+    GradescopeUtils,
     Gradkit,
     Gradkit2,
-    GradescopeUtils,
     Nbgrader,
     Void,
     available,
@@ -227,7 +227,9 @@ def processes() -> Iterator[tuple[int, int, float]]:
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:
-                fields = Path(entry.path, "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+                fields = (
+                    Path(entry.path, "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+                )
             except OSError:
                 continue
             yield int(entry.name), int(fields[1]), (int(fields[11]) + int(fields[12])) * tick_s
@@ -293,7 +295,9 @@ def table(found: dict[str, Graded], students: int) -> str:
         ratios = f"{times(graded.cost.wall_s, kit.wall_s)} | {times(graded.cost.cpu_s, kit.cpu_s)}"
         count = sum(failing is not None for failing in graded.failing)
         rate = 60 / each.wall_s
-        lines.append(f"| {name} | {each.wall_s:.2f} | {each.cpu_s:.2f} | {rate:.0f} | {ratios} | {count} of {students} |")
+        lines.append(
+            f"| {name} | {each.wall_s:.2f} | {each.cpu_s:.2f} | {rate:.0f} | {ratios} | {count} of {students} |"
+        )
     return "\n".join(lines)
 
 
@@ -318,9 +322,7 @@ def roles_line(graded: Graded, students: int) -> str:
 
 def seconds_line(graded: Graded) -> str:
     """What a submission of each kind took on the clock, the start apart."""
-    parts = [
-        f"{kind} {statistics.median(seconds):.2f} s" for kind, seconds in graded.seconds.items() if seconds
-    ]
+    parts = [f"{kind} {statistics.median(seconds):.2f} s" for kind, seconds in graded.seconds.items() if seconds]
     return f"Wall time by kind of submission, start-up apart, one job, medians: {', '.join(parts)}."
 
 
@@ -347,7 +349,10 @@ def run(options: argparse.Namespace, work: Path) -> None:
         found[kind.name] = grade(grader, students)
         if isinstance(grader, Gradkit):
             isolation = grader.isolation["level"]
-    about += [f"load {os.getloadavg()[0]:.1f} at the end", f"gradkit at isolation {isolation}, hints on; the others at none"]
+    about += [
+        f"load {os.getloadavg()[0]:.1f} at the end",
+        f"gradkit at isolation {isolation}, hints on; the others at none",
+    ]
 
     counts = ", ".join(f"{count} {kind}" for kind, count in Counter(student.kind for student in students).items())
     print("; ".join(about) + "\n")

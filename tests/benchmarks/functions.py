@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coursekit.functions import Function
+
 from gradkit.bundle import student_bundle
 from gradkit.examine.checks import functions_to_write
 from gradkit.manifest import Assignment, load_all
@@ -183,7 +184,9 @@ def told(assignment: Assignment, chosen: list[Function]) -> dict[Function, str]:
         )  # fmt: skip
         runs = [json.loads(line) for line in done.stdout.splitlines()]
     if len(runs) != len(chosen):
-        raise RuntimeError(f"{assignment.id}: {len(runs)} of {len(chosen)} runs came to their end: {done.stderr[-500:]}")
+        raise RuntimeError(
+            f"{assignment.id}: {len(runs)} of {len(chosen)} runs came to their end: {done.stderr[-500:]}"
+        )
     found = {}
     for function, said in zip(chosen, runs, strict=True):
         word = states(said, tasks).get(function, "not in the table")
@@ -196,7 +199,9 @@ def told(assignment: Assignment, chosen: list[Function]) -> dict[Function, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("ids", nargs="*", metavar="ASSIGNMENT")
-    parser.add_argument("--sample", type=int, default=0, help="so many functions of each assignment, chosen by the seed")
+    parser.add_argument(
+        "--sample", type=int, default=0, help="so many functions of each assignment, chosen by the seed"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--root", type=Path, default=ROOT, help="the kit; by default this one")
     options = parser.parse_args()

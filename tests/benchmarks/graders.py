@@ -398,7 +398,9 @@ def run_once(grader: Grader, source: str, n: int, expected: list[str]) -> Cost:
     cost, found = grader.grade([source.encode()] * n)
     for failing in found:
         if failing != expected:
-            raise Void(f"{grader.name} took points at {failing or 'no check'}, the checks alone at {expected or 'none'}")
+            raise Void(
+                f"{grader.name} took points at {failing or 'no check'}, the checks alone at {expected or 'none'}"
+            )
     return cost
 
 
@@ -538,7 +540,9 @@ def plot(path: Path, works: list[Work]) -> None:
         low, high = axes[0].get_xlim()
         axes[0].set_xlim(low, high * 3)  # room for the last number
         fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
-        plots.save(fig, path.parent, path.stem, "What each further submission costs in each grader, doing the same checks.")
+        plots.save(
+            fig, path.parent, path.stem, "What each further submission costs in each grader, doing the same checks."
+        )
     path.with_suffix(".png").unlink()
 
 

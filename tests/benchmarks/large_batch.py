@@ -95,9 +95,7 @@ def memory_mib(pid: int) -> tuple[float, float]:
     """What a process has in memory now, and had at most."""
     text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     fields = dict(line.split(":", 1) for line in text.splitlines() if line.startswith("Vm"))
-    return tuple(
-        int(fields.get(name, "0").split()[0]) / 1024 for name in ("VmRSS", "VmHWM")
-    )  # a zombie has none
+    return tuple(int(fields.get(name, "0").split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))  # a zombie has none
 
 
 def children(pid: int) -> list[int]:

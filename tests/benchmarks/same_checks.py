@@ -179,9 +179,7 @@ def _cases_of(
         elif ids is not None and not callable(ids):
             text = ids[position]
         else:
-            text = "-".join(
-                _name(name, value, position, ids) for name, value in zip(names, values, strict=True)
-            )
+            text = "-".join(_name(name, value, position, ids) for name, value in zip(names, values, strict=True))
         yield text, dict(zip(names, values, strict=True))
 
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from coursekit.functions import Function
+
 from gradkit.manifest import assignment_ids, load_assignment
 
 HERE = Path(__file__).resolve().parent
@@ -33,7 +33,9 @@ def test_it_notices_a_function_that_is_not_confirmed(functions, small_kit, tmp_p
     centre, standardise = functions.functions_to_write(assignment)
     tests = assignment.public_tests
     text = tests.read_text(encoding="utf-8")
-    tests.write_text(text.replace("impl.standardise(x, eps=0.0)", "impl.standardise(impl.centre(x), eps=0.0)"), encoding="utf-8")
+    tests.write_text(
+        text.replace("impl.standardise(x, eps=0.0)", "impl.standardise(impl.centre(x), eps=0.0)"), encoding="utf-8"
+    )
 
     found = functions.told(assignment, [centre, standardise])
 

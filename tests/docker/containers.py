@@ -85,12 +85,8 @@ class Docker:
     def __init__(self, address: str) -> None:
         self._environment = {**os.environ, **({"DOCKER_HOST": address} if address else {})}
 
-    def client(
-        self, *arguments: str, check: bool = True, **options: object
-    ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            ["docker", *arguments], env=self._environment, capture_output=True, text=True, **options
-        )
+    def client(self, *arguments: str, check: bool = True, **options: object) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(["docker", *arguments], env=self._environment, capture_output=True, text=True, **options)
         if check and done.returncode != 0:
             raise RuntimeError(f"docker {arguments[0]}: {done.stderr.strip()}")
         return done

@@ -54,8 +54,7 @@ def grade(docker, top: Path, **container: object):
     command = [sys.executable, "-m", "gradkit", "grade", "scaling", str(top / "in"), "--out", str(top / "out"), "--root", str(top / "kit")]  # fmt: skip
     done = docker.run(command, writable=[top], **container)
     found = {
-        path.parent.name: json.loads(path.read_text(encoding="utf-8"))
-        for path in (top / "out").glob("*/results.json")
+        path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in (top / "out").glob("*/results.json")
     }
     return done, found
 
@@ -89,9 +88,7 @@ def test_grades_are_those_of_any_other_place(docker, shared_folder, reference_so
     ],
     ids=["no filters", "one user"],
 )
-def test_a_container_that_isolates_nothing_is_refused(
-    docker, shared_folder, reference_source, container, reason
-):
+def test_a_container_that_isolates_nothing_is_refused(docker, shared_folder, reference_source, container, reason):
     """One line that says why and where to grade instead; no score."""
     (shared_folder / "in" / "reference.py").write_text(reference_source, encoding="utf-8")
 
@@ -101,9 +98,7 @@ def test_a_container_that_isolates_nothing_is_refused(
 
 
 @pytest.mark.parametrize("missing", ["CHOWN", "KILL", "DAC_OVERRIDE"])
-def test_a_container_that_lets_the_judge_do_too_little_gives_no_zero(
-    docker, shared_folder, reference_source, missing
-):
+def test_a_container_that_lets_the_judge_do_too_little_gives_no_zero(docker, shared_folder, reference_source, missing):
     """Where it can't do its work the submission is not graded, for the grader's own reason."""
     (shared_folder / "in" / "reference.py").write_text(reference_source, encoding="utf-8")
 
@@ -130,9 +125,7 @@ ALL = ["in:/submissions:ro", "out:/results"]
 @pytest.fixture
 def image(docker):
     if docker.client("image", "inspect", IMAGE, check=False).returncode != 0:
-        pytest.skip(
-            f"not run: no image {IMAGE}: build it as docker/README.md says, or name one in GRADKIT_IMAGE"
-        )
+        pytest.skip(f"not run: no image {IMAGE}: build it as docker/README.md says, or name one in GRADKIT_IMAGE")
     return IMAGE
 
 

@@ -42,7 +42,14 @@ def test_what_an_image_is_made_of(path):
     assert not any("apt-get install" in text and "rm -rf /var/lib/apt/lists" not in text for text in runs)
     assert not any("pip install" in text and "--no-cache-dir" not in text for text in runs)
     assert not any(re.search(r"\b(curl|wget|git clone)\b|--break-system-packages", text) for text in runs)
-    assert {word for word, _ in said} <= {"ARG", "FROM", "RUN", "COPY", "ENTRYPOINT", "CMD"}  # no ENV that could hold a secret, no ADD
+    assert {word for word, _ in said} <= {
+        "ARG",
+        "FROM",
+        "RUN",
+        "COPY",
+        "ENTRYPOINT",
+        "CMD",
+    }  # no ENV that could hold a secret, no ADD
 
 
 def test_the_base_for_a_gpu_is_the_same_wherever_it_is_named():
@@ -81,7 +88,14 @@ def image(tmp_path, small_kit):
 
     def run(*words: str) -> subprocess.CompletedProcess:
         environment = {**os.environ, "COLUMNS": "200"}
-        return subprocess.run([str(tmp_path / "entrypoint"), *words], cwd="/", env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            [str(tmp_path / "entrypoint"), *words],
+            cwd="/",
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
 
     return run
 
@@ -93,7 +107,10 @@ def test_the_entry_point_hands_over_to_gradkit(image):
     assert image("no-such-command").returncode == 2
 
 
-@pytest.mark.skipif(" /results " in Path("/proc/mounts").read_text() if Path("/proc/mounts").exists() else False, reason="/results is mounted here")
+@pytest.mark.skipif(
+    " /results " in Path("/proc/mounts").read_text() if Path("/proc/mounts").exists() else False,
+    reason="/results is mounted here",
+)
 def test_results_that_would_be_lost_are_refused_before_anything_is_graded(image):
     """With the option to add; not where another place was named."""
     done = image("grade", "scaling", "/submissions")

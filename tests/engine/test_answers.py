@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gradkit.calls.protocol import encode
 from gradkit.judge.answers import Repeat, StaffAnswers
 from gradkit.judge.subjects import same_entry
-from gradkit.calls.protocol import encode
 
 
 def transcript(n: int) -> list[tuple[str, bytes]]:

@@ -72,7 +72,9 @@ def line(file: str, part: str) -> int:
 
 def lines(file: str) -> int:
     """How many lines the scaffold's `file` has."""
-    return len((TEMPLATES / file.replace("assignments/scaling/", "assignment/")).read_text(encoding="utf-8").splitlines())
+    return len(
+        (TEMPLATES / file.replace("assignments/scaling/", "assignment/")).read_text(encoding="utf-8").splitlines()
+    )
 
 
 FOUND = "students are to find what a centered feature is divided by themselves"
@@ -341,9 +343,7 @@ def test_each_slip_has_its_line(kit, planted):
     planted.plant(kit)
     assignment = load_assignment(kit, "scaling")
     entries = kit / ENTRIES
-    expected = [
-        text.replace("{ENTRY}", f"{ENTRIES}:{number_of(entries, 'planted_edit')}") for text in planted.said
-    ]
+    expected = [text.replace("{ENTRY}", f"{ENTRIES}:{number_of(entries, 'planted_edit')}") for text in planted.said]
 
     begun = time.process_time()
     faults = static_faults(assignment)
@@ -387,7 +387,9 @@ def test_a_file_that_is_not_utf8_is_one_line(kit, file):
     said = said_of(kit, static_faults(load_assignment(kit, "scaling")))
 
     generated = file in (STUB, NOTEBOOK)
-    assert said == [f"{file}: stale; run gradkit build scaling" if generated else f"{file}: not UTF-8 at byte 2; save it as UTF-8"]
+    assert said == [
+        f"{file}: stale; run gradkit build scaling" if generated else f"{file}: not UTF-8 at byte 2; save it as UTF-8"
+    ]
 
 
 def test_a_manifest_that_is_no_toml_is_named_with_its_line(kit):
@@ -403,9 +405,7 @@ def test_a_draft_may_lack_what_a_released_assignment_has(kit):
     """The scaffold keeps its own rules: as a draft it has no fault, and released it has those that `draft:` lines name."""
     draft = load_assignment(kit, "scaling")
     manifest = kit / MANIFEST
-    manifest.write_text(
-        manifest.read_text(encoding="utf-8").replace("draft = true", "draft = false"), encoding="utf-8"
-    )
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace("draft = true", "draft = false"), encoding="utf-8")
 
     assert static_faults(draft) == []
     gaps = said_of(kit, release_gaps(draft))
@@ -511,12 +511,16 @@ def test_build_names_the_line_of_a_syntax_error(gradkit, kit):
 )
 def test_new_refuses_a_name_that_is_taken(kit, id, said):
     """A module of the same name would be hidden, or hide this one."""
-    with pytest.raises(InputError, match=f"^an assignment can't be called {id}: {said}; choose another id such as my_{id}$"):
+    with pytest.raises(
+        InputError, match=f"^an assignment can't be called {id}: {said}; choose another id such as my_{id}$"
+    ):
         new_assignment(kit, id)
     assert not (kit / "assignments" / id).exists()
 
 
-@pytest.mark.parametrize("tasks", [["a", "a"], ["Encode"], ["def"], [""], ["two words"], ["glow"], list("abcdefghijklmnopqrstu")])
+@pytest.mark.parametrize(
+    "tasks", [["a", "a"], ["Encode"], ["def"], [""], ["two words"], ["glow"], list("abcdefghijklmnopqrstu")]
+)
 def test_new_refuses_tasks_that_can_not_be_functions(kit, tasks):
     """One line; nothing is written."""
     with pytest.raises(InputError, match="^--tasks"):
@@ -624,7 +628,9 @@ def test_a_snippet_that_raises_is_found(kit):
     """As pasted into the finished module: a section's blocks one after the other, another section's without their names."""
     readme = kit / README
     text = readme.read_text(encoding="utf-8")
-    text = text.replace("## Task 2", f"{SNIPPETS}\n## Task 2").replace("print(standardise(", "print(wide)\nprint(standardise(")
+    text = text.replace("## Task 2", f"{SNIPPETS}\n## Task 2").replace(
+        "print(standardise(", "print(wide)\nprint(standardise("
+    )
     readme.write_text(text + "\n```python\nfor:\n```\n", encoding="utf-8")
     at = {part: next(n for n, found in enumerate(readme.read_text(encoding="utf-8").splitlines(), 1) if part in found)
           for part in ("1 / 0", "print(wide)", "for:")}  # fmt: skip
@@ -658,7 +664,9 @@ def test_nothing_of_the_kits_can_be_imported_there(kit, module):
     public, figures = kit / PUBLIC, kit / FIGURES
     hidden = f'__import__("{module}")'
     for path in (public, figures):
-        path.write_text(path.read_text(encoding="utf-8").replace("import numpy as np\n", f"import numpy as np\n{hidden}\n"))
+        path.write_text(
+            path.read_text(encoding="utf-8").replace("import numpy as np\n", f"import numpy as np\n{hidden}\n")
+        )
     at = next(n for n, found in enumerate(figures.read_text(encoding="utf-8").splitlines(), 1) if hidden in found)
 
     said = said_of(kit, rehearse(load_assignment(kit, "scaling")))

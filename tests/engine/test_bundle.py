@@ -64,9 +64,7 @@ def solved(bundle, reference_source):
 
 def test_nothing_of_the_solutions_is_in_it(bundle, small_kit):
     """No hidden check, mistake or solution block."""
-    text = "\n".join(
-        path.read_text(encoding="utf-8", errors="replace") for path in bundle.rglob("*") if path.is_file()
-    )
+    text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in bundle.rglob("*") if path.is_file())
 
     assert "BEGIN SOLUTION" not in text and "test_population_variance" not in text and "HINT =" not in text
     assert "x.mean(axis=0)) / np.sqrt" not in text
@@ -137,9 +135,7 @@ def test_of_an_error_only_the_students_own_lines_are_shown(bundle, solved):
         encoding="utf-8",
     )
     shallow = student(bundle, "pytest").stdout
-    solved.write_text(
-        solved.read_text(encoding="utf-8").replace("np.reshape(x, 7)", "helper(x)"), encoding="utf-8"
-    )
+    solved.write_text(solved.read_text(encoding="utf-8").replace("np.reshape(x, 7)", "helper(x)"), encoding="utf-8")
     deep = student(bundle, "pytest").stdout
 
     assert "Observed   ValueError: cannot reshape array" in shallow
@@ -316,7 +312,9 @@ def test_what_costs_points_is_told_in_the_graders_words(bundle, solved, grade_so
     """A function that is renamed, and a banned call: the lines that stand in the grade, before it is one."""
     manifest = solved.with_name("assignment.toml")
     kept = manifest.read_text(encoding="utf-8")
-    manifest.write_text(kept.replace('functions = ["centre"]', 'functions = ["centre"]\nbanned = [".mean"]'), encoding="utf-8")
+    manifest.write_text(
+        kept.replace('functions = ["centre"]', 'functions = ["centre"]\nbanned = [".mean"]'), encoding="utf-8"
+    )
     text = solved.read_text(encoding="utf-8").replace("def centre(", "def center(")
     solved.write_text(text, encoding="utf-8")
 

@@ -118,14 +118,26 @@ def test_results_that_can_not_occur_are_counted(grade):
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("def mask(t, p, *, draw, flip):\n    return [t[draw([p, p])]]", "hands probabilities to draw that do not add up to 1"),
-        ("def mask(t, p, *, draw, flip):\n    return [flip(2)]", "hands a probability to flip that is not between 0 and 1"),
+        (
+            "def mask(t, p, *, draw, flip):\n    return [t[draw([p, p])]]",
+            "hands probabilities to draw that do not add up to 1",
+        ),
+        (
+            "def mask(t, p, *, draw, flip):\n    return [flip(2)]",
+            "hands a probability to flip that is not between 0 and 1",
+        ),
         (
             "def mask(t, p, *, draw, flip):\n    try:\n        flip(2)\n    except Exception:\n        pass\n    return t",
             "hands a probability to flip that is not between 0 and 1",
         ),
-        ("import random\ndef mask(t, p, *, draw, flip):\n    return [flip(random.random()), flip(.5)]", "uses other random numbers"),
-        ("seen = []\ndef mask(t, p, *, draw, flip):\n    seen.append(1)\n    return [flip(.9 / len(seen))]", "remembers earlier calls"),
+        (
+            "import random\ndef mask(t, p, *, draw, flip):\n    return [flip(random.random()), flip(.5)]",
+            "uses other random numbers",
+        ),
+        (
+            "seen = []\ndef mask(t, p, *, draw, flip):\n    seen.append(1)\n    return [flip(.9 / len(seen))]",
+            "remembers earlier calls",
+        ),
         ("def mask(t, p, *, draw, flip):\n    while True:\n        flip(.5)", "makes more than 1,000 draws in one run"),
         ("def mask(t, p, *, draw, flip):\n    return [flip(.5) for _ in range(8)]", "more than 200 different ways"),
     ],

@@ -59,9 +59,7 @@ def test_an_unknown_assignment_gets_the_nearest_name(gradkit, kit, write):
 
 
 @pytest.mark.usefixtures("sandboxed")
-def test_every_kind_of_bad_submission_is_a_row_and_the_rest_is_graded(
-    gradkit, kit, write, reference_source, tmp_path
-):
+def test_every_kind_of_bad_submission_is_a_row_and_the_rest_is_graded(gradkit, kit, write, reference_source, tmp_path):
     """Refusals stand in the table with their reason; a good submission beside them gets its marks."""
     good = write("good.py", reference_source)
     syntax = write("syntax.py", reference_source.replace("def centre", "def def centre"))
@@ -231,9 +229,7 @@ def test_a_wrong_check_is_the_graders_error_and_nobodys_zero(gradkit, kit, write
         )
     )
 
-    done = gradkit(
-        "grade", "scaling", write("a.py", reference_source), "--out", tmp_path / "out", "--root", kit
-    )
+    done = gradkit("grade", "scaling", write("a.py", reference_source), "--out", tmp_path / "out", "--root", kit)
 
     row = rows(tmp_path / "out")["a"]
     assert done.returncode == 1
@@ -355,9 +351,7 @@ def test_a_hostile_submission_does_not_stop_the_class(gradkit, kit, write, refer
     """Those before and after it are graded, and every submission has its row."""
     files = [write(f"c{number}.py", reference_source) for number in range(3)]
     attacks = Path(__file__).parent.parent / "attacks" / "corpus"
-    for number, name in enumerate(
-        ("a122_surrogate_message", "a123_endless_line_number", "a125_deep_folders")
-    ):
+    for number, name in enumerate(("a122_surrogate_message", "a123_endless_line_number", "a125_deep_folders")):
         files.insert(
             2 * number + 1,
             write(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
-import contextlib
 import os
 import signal
 import subprocess
@@ -164,9 +164,7 @@ def test_a_submission_on_which_workers_die_is_not_graded_and_its_neighbours_are(
     assert table.pop("culprit")["status"] == "not_graded"
     assert {row["score"] for row in table.values()} == {"100"} and len(table) == 5
     reason = next(row.reason for row in result.rows if row.submission == "culprit")
-    assert reason.startswith(
-        "the grader ended 3 times while grading this submission: the cluster's worker tcp://"
-    )
+    assert reason.startswith("the grader ended 3 times while grading this submission: the cluster's worker tcp://")
 
 
 def test_an_interrupted_run_is_gone_on_with(two_workers, write, small_kit, tmp_path):
@@ -213,9 +211,7 @@ def test_workers_that_come_later_are_used(small_kit):
             assert judges.places() == 2
 
 
-def test_a_scheduler_that_goes_away_ends_the_run_with_one_line(
-    write, small_kit, scaling, tmp_path, monkeypatch
-):
+def test_a_scheduler_that_goes_away_ends_the_run_with_one_line(write, small_kit, scaling, tmp_path, monkeypatch):
     """What is graded stays; the rest can be gone on with."""
     monkeypatch.setattr(cluster, "CONNECT_S", 3)  # Dask looks for it anew for as long
     files = [write(f"s{number}") for number in range(6)]
@@ -249,9 +245,7 @@ def test_a_cluster_without_workers_or_devices_is_said_so(two_workers, small_kit)
     """Waited for a while, then one line with what to start."""
     with local_cluster(0) as empty:
         assert "has no worker" in entered(empty.scheduler_address, small_kit, arrive_s=0.5)
-    assert "--resources GPU=1" in entered(
-        two_workers.scheduler_address, small_kit, device="cuda", arrive_s=0.5
-    )
+    assert "--resources GPU=1" in entered(two_workers.scheduler_address, small_kit, device="cuda", arrive_s=0.5)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from gradkit.devices import VideoMemory, used_mib
 from gradkit.errors import GradkitError, InputError
 from gradkit.judge import isolation
-from gradkit.judges import LocalJudges
 from gradkit.judge.isolation import clean_environment
+from gradkit.judges import LocalJudges
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
 from gradkit.verify import Report, Variant, matrix
 from gradkit.worker import sandbox
@@ -72,9 +72,7 @@ def test_memory_that_is_not_given_back_ends_the_run(nvidia_smi):
     memory.wait_until_free()
     nvidia_smi("1500\n")
 
-    with pytest.raises(
-        GradkitError, match="1000 MiB more video memory than at the start .* nvidia-smi shows by what"
-    ):
+    with pytest.raises(GradkitError, match="1000 MiB more video memory than at the start .* nvidia-smi shows by what"):
         memory.wait_until_free()
 
 
@@ -98,7 +96,9 @@ def test_a_judge_gets_nothing_of_the_environment_that_it_does_not_need(monkeypat
 
 def test_of_the_loaders_paths_only_the_drivers_are_kept(monkeypatch):
     """A library that a worker may not read, or that anybody could put somewhere, is not looked for."""
-    monkeypatch.setenv("LD_LIBRARY_PATH", "/usr/local/nvidia/lib64:/home/me/lib::/usr/local/nvidia/../../tmp:/usr/local/cuda/lib64")
+    monkeypatch.setenv(
+        "LD_LIBRARY_PATH", "/usr/local/nvidia/lib64:/home/me/lib::/usr/local/nvidia/../../tmp:/usr/local/cuda/lib64"
+    )
     assert clean_environment(Path("/scratch"))["LD_LIBRARY_PATH"] == "/usr/local/nvidia/lib64:/usr/local/cuda/lib64"
 
     monkeypatch.setenv("LD_LIBRARY_PATH", "/home/me/lib")
@@ -149,12 +149,19 @@ def test_bubblewrap_shows_the_devices_there_are(monkeypatch, devices):
     assert ("--ro-bind /sys/devices/system/cpu" in command) != bool(devices)
 
 
-@pytest.mark.parametrize(("mark", "outcome"), [("", Outcome.GRADER_ERROR), ("import pytest\n\n\n@pytest.mark.gpu\n", Outcome.FAILED)])
-def test_a_case_that_needs_a_device_is_not_repeated_where_there_is_none(sandboxed, grading_in, kit, reference_source, mark, outcome):
+@pytest.mark.parametrize(
+    ("mark", "outcome"), [("", Outcome.GRADER_ERROR), ("import pytest\n\n\n@pytest.mark.gpu\n", Outcome.FAILED)]
+)
+def test_a_case_that_needs_a_device_is_not_repeated_where_there_is_none(
+    sandboxed, grading_in, kit, reference_source, mark, outcome
+):
     """The judge makes no CUDA call, so it can't ask whether the reference fails too, nor which mistake answers so."""
     tests = kit / "solutions" / "scaling" / "test_hidden.py"
     text = tests.read_text(encoding="utf-8").replace('@number("2.2")', f'{mark}@number("2.2")')
-    tests.write_text(text.replace('agree("standardise", 1e-3', 'assert agree is None\n    agree("standardise", 1e-3'), encoding="utf-8")
+    tests.write_text(
+        text.replace('agree("standardise", 1e-3', 'assert agree is None\n    agree("standardise", 1e-3'),
+        encoding="utf-8",
+    )
 
     with grading_in(kit, device="cpu:0") as grade:
         results = {result.check.number: result for result in grade(reference_source).results}
@@ -164,14 +171,22 @@ def test_a_case_that_needs_a_device_is_not_repeated_where_there_is_none(sandboxe
 
 def test_what_was_not_run_is_no_failure_in_the_kill_matrix():
     """A check that needs a GPU has a sign of its own in every row, and a legend where there is one."""
-    checks = [Check(f"hidden:test_{name}", number, name, "scale", 50, True, "It holds.") for name, number in (("here", "1.1"), ("device", "1.2"))]
+    checks = [
+        Check(f"hidden:test_{name}", number, name, "scale", 50, True, "It holds.")
+        for name, number in (("here", "1.1"), ("device", "1.2"))
+    ]
 
     def graded(here: Outcome, there: Outcome) -> Graded:
-        results = tuple(CheckResult(check, (CaseResult("", outcome),)) for check, outcome in zip(checks, (here, there), strict=True))
+        results = tuple(
+            CheckResult(check, (CaseResult("", outcome),)) for check, outcome in zip(checks, (here, there), strict=True)
+        )
         return Graded("", "scaling", "graded", results)
 
     def text(there: Outcome) -> str:
-        rows = {name: (Variant(name, name, task="scale"), graded(here, there)) for name, here in (("reference", Outcome.PASSED), ("mistake", Outcome.FAILED))}
+        rows = {
+            name: (Variant(name, name, task="scale"), graded(here, there))
+            for name, here in (("reference", Outcome.PASSED), ("mistake", Outcome.FAILED))
+        }
         return matrix(Report("scaling", checks, {"scale": 100}, rows, seeds=1))
 
     assert "50.00! x-\n" in text(Outcome.NOT_RUN) and "-: needs a GPU" in text(Outcome.NOT_RUN)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradkit.calls.protocol import encode
 from gradkit.judge.answers import Repeat
 from gradkit.judge.explain import Cause, Explanation, Seen
 from gradkit.model import Outcome
-from gradkit.calls.protocol import encode
 
 RIGHT = ("answered", encode(1.0))
 VALUES = {"right": 1.0, "wrong": 2.0, "odd": 3.0, "strange": 4.0, "both": 5.0}

@@ -298,9 +298,7 @@ def test_a_grader_error_leaves_no_score(run, small_kit, tmp_path, reference_sour
         ),
     ],
 )
-def test_a_container_that_is_not_gradescopes_is_told_in_a_line(
-    gradkit, small_kit, container, spoil, complaint
-):
+def test_a_container_that_is_not_gradescopes_is_told_in_a_line(gradkit, small_kit, container, spoil, complaint):
     """Usage errors: exit code 2, one line."""
     spoil(container)
 

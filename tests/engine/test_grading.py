@@ -10,24 +10,22 @@ import types
 import pytest
 
 from gradkit import results
+from gradkit.calls.protocol import encode
 from gradkit.grading import Intermittently
 from gradkit.judge import bytecode
 from gradkit.judge.bytecode import Bytecode
 from gradkit.judge.staff import Staff
-from gradkit.judge.workers import _raised
 from gradkit.judge.subjects import LocalSubject, Session
+from gradkit.judge.workers import _raised
 from gradkit.manifest import load_assignment
 from gradkit.model import Outcome
-from gradkit.calls.protocol import encode
 from gradkit.stubs import build_stub
 
 BROKEN_STANDARDISE = "\n\ndef standardise(x, *, eps=1e-5):\n"
 
 
 def outcomes(graded, task):
-    return {
-        result.check.number: result.outcome.value for result in graded.results if result.check.task == task
-    }
+    return {result.check.number: result.outcome.value for result in graded.results if result.check.task == task}
 
 
 def hints(graded):
@@ -114,9 +112,7 @@ def test_outcomes(grade_source, reference_source, body, outcome, said):
     assert set(outcomes(graded, "centre").values()) == {"passed"}
 
 
-def test_an_endless_loop_costs_its_own_checks_and_no_more_than_the_total_limit(
-    grade_source, reference_source
-):
+def test_an_endless_loop_costs_its_own_checks_and_no_more_than_the_total_limit(grade_source, reference_source):
     """A loop in one task is a timeout there; the other task's points stay."""
     graded = grade_source(reference_source + BROKEN_STANDARDISE + "    while True: pass\n")
 
@@ -134,9 +130,7 @@ def test_a_missing_function_is_named(grade_source, reference_source):
 def test_another_signature_is_said_so(grade_source, reference_source):
     """A call that never reached the body points at the signature."""
     graded = grade_source(
-        reference_source.replace(
-            "def standardise(x: np.ndarray, *, eps: float = 1e-5)", "def standardise(x, y)"
-        )
+        reference_source.replace("def standardise(x: np.ndarray, *, eps: float = 1e-5)", "def standardise(x, y)")
     )
 
     assert "compare the signature" in graded.results[-1].cases[0].summary
@@ -144,14 +138,14 @@ def test_another_signature_is_said_so(grade_source, reference_source):
 
 def test_hidden_checks_tell_no_inputs_prints_or_messages(grade_source, reference_source):
     """A submission that prints its inputs and puts them into its exception learns nothing from a hidden check."""
-    leak = BROKEN_STANDARDISE + "    text = 'LE' + 'AK' + repr(x.tolist())\n    print(text)\n    raise ValueError(text)\n"
+    leak = (
+        BROKEN_STANDARDISE + "    text = 'LE' + 'AK' + repr(x.tolist())\n    print(text)\n    raise ValueError(text)\n"
+    )
 
     graded = grade_source(reference_source + leak)
 
     told = {
-        result.check.hidden: results.explain(result)
-        for result in graded.results
-        if result.check.task == "standardise"
+        result.check.hidden: results.explain(result) for result in graded.results if result.check.task == "standardise"
     }
     assert "LEAK" not in told[True]
     assert "LEAK" in told[False]

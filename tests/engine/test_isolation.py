@@ -62,9 +62,7 @@ def test_the_strongest_level_is_chosen(capabilities, level):
 
 def test_where_nothing_isolates_hidden_checks_are_refused_with_a_way_out():
     """One line that says where to grade instead; nothing runs with less."""
-    with pytest.raises(
-        IsolationError, match=r"hidden checks are not run here: no sandbox for Darwin.*Grade on Linux"
-    ):
+    with pytest.raises(IsolationError, match=r"hidden checks are not run here: no sandbox for Darwin.*Grade on Linux"):
         isolation.require(isolation.choose(Capabilities("Darwin", "arm64")), [])
 
 
@@ -145,10 +143,7 @@ def grade_as_nobody(top: Path, submissions: dict[str, str], path: str) -> dict[s
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    return {
-        name: json.loads((out / "out" / name / "results.json").read_text(encoding="utf-8"))
-        for name in submissions
-    }
+    return {name: json.loads((out / "out" / name / "results.json").read_text(encoding="utf-8")) for name in submissions}
 
 
 @pytest.mark.parametrize("level", ["bubblewrap", "same-user"])
@@ -164,10 +159,7 @@ def test_an_ordinary_user_grades_with_the_same_score_and_stops_the_same_attacks(
     if level == "bubblewrap" and not probe().bubblewrap_works:
         pytest.skip("not run: bubblewrap is not installed or does not work here")
     path = "/usr/bin:/bin" if level == "bubblewrap" else str(tmp_path / "no-bubblewrap-here")
-    attacks = {
-        name: f"{reference_source}\n\n{(ATTACKS / f'{name}.py').read_text(encoding='utf-8')}"
-        for name in CHOSEN
-    }
+    attacks = {name: f"{reference_source}\n\n{(ATTACKS / f'{name}.py').read_text(encoding='utf-8')}" for name in CHOSEN}
 
     got = grade_as_nobody(open_kit, {"reference": reference_source, **attacks}, path)
 

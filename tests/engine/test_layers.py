@@ -12,7 +12,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 ENGINE = ROOT / "autograder" / "gradkit"
 
 
-
 def order() -> list[str]:
     """All modules as the architecture's map has them, dotted: `judge.engine`."""
     text = (ROOT / "autograder" / "README.md").read_text(encoding="utf-8")
@@ -66,9 +65,7 @@ def test_a_module_imports_only_what_the_map_has_before_it(name):
             assert known[0] in before, f"{name} imports {known[0]}, which the map names after it"
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "shared" / "coursekit").glob("*.py")), ids=lambda path: path.name
-)
+@pytest.mark.parametrize("path", sorted((ROOT / "shared" / "coursekit").glob("*.py")), ids=lambda path: path.name)
 def test_coursekit_never_imports_the_engine(path):
     """Students have coursekit alone."""
     assert not any(module.split(".")[0] == "gradkit" for module in imported(path))
@@ -79,9 +76,7 @@ def test_only_the_command_line_prints(path):
     """Everything else returns or raises."""
     if path.name == "cli.py" or "templates" in path.parts:
         return
-    calls = [
-        node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
-    ]
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     assert not any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls)
 
 

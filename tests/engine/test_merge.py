@@ -62,9 +62,7 @@ def graded_here(sandboxed, gradkit, kit, reference_source, tmp_path_factory):
     wrong = reference_source + "\n\ndef centre(x):\n    return x\n"
     classes = {"submission_1": {"scaling.py": reference_source}, "submission_2": {"scaling.py": wrong}}
     (folder / "export.zip").write_bytes(export({**classes, "submission_3": {"notes.txt": "later"}}))
-    done = gradkit(
-        "grade", "scaling", folder / "export.zip", "--out", folder / "out", "--root", kit, "--seed", 3
-    )
+    done = gradkit("grade", "scaling", folder / "export.zip", "--out", folder / "out", "--root", kit, "--seed", 3)
     assert done.returncode == 1 and "canvas.csv" in done.stdout, done.stderr
     return folder / "out"
 

@@ -212,7 +212,7 @@ def test_two_mistakes_in_one_submission(sums):
             ["    x = -x", "    total = x + y  # of both", "    return total"],
         ),
         (
-            '''[["total = x + y", "x = -x\\n    total = x + y"]]''',
+            """[["total = x + y", "x = -x\\n    total = x + y"]]""",
             ["    x = -x", "    total = x + y  # of both", "    return total"],
         ),
         (
@@ -335,7 +335,11 @@ def test_all_that_do_not_fit_are_told_at_once(sums):
     known, faults = try_mistakes(assignment)
     told = [str(fault) for fault in faults]
     assert [mistake.name for mistake in known] == ["minus"] and len(told) == 3
-    assert {name for name in ("bad.py", "stale", "lost") for line in told if name in line} == {"bad.py", "stale", "lost"}
+    assert {name for name in ("bad.py", "stale", "lost") for line in told if name in line} == {
+        "bad.py",
+        "stale",
+        "lost",
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from gradkit.errors import AuthoringError
@@ -14,7 +13,8 @@ ENTRIES = "solutions/scaling/mistakes/standardise.toml"
 
 
 @pytest.mark.parametrize(
-    ("share", "reason", "mark"), [(0.2, "", ""), (1 / 3, "", ""), (0.34, "", "!"), (0.34, "Every check needs it.", "*"), (0.2, "Old.", "?")]
+    ("share", "reason", "mark"),
+    [(0.2, "", ""), (1 / 3, "", ""), (0.34, "", "!"), (0.34, "Every check needs it.", "*"), (0.2, "Old.", "?")],
 )
 def test_a_price_is_marked_by_its_share_and_its_reason(share, reason, mark):
     """A third is not too much; a reason that is not needed any more is told."""
@@ -25,7 +25,9 @@ def test_prices_are_told_by_task_and_stored_beside_the_matrix(kit, sandboxed):
     """The points lost in all checks together; the dearest first in the list, by name in the matrix."""
     path = kit / ENTRIES
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("why = ", 'costly = "The checks of eps need a variance."\nwhy = ', 1), encoding="utf-8")
+    path.write_text(
+        text.replace("why = ", 'costly = "The checks of eps need a variance."\nwhy = ', 1), encoding="utf-8"
+    )
     named = text.split('name = "')[1].split('"')[0]
 
     report = verify(kit, load_assignment(kit, "scaling"), seeds=1, only=Only(mistake=named))
@@ -42,9 +44,13 @@ def test_prices_are_told_by_task_and_stored_beside_the_matrix(kit, sandboxed):
 def test_a_reason_is_a_sentence(kit, value):
     """Not empty, and text."""
     path = kit / ENTRIES
-    path.write_text(path.read_text(encoding="utf-8").replace("why = ", f"costly = {value}\nwhy = ", 1), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("why = ", f"costly = {value}\nwhy = ", 1), encoding="utf-8"
+    )
 
-    with pytest.raises(AuthoringError, match=r"standardise.toml: \w+: .*(costly is empty: say in a sentence why|`str \| null`)"):
+    with pytest.raises(
+        AuthoringError, match=r"standardise.toml: \w+: .*(costly is empty: say in a sentence why|`str \| null`)"
+    ):
         read_mistakes(load_assignment(kit, "scaling"))
 
 

@@ -11,19 +11,17 @@ import threading
 import numpy as np
 import pytest
 import torch
+from coursekit.toys import ModelConfig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coursekit.toys import ModelConfig
 from gradkit.calls import protocol
-from gradkit.errors import ProtocolError, WorkerCrashed, WorkerTimeout
 from gradkit.calls.protocol import CallbackRef, Connection, Deadline, Kind, Ref, Unsendable, decode, encode
+from gradkit.errors import ProtocolError, WorkerCrashed, WorkerTimeout
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
-    lambda inner: (
-        st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text() | st.integers(), inner)
-    ),
+    lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text() | st.integers(), inner),
     max_leaves=30,
 )
 
@@ -106,16 +104,8 @@ HOSTILE = {
     "unhashable key": b"M" + struct.pack("<Q", 1) + b"L" + struct.pack("<Q", 0) + b"N",
     "not UTF-8": b"S" + struct.pack("<Q", 1) + b"\xff",
     "scalar with a shape": b"G\x02f8\x01" + struct.pack("<QQ", 1, 8) + b"\0" * 8,
-    "record of another module": b"R"
-    + struct.pack("<Q", 14)
-    + b"os:stat_result"
-    + b"M"
-    + struct.pack("<Q", 0),
-    "record of a function": b"R"
-    + struct.pack("<Q", 25)
-    + b"coursekit.compare:compare"
-    + b"M"
-    + struct.pack("<Q", 0),
+    "record of another module": b"R" + struct.pack("<Q", 14) + b"os:stat_result" + b"M" + struct.pack("<Q", 0),
+    "record of a function": b"R" + struct.pack("<Q", 25) + b"coursekit.compare:compare" + b"M" + struct.pack("<Q", 0),
     "integer of a megabyte": b"I" + struct.pack("<I", 1 << 20) + b"\1" * (1 << 20),
     "pickle": pickle.dumps(ValueError("x")),
     "bytes after the end": b"NN",

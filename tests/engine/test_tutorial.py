@@ -17,11 +17,7 @@ CONTRIBUTING = Path(__file__).resolve().parent.parent.parent / "CONTRIBUTING.md"
 
 def steps() -> list[tuple[str, str]]:
     """The section's blocks in order: a file's path and what to add to it, or an empty path and commands."""
-    section = (
-        CONTRIBUTING.read_text(encoding="utf-8")
-        .split("## An assignment in ten minutes\n")[1]
-        .split("\n## ")[0]
-    )
+    section = CONTRIBUTING.read_text(encoding="utf-8").split("## An assignment in ten minutes\n")[1].split("\n## ")[0]
     found = []
     for before, language, text in re.findall(r"([^\n]*)\n\n```(\w*)\n(.*?)```", section, re.S):
         path = re.search(r"`([^`]+\.toml)`:$", before)
@@ -56,9 +52,7 @@ def test_the_tutorial_does_what_it_says(tmp_path):
 
     assert said.count("reference 100 on 20 seeds") == 4  # at the head of a matrix and as the last line, twice
     assert "3 mistakes each with its own hint" in said and "4 mistakes each with its own hint" in said
-    assert "divided_by_variance" in (tmp_path / "solutions/layer_norm/kill_matrix.txt").read_text(
-        encoding="utf-8"
-    )
+    assert "divided_by_variance" in (tmp_path / "solutions/layer_norm/kill_matrix.txt").read_text(encoding="utf-8")
     seen = json.loads((tmp_path / "build/grades/student01/results.json").read_text(encoding="utf-8"))
     assert any("in which unit is its variance?" in " ".join(test["output"].split()) for test in seen["tests"])
     assert "divided_by_variance" in (tmp_path / "build/grades/report/index.html").read_text(encoding="utf-8")

@@ -26,7 +26,9 @@ def installed() -> Iterator[Path]:
 
 def build_and_install(out: Path) -> Path:
     source = out / "source"
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     for name in listed:  # copied, since a build leaves its own files beside the sources
         if name.split("/")[0] in ("autograder", "shared") or "/" not in name:
             target = source / name
@@ -43,7 +45,9 @@ def build_and_install(out: Path) -> Path:
 
 
 def run(*command: object, **options: object) -> str:
-    return subprocess.run([*map(str, command)], capture_output=True, text=True, check=True, timeout=120, **options).stdout
+    return subprocess.run(
+        [*map(str, command)], capture_output=True, text=True, check=True, timeout=120, **options
+    ).stdout
 
 
 def test_the_wheel_grades_outside_the_repository(installed, tmp_path, small_kit, sandboxed):

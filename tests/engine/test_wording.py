@@ -100,7 +100,8 @@ def grade(grading_in, small_kit, tmp_path_factory):
     head = text[: text.index("[[tasks]]")]
     functions = '["descend", "soft", "shift", "Memory"]'
     manifest.write_text(
-        f'{head}[[tasks]]\nid = "centre"\ntitle = "All"\npoints = 100\nminutes = 5\nfunctions = {functions}\n', encoding="utf-8"
+        f'{head}[[tasks]]\nid = "centre"\ntitle = "All"\npoints = 100\nminutes = 5\nfunctions = {functions}\n',
+        encoding="utf-8",
     )
     (root / "assignments/scaling/test_scaling.py").write_text('"""None."""\n', encoding="utf-8")
     (root / "solutions/scaling/test_hidden.py").write_text(CHECKS, encoding="utf-8")
@@ -199,7 +200,9 @@ def test_nonsense_about_changed_arguments_does_no_harm(grade, answer):
 
 def test_one_that_claims_its_own_fault_is_told_so(grade):
     """What it says of arguments that it has counts against it, in words of ours."""
-    source = "import coursekit.checks\ncoursekit.checks.watched_call = lambda *args, **kwargs: (args[1][0] + 1.0, [0, 'by'])"
+    source = (
+        "import coursekit.checks\ncoursekit.checks.watched_call = lambda *args, **kwargs: (args[1][0] + 1.0, [0, 'by'])"
+    )
 
     case = grade(source)["1.3"]
 
@@ -210,7 +213,7 @@ def test_a_signature_is_told_without_its_defaults():
     """A check's function may keep its inputs there."""
     secret = 0.3717
 
-    def table(x, *rest, weights=secret, **more: "annotated"):
+    def table(x, *rest, weights=secret, **more: "annotated"):  # noqa: F821, UP037
         return x
 
     handed = Handed("f", 0, table, (), {})
@@ -230,7 +233,9 @@ def test_a_time_limit_names_what_it_was_waited_for():
         return timed_out(late)
 
     assert said("f did not return within 4 s", function="f", asked_for="f") == "f did not return within 4 s"
-    assert said("the time limit passed", asked_for="stream") == "what stream returned did not answer within the time limit"
+    assert (
+        said("the time limit passed", asked_for="stream") == "what stream returned did not answer within the time limit"
+    )
     together = "the time limit of all checks together is used up"
     assert said(together, asked_for="f") == f"{together}, so f was not called"
     assert said("importing your file took longer than 5 s", asked_for="f") == "importing your file took longer than 5 s"

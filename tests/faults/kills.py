@@ -85,12 +85,7 @@ def processes() -> Iterator[tuple[int, int, str]]:
         if entry.isdigit():
             try:
                 stat = Path(f"/proc/{entry}/stat").read_text(encoding="utf-8", errors="replace")
-                command = (
-                    Path(f"/proc/{entry}/cmdline")
-                    .read_bytes()
-                    .replace(b"\0", b" ")
-                    .decode("utf-8", "replace")
-                )
+                command = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
             except OSError:
                 continue
             state, parent = stat.rpartition(")")[2].split()[:2]

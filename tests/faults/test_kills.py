@@ -44,9 +44,7 @@ def test_a_part_that_is_killed_costs_nothing(kind, kills, small_kit, scaling, re
     files = []
     for number in range(3):
         files.append(tmp_path / f"s{number}.py")
-        files[-1].write_text(
-            f"{reference_source}\nimport time\ntime.sleep(0.2)\n# {number}\n", encoding="utf-8"
-        )
+        files[-1].write_text(f"{reference_source}\nimport time\ntime.sleep(0.2)\n# {number}\n", encoding="utf-8")
     killed: list[int] = []
     others = set(kills.below(os.getpid())[kind])  # the judges that other tests share
 

@@ -47,8 +47,7 @@ def submissions(tmp_path, reference_source):
 def whole_results(out: Path) -> dict[str, float]:
     """The scores of every results.json, each of which must be whole."""
     return {
-        path.parent.name: json.loads(path.read_text(encoding="utf-8"))["score"]
-        for path in out.rglob("results.json")
+        path.parent.name: json.loads(path.read_text(encoding="utf-8"))["score"] for path in out.rglob("results.json")
     }
 
 
@@ -71,9 +70,7 @@ def test_a_full_disk_stops_the_run_and_resume_goes_on(gradkit, small_kit, submis
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root may mount")
-def test_a_read_only_disk_is_named_before_anything_is_graded(
-    gradkit, small_kit, submissions, sandboxed, tmp_path
-):
+def test_a_read_only_disk_is_named_before_anything_is_graded(gradkit, small_kit, submissions, sandboxed, tmp_path):
     """Exit code 2 and one line."""
     out = tmp_path / "out"
     out.mkdir()
@@ -105,9 +102,7 @@ def test_a_machine_out_of_processes_gives_no_zero(small_kit, reference_source, s
             env={"PATH": "/usr/bin:/bin", "HOME": str(top), "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"},
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes)),
         )  # fmt: skip
-        graded = [
-            json.loads(path.read_text(encoding="utf-8")) for path in (top / "out").rglob("results.json")
-        ]
+        graded = [json.loads(path.read_text(encoding="utf-8")) for path in (top / "out").rglob("results.json")]
     finally:
         shutil.rmtree(top)
 

@@ -22,6 +22,7 @@ with atheris.instrument_imports(include=["gradkit.calls.protocol"]):
     from gradkit.calls import protocol
 
 from coursekit.toys import ModelConfig
+
 from gradkit.errors import ProtocolError
 
 SAMPLES = (

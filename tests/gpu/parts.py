@@ -62,20 +62,43 @@ class Told:
 
 def doctor(device: str, told: Told) -> None:
     """gradkit doctor, torch and nvidia-smi."""
-    done = subprocess.run([sys.executable, "-m", "gradkit", "doctor"], cwd=ROOT, capture_output=True, text=True, timeout=50, env={**os.environ, "COLUMNS": "160"})
+    done = subprocess.run(
+        [sys.executable, "-m", "gradkit", "doctor"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        env={**os.environ, "COLUMNS": "160"},
+    )
     told.figure("gradkit doctor", (done.stdout + done.stderr).strip().splitlines())
     told.figure("interpreter", f"Python {sys.version.split()[0]} at {sys.executable}")
     import torch
 
-    told.figure("torch", f"{torch.__version__}, for CUDA {torch.version.cuda}" if torch.version.cuda else f"{torch.__version__}, without CUDA")
+    told.figure(
+        "torch",
+        f"{torch.__version__}, for CUDA {torch.version.cuda}"
+        if torch.version.cuda
+        else f"{torch.__version__}, without CUDA",
+    )
     if torch.cuda.is_available():
         card = torch.cuda.get_device_properties(0)
-        told.figure("device", f"{card.name}, {card.total_memory / 2**30:.1f} GiB, {card.multi_processor_count} multiprocessors, capability {card.major}.{card.minor}")
+        told.figure(
+            "device",
+            f"{card.name}, {card.total_memory / 2**30:.1f} GiB, {card.multi_processor_count} multiprocessors, capability {card.major}.{card.minor}",
+        )
     with contextlib.suppress(FileNotFoundError):
-        words = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,memory.used,mig.mode.current,compute_mode", "--format=csv,noheader"]
+        words = [
+            "nvidia-smi",
+            "--query-gpu=name,driver_version,memory.total,memory.used,mig.mode.current,compute_mode",
+            "--format=csv,noheader",
+        ]
         smi = subprocess.run(words, capture_output=True, text=True, timeout=30)
         told.figure("nvidia-smi", (smi.stdout + smi.stderr).strip().splitlines())
-    told.figure("device files", [f"{os.stat(path).st_mode & 0o777:o} {path}" for path in sorted(map(str, Path("/dev").glob("nvidia*")))] or "none")
+    told.figure(
+        "device files",
+        [f"{os.stat(path).st_mode & 0o777:o} {path}" for path in sorted(map(str, Path("/dev").glob("nvidia*")))]
+        or "none",
+    )
     if done.returncode != 0:
         raise Failed(f"gradkit doctor ends with status {done.returncode}")
     if device == "cuda" and not torch.cuda.is_available():
@@ -104,7 +127,10 @@ def sandbox(device: str, told: Told) -> None:
                 break
         if guilty == "filter":
             told.figure("the call that is refused", _refused_call(device, told))
-        raise Failed(f"the device does not work in the sandbox ({whole['error']}): " + (f"{guilty} is in the way" if guilty else "no single limit is in the way"))
+        raise Failed(
+            f"the device does not work in the sandbox ({whole['error']}): "
+            + (f"{guilty} is in the way" if guilty else "no single limit is in the way")
+        )
     told.at("with a limit on the address space")
     limited = _probe(device, [], address_space=True)
     told.figure("with a limit on the address space, which workers with a device don't have", [limited])
@@ -124,7 +150,13 @@ def _refused_call(device: str, told: Told) -> str:
 
 def _probe(device: str, relaxed: list[str], *, address_space: bool = False) -> dict[str, object]:
     """What a process that enters the sandbox and computes on the device says of itself."""
-    words = [sys.executable, str(Path(__file__).with_name("probe.py")), device, ",".join(relaxed), str(int(address_space))]
+    words = [
+        sys.executable,
+        str(Path(__file__).with_name("probe.py")),
+        device,
+        ",".join(relaxed),
+        str(int(address_space)),
+    ]
     row: dict[str, object] = {"without": ", ".join(relaxed[:3]) or "nothing", "works": False, "error": ""}
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=40)
@@ -161,7 +193,9 @@ def grade(device: str, told: Told, id: str) -> None:
                 batch.run(lambda row: told.at(f"what comes after {row.submission}") if where != "cpu" else None)
                 return _outcomes(top / where, kinds)
 
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:  # the CPU's grades meanwhile: they take none of the device
+        with concurrent.futures.ThreadPoolExecutor(
+            1
+        ) as pool:  # the CPU's grades meanwhile: they take none of the device
             cpu = pool.submit(graded, "cpu", max(1, min(6, (os.cpu_count() or 1) - 2)))
             there = graded(device, 1)
             told.at("the CPU's grades")
@@ -169,8 +203,22 @@ def grade(device: str, told: Told, id: str) -> None:
     rows, wrong = [], []
     for name, kind in kinds.items():
         one, other = here[name], there[name]
-        differing = sorted(check for check in one["checks"] if {one["checks"][check], other["checks"].get(check)}.isdisjoint({"not_run"}) and one["checks"][check] != other["checks"].get(check))
-        rows.append({"submission": name, "kind": kind, "CPU": one["said"], "device": other["said"], "seconds": other["seconds"], "differing checks": ", ".join(differing)})
+        differing = sorted(
+            check
+            for check in one["checks"]
+            if {one["checks"][check], other["checks"].get(check)}.isdisjoint({"not_run"})
+            and one["checks"][check] != other["checks"].get(check)
+        )
+        rows.append(
+            {
+                "submission": name,
+                "kind": kind,
+                "CPU": one["said"],
+                "device": other["said"],
+                "seconds": other["seconds"],
+                "differing checks": ", ".join(differing),
+            }
+        )
         if differing:
             wrong.append(f"{name} differs in {', '.join(differing[:3])}")
         if kind in ("reference", "alternative") and (other["lost"] or other["status"] != "graded"):
@@ -180,8 +228,15 @@ def grade(device: str, told: Told, id: str) -> None:
         if kind == "mistake" and other["status"] == "graded" and not other["lost"]:
             wrong.append(f"the mistake {name} loses nothing")
         told.figure("scores", rows)
-    only_there = sorted(check for check, outcome in there["reference"]["checks"].items() if here["reference"]["checks"].get(check) == "not_run")
-    told.figure("checks that run on the device alone", [f"{check}: {there['reference']['checks'][check]}" for check in only_there])
+    only_there = sorted(
+        check
+        for check, outcome in there["reference"]["checks"].items()
+        if here["reference"]["checks"].get(check) == "not_run"
+    )
+    told.figure(
+        "checks that run on the device alone",
+        [f"{check}: {there['reference']['checks'][check]}" for check in only_there],
+    )
     if wrong:
         raise Failed("; ".join(wrong))
 
@@ -211,14 +266,20 @@ def _outcomes(out: Path, kinds: dict[str, str]) -> dict[str, dict]:
     found = {}
     for name in kinds:
         graded = results.read(out / name)
-        said = f"{graded.score:g}/{graded.max_score:g}" if graded.status == "graded" else f"{graded.status}: {graded.reason[:120]}"
+        said = (
+            f"{graded.score:g}/{graded.max_score:g}"
+            if graded.status == "graded"
+            else f"{graded.status}: {graded.reason[:120]}"
+        )
         found[name] = {
             "status": graded.status,
             "score": graded.score,
             "said": said,
             "seconds": round(graded.elapsed_s, 2),
             "checks": {result.check.id: result.outcome.value for result in graded.results},
-            "lost": [result.check.id for result in graded.results if result.outcome not in (Outcome.PASSED, Outcome.NOT_RUN)],
+            "lost": [
+                result.check.id for result in graded.results if result.outcome not in (Outcome.PASSED, Outcome.NOT_RUN)
+            ],
         }
     return found
 
@@ -250,7 +311,9 @@ def timer(device: str, told: Told) -> None:
         told.figure("times of one call", rows)
         if slack is None:  # too short for its events: what counts is that the host is seen to be the limit
             if issue_ms < 0.5 * total_ms:
-                wrong.append(f"{name}: launching takes {issue_ms:.4f} ms of {total_ms:.4f} ms, and should be most of it")
+                wrong.append(
+                    f"{name}: launching takes {issue_ms:.4f} ms of {total_ms:.4f} ms, and should be most of it"
+                )
             continue
         if abs(warm["median_ms"] / long_ms - 1) > slack:
             wrong.append(f"{name}: the timer says {warm['median_ms']:.4g} ms and a long repetition {long_ms:.4g} ms")
@@ -278,7 +341,6 @@ def _long_repetition(device: object, kernel: object, n_calls: int) -> float:
 
 def _cuda_kernels() -> tuple[Callable, list[tuple], Callable]:
     import torch
-
     from coursekit.simgpu import CudaDevice
 
     one = torch.zeros(1, device="cuda")
@@ -323,7 +385,11 @@ def attacks(device: str, told: Told) -> None:
 
 def tests(device: str, told: Told) -> None:
     """What is marked gpu."""
-    marked = [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if "\n@pytest.mark.gpu\n" in path.read_text(encoding="utf-8")]
+    marked = [
+        path
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        if "\n@pytest.mark.gpu\n" in path.read_text(encoding="utf-8")
+    ]
     rows = _pytest([*(str(path.relative_to(ROOT)) for path in marked), "-m", "gpu"], told, {})
     told.figure("tests", rows)
     if device != "cuda" and all(row["outcome"] in ("skipped", "not run") for row in rows):
@@ -337,10 +403,22 @@ def _pytest(words: Sequence[str], told: Told, environment: dict[str, str]) -> li
     """Run tests; a row for each."""
     with tempfile.TemporaryDirectory(prefix="gradkit-gpu-") as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--continue-on-collection-errors", f"--junitxml={report}", *words]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--continue-on-collection-errors",
+            f"--junitxml={report}",
+            *words,
+        ]
         done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True)
         if not report.exists():
-            raise Failed(f"pytest ended with status {done.returncode}: {(done.stdout + done.stderr).strip().splitlines()[-1:]}")
+            raise Failed(
+                f"pytest ended with status {done.returncode}: {(done.stdout + done.stderr).strip().splitlines()[-1:]}"
+            )
         cases = list(ElementTree.parse(report).iter("testcase"))
     rows = []
     for case in cases:
@@ -387,7 +465,15 @@ def memory(device: str, told: Told) -> None:
         raise Failed(f"{now - int(at_start)} MiB more are in use than at the start")
 
 
-PARTS: dict[str, Callable] = {"doctor": doctor, "sandbox": sandbox, "timer": timer, "attacks": attacks, "tests": tests, "memory": memory, "grade": grade}
+PARTS: dict[str, Callable] = {
+    "doctor": doctor,
+    "sandbox": sandbox,
+    "timer": timer,
+    "attacks": attacks,
+    "tests": tests,
+    "memory": memory,
+    "grade": grade,
+}
 
 
 def main() -> None:

@@ -19,7 +19,9 @@ from gradkit.worker import sandbox, seccomp
 MANY = {"open_files": 4096, "threads": 4096, "file_mib": 1 << 20}
 
 
-def policy(device: str, work: str, relaxed: set[str], *, limited: bool) -> tuple[sandbox.Policy, isolation.UserSlot | None]:
+def policy(
+    device: str, work: str, relaxed: set[str], *, limited: bool
+) -> tuple[sandbox.Policy, isolation.UserSlot | None]:
     """The policy of a worker with a device, as `gradkit.judge.workers` makes it, less what is relaxed."""
     chosen = isolation.choose(sandbox.probe())
     isolation.require(chosen, [])
@@ -91,11 +93,21 @@ def main() -> None:
                 os.environ["HOME"] = work
                 relax(relaxed)
                 applied = None if "everything" in relaxed else sandbox.enter(made, parent_pid=parent)
-                held = {"user": "separate" if made.uid else "the same", "Landlock ABI": applied.landlock_abi, "filter": applied.seccomp} if applied else {}
+                held = (
+                    {
+                        "user": "separate" if made.uid else "the same",
+                        "Landlock ABI": applied.landlock_abi,
+                        "filter": applied.seccomp,
+                    }
+                    if applied
+                    else {}
+                )
                 os.write(theirs, json.dumps({**held, **compute(device)}).encode())
                 status = 0
             except BaseException as error:  # whatever it is, it is the answer
-                os.write(theirs, json.dumps({"works": False, "error": f"{type(error).__name__}: {error}"[:500]}).encode())
+                os.write(
+                    theirs, json.dumps({"works": False, "error": f"{type(error).__name__}: {error}"[:500]}).encode()
+                )
             finally:
                 os._exit(status)
         os.close(theirs)
@@ -105,7 +117,12 @@ def main() -> None:
         if slot:
             slot.close()
     if not answer:
-        answer = json.dumps({"works": False, "error": f"ended by signal {os.WTERMSIG(ended)}" if os.WIFSIGNALED(ended) else "said nothing"}).encode()
+        answer = json.dumps(
+            {
+                "works": False,
+                "error": f"ended by signal {os.WTERMSIG(ended)}" if os.WIFSIGNALED(ended) else "said nothing",
+            }
+        ).encode()
     print(answer.decode())
 
 

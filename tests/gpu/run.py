@@ -77,9 +77,19 @@ def course() -> list[str]:
     """The assignments that have a check for a GPU, in the order of the course, read with Python's own library."""
     import tomllib
 
-    manifests = [(path.parent.name, tomllib.loads(path.read_text(encoding="utf-8"))) for path in (ROOT / "assignments").glob("*/assignment.toml")]
-    tests = {name: [ROOT / "assignments" / name / f"test_{name}.py", ROOT / "solutions" / name / "test_hidden.py"] for name, _ in manifests}
-    marked = {name for name, paths in tests.items() if any("@pytest.mark.gpu" in path.read_text(encoding="utf-8") for path in paths)}
+    manifests = [
+        (path.parent.name, tomllib.loads(path.read_text(encoding="utf-8")))
+        for path in (ROOT / "assignments").glob("*/assignment.toml")
+    ]
+    tests = {
+        name: [ROOT / "assignments" / name / f"test_{name}.py", ROOT / "solutions" / name / "test_hidden.py"]
+        for name, _ in manifests
+    }
+    marked = {
+        name
+        for name, paths in tests.items()
+        if any("@pytest.mark.gpu" in path.read_text(encoding="utf-8") for path in paths)
+    }
     return [name for name, manifest in sorted(manifests, key=lambda pair: pair[1]["order"]) if name in marked]
 
 
@@ -87,10 +97,22 @@ def all_parts() -> list[Part]:
     """What decides most comes first: where time runs out, the rest is for another run."""
     return [
         Part("doctor", "gradkit doctor, and what torch and nvidia-smi say of the device.", 60, device=False),
-        Part("sandbox", "A worker computes on the device inside its sandbox; what it uses there, and which limit would be in the way.", 120),
-        Part("timer", "The timer of gpu_timing against CUDA events over a long repetition, and against Triton's do_bench.", 60),
+        Part(
+            "sandbox",
+            "A worker computes on the device inside its sandbox; what it uses there, and which limit would be in the way.",
+            120,
+        ),
+        Part(
+            "timer",
+            "The timer of gpu_timing against CUDA events over a long repetition, and against Triton's do_bench.",
+            60,
+        ),
         *(
-            Part(f"grade {name}", f"{name}: the reference, the stub, another solution and five mistakes, graded on the device and on the CPU.", 90)
+            Part(
+                f"grade {name}",
+                f"{name}: the reference, the stub, another solution and five mistakes, graded on the device and on the CPU.",
+                90,
+            )
             for name in course()
         ),
         Part("attacks", "The hostile submissions of the corpus that are about a GPU.", 150),
@@ -114,7 +136,11 @@ class Record:
     def put(self, result: Result, order: list[str]) -> None:
         self.results[result.name] = result
         parts = [self.results[name] for name in order if name in self.results]
-        state = {"machine": platform.node(), "system": f"{platform.system()} {platform.release()}", "parts": [asdict(part) for part in parts]}
+        state = {
+            "machine": platform.node(),
+            "system": f"{platform.system()} {platform.release()}",
+            "parts": [asdict(part) for part in parts],
+        }
         _replace(self._path, json.dumps(state, indent=1, ensure_ascii=False) + "\n")
         _replace(self._page, page(parts))
 
@@ -142,7 +168,15 @@ def run_part(part: Part, command: list[str], told: Path, environment: dict[str, 
     log = told.with_suffix(".log")
     begun = time.monotonic()
     with open(log, "wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
         late = False
         try:
             process.wait(part.limit_s)
@@ -152,11 +186,20 @@ def run_part(part: Part, command: list[str], told: Path, environment: dict[str, 
             gone = _end(process)
     seconds = time.monotonic() - begun
     found = json.loads(told.read_text(encoding="utf-8")) if told.exists() else {}
-    result = Result(part.name, part.what, found.get("outcome") or FAILED, found.get("reason", ""), seconds, figures=found.get("figures", {}))
+    result = Result(
+        part.name,
+        part.what,
+        found.get("outcome") or FAILED,
+        found.get("reason", ""),
+        seconds,
+        figures=found.get("figures", {}),
+    )
     if late:
         result.outcome = FAILED
         at = f", at {found['at']}" if found.get("at") else ""
-        result.reason = f"ended after its limit of {part.limit_s:g} s{at}" + ("" if gone else ", and could not be killed")
+        result.reason = f"ended after its limit of {part.limit_s:g} s{at}" + (
+            "" if gone else ", and could not be killed"
+        )
     elif process.returncode != 0 or not found.get("outcome"):
         result.outcome = FAILED
         result.reason = f"the process ended with {_ending(process.returncode)}: {_last_line(log)}"
@@ -195,7 +238,9 @@ def _descendants() -> set[int]:
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            parents[int(path.parent.name)] = int(path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1])
+            parents[int(path.parent.name)] = int(
+                path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1]
+            )
     below: set[int] = set()
     while more := {pid for pid, parent in parents.items() if parent == os.getpid() or parent in below} - below:
         below |= more
@@ -246,7 +291,12 @@ def _finished(result: Result, begun: float) -> Result:
 
 
 def _has(python: str, *modules: str) -> bool:
-    command = [python, "-I", "-c", "import importlib.util, sys; sys.exit(any(importlib.util.find_spec(name) is None for name in sys.argv[1:]))"]
+    command = [
+        python,
+        "-I",
+        "-c",
+        "import importlib.util, sys; sys.exit(any(importlib.util.find_spec(name) is None for name in sys.argv[1:]))",
+    ]
     return subprocess.run([*command, *modules], capture_output=True, timeout=60).returncode == 0
 
 
@@ -257,16 +307,37 @@ def _environment(python: str, wheels: Path, folder: Path, log: Path) -> str:
     if not (Path(made).exists() and _has(made, "torch", "pytest", "msgspec")):
         pip = next(iter(sorted(wheels.glob("pip-*.whl"))), None)
         if pip is None:
-            raise RuntimeError(f"no wheels in {wheels}: run make gpu-wheels where there is a network, and bring that folder along")
+            raise RuntimeError(
+                f"no wheels in {wheels}: run make gpu-wheels where there is a network, and bring that folder along"
+            )
         shutil.rmtree(folder, ignore_errors=True)
         with open(log, "wb") as output:
             say = {"stdout": output, "stderr": output, "timeout": 120}
-            subprocess.run([python, "-m", "venv", "--without-pip", "--system-site-packages", str(folder)], check=True, **say)
+            subprocess.run(
+                [python, "-m", "venv", "--without-pip", "--system-site-packages", str(folder)], check=True, **say
+            )
             # The torch may be in an environment itself, of which this new one knows nothing.
-            there = _asked(python, "import importlib.util, pathlib; print(pathlib.Path(importlib.util.find_spec('torch').origin).parent.parent)")
+            there = _asked(
+                python,
+                "import importlib.util, pathlib; print(pathlib.Path(importlib.util.find_spec('torch').origin).parent.parent)",
+            )
             (_packages(made) / "torch_there.pth").write_text(f"{there}\n", encoding="utf-8")
-            install = [made, f"{pip}/pip", "install", "--no-index", "--find-links", str(wheels), "--disable-pip-version-check", "--no-cache-dir"]
-            if subprocess.run([*install, *(wheels / "requirements.txt").read_text(encoding="utf-8").split()], **say).returncode != 0:
+            install = [
+                made,
+                f"{pip}/pip",
+                "install",
+                "--no-index",
+                "--find-links",
+                str(wheels),
+                "--disable-pip-version-check",
+                "--no-cache-dir",
+            ]
+            if (
+                subprocess.run(
+                    [*install, *(wheels / "requirements.txt").read_text(encoding="utf-8").split()], **say
+                ).returncode
+                != 0
+            ):
                 raise RuntimeError(f"pip could not install from {wheels}: {_last_line(log)}")
     for package in (ROOT / "autograder" / "gradkit", ROOT / "shared" / "coursekit"):
         if is_closed(ROOT):
@@ -302,13 +373,18 @@ def run(options: argparse.Namespace) -> list[Result]:
     wanted = [part for part in parts if not options.only or part.name in options.only]
     device = STANDIN if options.simulate else "cuda"
     begun = time.monotonic()
-    record.results = {name: each for name, each in record.results.items() if (each.commit, each.device) == (commit, device)}
+    record.results = {
+        name: each for name, each in record.results.items() if (each.commit, each.device) == (commit, device)
+    }
 
     def keep(result: Result) -> None:
         result.commit, result.device = commit, device
         result.date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
         record.put(result, order)
-        print(f"{result.outcome:<8} {result.seconds:6.1f} s  {result.name}{': ' if result.reason else ''}{result.reason}", flush=True)
+        print(
+            f"{result.outcome:<8} {result.seconds:6.1f} s  {result.name}{': ' if result.reason else ''}{result.reason}",
+            flush=True,
+        )
 
     python, made = interpreter(options.python, options.wheels, options.environment, options.out / "environment.json")
     keep(made)
@@ -318,7 +394,12 @@ def run(options: argparse.Namespace) -> list[Result]:
     reason = "" if python else "there is no environment to run it in"
     if python and not options.simulate:
         reason = "no NVIDIA device is here" if not present else _why_no_cuda(python)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "GRADKIT_MEMORY_AT_START": _video_memory()}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "GRADKIT_MEMORY_AT_START": _video_memory(),
+    }
     for part in wanted:
         known = record.results.get(part.name)
         if known and known.outcome == PASSED and not options.again:
@@ -344,7 +425,9 @@ def _why_no_cuda(python: str) -> str:
         done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60)
     except subprocess.TimeoutExpired:
         return "torch.cuda.is_available() did not answer within 60 s"
-    return done.stdout.strip() if done.returncode == 0 else f"import torch failed: {done.stderr.strip().splitlines()[-1:]}"
+    return (
+        done.stdout.strip() if done.returncode == 0 else f"import torch failed: {done.stderr.strip().splitlines()[-1:]}"
+    )
 
 
 def _video_memory() -> str:
@@ -362,13 +445,21 @@ def _commit() -> str:
     said = []
     for question in (["status", "--porcelain"], ["rev-parse", "--short=12", "HEAD"]):
         try:
-            said.append(subprocess.run([*words, *question], capture_output=True, text=True, check=True, timeout=20).stdout.strip())
+            said.append(
+                subprocess.run(
+                    [*words, *question], capture_output=True, text=True, check=True, timeout=20
+                ).stdout.strip()
+            )
         except (OSError, subprocess.SubprocessError):
             said.append("unknown")
     if not said[0]:
         return said[1]
     digest = hashlib.sha256()
-    for path in sorted(path for folder in ("assignments", "autograder", "shared", "solutions", "tests") for path in (ROOT / folder).rglob("*")):
+    for path in sorted(
+        path
+        for folder in ("assignments", "autograder", "shared", "solutions", "tests")
+        for path in (ROOT / folder).rglob("*")
+    ):
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     return f"files {digest.hexdigest()[:12]}"
@@ -397,7 +488,11 @@ def page(results: list[Result]) -> str:
         f'<td class="number">{result.seconds:.1f}</td><td>{_text(result.reason or result.what)}</td></tr>'
         for result in results
     )
-    details = "".join(f"<h2>{_text(result.name)}</h2><p>{_text(result.what)}</p>{''.join(map(_figure, result.figures.items()))}" for result in results if result.figures)
+    details = "".join(
+        f"<h2>{_text(result.name)}</h2><p>{_text(result.what)}</p>{''.join(map(_figure, result.figures.items()))}"
+        for result in results
+        if result.figures
+    )
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
         f"<h1>{title}</h1><p>{said}, in {sum(result.seconds for result in results):.0f} s. "
@@ -410,8 +505,12 @@ def _figure(pair: tuple[str, object]) -> str:
     name, value = pair
     if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
         heads = list(dict.fromkeys(key for row in value for key in row))
-        body = "".join(f"<tr>{''.join(f'<td>{_text(_short(row.get(head)))}</td>' for head in heads)}</tr>" for row in value)
-        return f"<p>{_text(name)}</p><table><tr>{''.join(f'<th>{_text(head)}</th>' for head in heads)}</tr>{body}</table>"
+        body = "".join(
+            f"<tr>{''.join(f'<td>{_text(_short(row.get(head)))}</td>' for head in heads)}</tr>" for row in value
+        )
+        return (
+            f"<p>{_text(name)}</p><table><tr>{''.join(f'<th>{_text(head)}</th>' for head in heads)}</tr>{body}</table>"
+        )
     if isinstance(value, list):
         return f"<p>{_text(name)}</p><pre>{_text(chr(10).join(map(str, value)))}</pre>"
     return f"<p>{_text(name)}: {_text(_short(value))}</p>"
@@ -426,14 +525,24 @@ def _text(value: object) -> str:
 
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
-    environment = Path(f"/var/tmp/gradkit-gpu-{zlib.crc32(str(ROOT).encode()):08x}") if is_closed(ROOT) else ROOT / "build" / "gpu" / "venv"
+    environment = (
+        Path(f"/var/tmp/gradkit-gpu-{zlib.crc32(str(ROOT).encode()):08x}")
+        if is_closed(ROOT)
+        else ROOT / "build" / "gpu" / "venv"
+    )
     parser = argparse.ArgumentParser(prog="make gpu", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "gpu", help="where results.json and page.html go")
-    parser.add_argument("--wheels", type=Path, default=ROOT / "build" / "gpu-wheels", help="what make gpu-wheels collected")
-    parser.add_argument("--environment", type=Path, default=environment, help="where an environment is made, if one is needed")
+    parser.add_argument(
+        "--wheels", type=Path, default=ROOT / "build" / "gpu-wheels", help="what make gpu-wheels collected"
+    )
+    parser.add_argument(
+        "--environment", type=Path, default=environment, help="where an environment is made, if one is needed"
+    )
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has torch")
     parser.add_argument("--minutes", type=float, default=8.0, help="after which nothing more is begun")
-    parser.add_argument("--only", action="append", default=[], metavar="PART", choices=[part.name for part in all_parts()])
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="PART", choices=[part.name for part in all_parts()]
+    )
     parser.add_argument("--again", action="store_true", help="also what has passed for these files")
     parser.add_argument("--simulate", action="store_true", help="with the CPU in the device's place")
     options = parser.parse_args(words)

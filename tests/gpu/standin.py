@@ -71,9 +71,14 @@ class _Calls(TorchFunctionMode):
         if function is torch.Tensor.cuda:
             function, args, kwargs = torch.Tensor.to, (args[0], DEVICE), {}
         if function is torch.Tensor.numpy and isinstance(args[0], OnDevice):
-            raise TypeError(f"can't convert {DEVICE} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
+            raise TypeError(
+                f"can't convert {DEVICE} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first."
+            )
         if function in (torch.Tensor.__getitem__, torch.Tensor.__setitem__) and isinstance(args[0], OnDevice):
-            index = tuple(torch.tensor(part) if isinstance(part, list) else part for part in (args[1] if isinstance(args[1], tuple) else (args[1],)))
+            index = tuple(
+                torch.tensor(part) if isinstance(part, list) else part
+                for part in (args[1] if isinstance(args[1], tuple) else (args[1],))
+            )
             args = (args[0], index, *args[2:])  # torch would make its index where it believes the tensor to be
         if function is torch.Tensor.tolist and isinstance(args[0], OnDevice):
             copies["tolist"] += 1
@@ -112,13 +117,17 @@ class _Operations(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if _is_device(kwargs.get("device")) or any(isinstance(value, OnDevice) for value in tree_flatten((args, kwargs))[0]):
+        if _is_device(kwargs.get("device")) or any(
+            isinstance(value, OnDevice) for value in tree_flatten((args, kwargs))[0]
+        ):
             return _computed(function, args, kwargs)
         return function(*args, **kwargs)
 
 
 def _is_device(device: object) -> bool:
-    kind = device.type if isinstance(device, torch.device) else device.partition(":")[0] if isinstance(device, str) else ""
+    kind = (
+        device.type if isinstance(device, torch.device) else device.partition(":")[0] if isinstance(device, str) else ""
+    )
     return kind in ("cuda", "meta")
 
 
@@ -131,8 +140,14 @@ def _computed(function, args, kwargs):
     indexes = name.startswith(("aten.index.", "aten.index_put", "aten._index_put_impl_", "aten._unsafe_index"))
     for value in tensors:  # a kernel is handed the number of a tensor without axes; an index may come from the CPU
         strange = there and not isinstance(value, OnDevice) and value.dim() > 0
-        if strange and not moves and not (indexes and value.dtype in (torch.int64, torch.bool) and isinstance(args[0], OnDevice)):
-            raise WrongDevice(f"{name}: expected all tensors to be on the same device, found at least two, {DEVICE} and {value.device}")
+        if (
+            strange
+            and not moves
+            and not (indexes and value.dtype in (torch.int64, torch.bool) and isinstance(args[0], OnDevice))
+        ):
+            raise WrongDevice(
+                f"{name}: expected all tensors to be on the same device, found at least two, {DEVICE} and {value.device}"
+            )
     if indexes and not isinstance(args[0], OnDevice) and there:
         raise WrongDevice(f"{name}: indices are on {DEVICE}, the indexed tensor is on {args[0].device}")
     target = kwargs.get("device")

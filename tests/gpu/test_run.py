@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
 # A part's process as it may turn out to be: its name says how.
-PARTS = '''
+PARTS = """
 import json, os, pathlib, subprocess, sys, time
 name, told = sys.argv[1], pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
 tell = lambda **state: told.write_text(json.dumps(state))
@@ -34,8 +32,8 @@ if name == "dies":
     os._exit(7)
 if name == "says nothing":
     sys.exit(0)
-'''
-DRIVER = '''
+"""
+DRIVER = """
 import sys
 sys.path.insert(0, {here!r})
 from pathlib import Path
@@ -45,19 +43,28 @@ run.all_parts = lambda: [run.Part(name, f"It {{name}}.", 2.0) for name in {names
 run._commit = lambda: {commit!r}
 run.DEVICE_FILE = Path({device!r})
 sys.exit(run.main())
-'''
+"""
 
 
 @pytest.fixture
 def orchestrated(tmp_path):
     """Run parts of these names, in a process that adopts and ends what they leave; its result, the parts by name, and what was begun."""
 
-    def run(*words: str, names=("passes", "fails"), commit="abc", device="/dev/null") -> tuple[subprocess.CompletedProcess, dict[str, dict], list[str]]:
+    def run(
+        *words: str, names=("passes", "fails"), commit="abc", device="/dev/null"
+    ) -> tuple[subprocess.CompletedProcess, dict[str, dict], list[str]]:
         log = tmp_path / "log"
         log.write_text("")
         (tmp_path / "parts.py").write_text(PARTS.format(log=str(log)))
-        driver = DRIVER.format(here=str(HERE), parts=str(tmp_path / "parts.py"), names=list(names), commit=commit, device=device)
-        done = subprocess.run([sys.executable, "-c", driver, "--out", str(tmp_path / "out"), *words], capture_output=True, text=True, timeout=100)
+        driver = DRIVER.format(
+            here=str(HERE), parts=str(tmp_path / "parts.py"), names=list(names), commit=commit, device=device
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", driver, "--out", str(tmp_path / "out"), *words],
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
         kept = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
         return done, {part["name"]: part for part in kept["parts"]}, log.read_text().split("\n")[:-1]
 
@@ -69,14 +76,27 @@ def test_each_part_ends_in_its_own_way(orchestrated, tmp_path):
     done, parts, begun = orchestrated("--simulate", names=["hangs", "dies", "says nothing", "fails", "passes"])
 
     assert done.returncode == 1
-    assert {name: part["outcome"] for name, part in parts.items()} == {"environment": "passed", "hangs": "failed", "dies": "failed", "says nothing": "failed", "fails": "failed", "passes": "passed"}
+    assert {name: part["outcome"] for name, part in parts.items()} == {
+        "environment": "passed",
+        "hangs": "failed",
+        "dies": "failed",
+        "says nothing": "failed",
+        "fails": "failed",
+        "passes": "passed",
+    }
     assert parts["hangs"]["reason"] == "ended after its limit of 2 s, at its second step"
     assert parts["dies"]["reason"] == "the process ended with status 7: no more memory"
     assert parts["says nothing"]["reason"] == "the process ended with status 0: it said nothing"
     assert parts["fails"]["reason"] == "3 is not 4"
     assert not Path(f"/proc/{parts['hangs']['figures']['child']}").exists()  # although it had a session of its own
     page = (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
-    assert "1 passed" not in page and "2 passed, 4 failed" in page and "&lt;b&gt;" in page and "<script" not in page and "http" not in page
+    assert (
+        "1 passed" not in page
+        and "2 passed, 4 failed" in page
+        and "&lt;b&gt;" in page
+        and "<script" not in page
+        and "http" not in page
+    )
 
 
 def test_what_has_passed_is_not_run_again(orchestrated):
@@ -108,11 +128,15 @@ def test_when_time_is_up_the_rest_is_for_another_run(orchestrated):
     done, parts, begun = orchestrated("--simulate", "--minutes", "0")
 
     assert begun == [] and done.returncode == 0
-    assert {part["reason"] for name, part in parts.items() if name != "environment"} == {"the 0 minutes are over: run this again for the rest"}
+    assert {part["reason"] for name, part in parts.items() if name != "environment"} == {
+        "the 0 minutes are over: run this again for the rest"
+    }
 
 
 @pytest.mark.parametrize(
-    ("device", "reason"), [("/no/such/device", "no NVIDIA device is here"), ("/dev/null", "finds no CUDA device")], ids=["no device file", "torch has no device"]
+    ("device", "reason"),
+    [("/no/such/device", "no NVIDIA device is here"), ("/dev/null", "finds no CUDA device")],
+    ids=["no device file", "torch has no device"],
 )
 def test_without_a_device_nothing_is_claimed(orchestrated, monkeypatch, device, reason):
     """Every part is `not run`, with the reason, and that is no failure."""
@@ -131,10 +155,15 @@ def test_without_wheels_the_way_to_them_is_told(orchestrated, tmp_path):
     bare.write_text(f'#!/bin/sh\ncase "$*" in *gradkit*) exit 1;; esac\nexec {sys.executable} "$@"\n')
     bare.chmod(0o755)
 
-    done, parts, begun = orchestrated("--python", str(bare), "--wheels", str(tmp_path), "--environment", str(tmp_path / "made"), "--simulate")
+    done, parts, begun = orchestrated(
+        "--python", str(bare), "--wheels", str(tmp_path), "--environment", str(tmp_path / "made"), "--simulate"
+    )
 
     assert done.returncode == 1 and begun == []
-    assert parts["environment"]["outcome"] == "failed" and "run make gpu-wheels where there is a network" in parts["environment"]["reason"]
+    assert (
+        parts["environment"]["outcome"] == "failed"
+        and "run make gpu-wheels where there is a network" in parts["environment"]["reason"]
+    )
     assert parts["passes"]["reason"] == "there is no environment to run it in"
 
 
@@ -146,8 +175,15 @@ def simulated(sandboxed, tmp_path_factory):
     """What came of the parts that are quick."""
     out = tmp_path_factory.mktemp("simulated")
     words = [f"--only={name}" for name in ("doctor", "sandbox", "timer", "grade gpu_timing", "memory")]
-    done = subprocess.run([sys.executable, str(HERE / "run.py"), "--simulate", "--out", str(out), *words], capture_output=True, text=True, timeout=200)
-    return done, {part["name"]: part for part in json.loads((out / "results.json").read_text(encoding="utf-8"))["parts"]}
+    done = subprocess.run(
+        [sys.executable, str(HERE / "run.py"), "--simulate", "--out", str(out), *words],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    return done, {
+        part["name"]: part for part in json.loads((out / "results.json").read_text(encoding="utf-8"))["parts"]
+    }
 
 
 def test_a_simulated_run_answers_what_the_cpu_can(simulated):
@@ -155,7 +191,14 @@ def test_a_simulated_run_answers_what_the_cpu_can(simulated):
     done, parts = simulated
 
     assert done.returncode == 0, done.stdout
-    assert {name: part["outcome"] for name, part in parts.items()} == {"environment": "passed", "doctor": "passed", "sandbox": "passed", "timer": "passed", "grade gpu_timing": "not run", "memory": "not run"}
+    assert {name: part["outcome"] for name, part in parts.items()} == {
+        "environment": "passed",
+        "doctor": "passed",
+        "sandbox": "passed",
+        "timer": "passed",
+        "grade gpu_timing": "not run",
+        "memory": "not run",
+    }
     (whole,) = parts["sandbox"]["figures"]["in the whole sandbox"]
     assert whole["works"] and whole["filter"] and whole["open files"] < 512
     memory_bound = parts["timer"]["figures"]["times of one call"][1]
@@ -168,15 +211,23 @@ def parts(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(HERE))
     import parts as module
 
-    return module, module.Told(tmp_path / "told.json"), lambda: json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))["figures"]
+    return (
+        module,
+        module.Told(tmp_path / "told.json"),
+        lambda: json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))["figures"],
+    )
 
 
 def test_grades_on_the_device_stand_beside_those_of_the_cpu(sandboxed, parts, kit, monkeypatch):
     """The reference, the stub, another solution and mistakes, with a check that runs on the device alone."""
     module, told, figures = parts
     tests = kit / "solutions" / "scaling" / "test_hidden.py"
-    text = tests.read_text(encoding="utf-8").replace('@number("2.2")', 'import pytest\n\n\n@pytest.mark.gpu\n@number("2.2")')
-    tests.write_text(text.replace("def test_eps_is_inside_the_root(", "def test_eps_is_inside_the_root(device, "), encoding="utf-8")
+    text = tests.read_text(encoding="utf-8").replace(
+        '@number("2.2")', 'import pytest\n\n\n@pytest.mark.gpu\n@number("2.2")'
+    )
+    tests.write_text(
+        text.replace("def test_eps_is_inside_the_root(", "def test_eps_is_inside_the_root(device, "), encoding="utf-8"
+    )
     monkeypatch.setattr(module, "ROOT", kit)
     monkeypatch.setattr(module, "MISTAKES", 2)
 
@@ -215,7 +266,14 @@ def test_gpu_attacks_are_run_with_a_device(sandboxed, parts):
 def test_a_refused_system_call_is_found_by_halving(parts, monkeypatch):
     """A device that needs one call of the filter: which one is told."""
     module, told, figures = parts
-    monkeypatch.setattr(module, "_probe", lambda device, relaxed, **options: {"works": "call:userfaultfd" in relaxed or "filter" in relaxed, "error": "CUDA error 999"})
+    monkeypatch.setattr(
+        module,
+        "_probe",
+        lambda device, relaxed, **options: {
+            "works": "call:userfaultfd" in relaxed or "filter" in relaxed,
+            "error": "CUDA error 999",
+        },
+    )
 
     with pytest.raises(module.Failed, match=r"CUDA error 999\): filter is in the way"):
         module.sandbox("cuda", told)

@@ -25,7 +25,9 @@ def load(path: Path, *, edits: tuple[tuple[str, str], ...] = ()) -> object:
     for old, new in edits:
         assert text.count(old) == 1, (path, old)
         text = text.replace(old, new)
-    module = importlib.util.module_from_spec(importlib.util.spec_from_file_location(f"of_the_gpu_tests_{path.stem}", path))
+    module = importlib.util.module_from_spec(
+        importlib.util.spec_from_file_location(f"of_the_gpu_tests_{path.stem}", path)
+    )
     exec(compile(text, str(path), "exec"), vars(module))
     return module
 
@@ -44,7 +46,15 @@ def test_tensors_say_where_they_are_and_hold_their_numbers(cuda):
     x = torch.arange(6.0).reshape(2, 3)
     there = x.to("cuda")
 
-    for made in (there, x.cuda(), there @ there.T, there[there > 2], torch.zeros(2, device="cuda"), there.new_tensor([1]), torch.ones_like(there)):
+    for made in (
+        there,
+        x.cuda(),
+        there @ there.T,
+        there[there > 2],
+        torch.zeros(2, device="cuda"),
+        there.new_tensor([1]),
+        torch.ones_like(there),
+    ):
         assert made.device == torch.device("cuda:0") and made.is_cuda
     assert torch.equal((there @ there.T).softmax(-1).cpu(), (x @ x.T).softmax(-1))
     assert torch.equal(torch.where(there > 2, there, 7.0).cpu(), torch.where(x > 2, x, 7.0))
@@ -92,7 +102,11 @@ def test_copies_to_the_host_are_counted(cuda):
 
     assert assert_stays_on_device(lambda x: x * 2 + torch.ones(3, device=x.device), x).sum().item() == 9
     assert_stays_on_device(lambda x: float(x.sum()), torch.ones(3))  # nothing is on a device
-    for copies, function in [(1, lambda x: x.cpu()), (1, lambda x: int(x[0])), (2, lambda x: [bool((x > 0).all()), x.to("cpu")])]:
+    for copies, function in [
+        (1, lambda x: x.cpu()),
+        (1, lambda x: int(x[0])),
+        (2, lambda x: [bool((x > 0).all()), x.to("cpu")]),
+    ]:
         with pytest.raises(Mismatch, match=f"append copies from the device to the host {copies} time"):
             assert_stays_on_device(function, x, name="append")
         assert_leaves_arguments(function, x)
@@ -103,7 +117,18 @@ def test_copies_to_the_host_are_counted(cuda):
 def test_every_reference_works_on_a_device():
     """Each hidden check of the six, once, with all tensors there: what meets a tensor of the CPU fails."""
     files = [f"solutions/{id}/test_hidden.py" for id in ("attention", "conv", "kv_cache", "sampling", "ppo", "dpo")]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line", "-p", "on_the_standin", *files]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--tb=line",
+        "-p",
+        "on_the_standin",
+        *files,
+    ]
     environment = {**os.environ, "PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"}
 
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280)
@@ -113,7 +138,10 @@ def test_every_reference_works_on_a_device():
 
 def test_a_mask_left_on_the_cpu_is_found(cuda):
     """On the CPU this solution is right, and no check there could tell."""
-    edit = ("scores = scores.masked_fill(~causal_mask(q.shape[-2], k.shape[-2], device=q.device), -math.inf)", "scores = scores.masked_fill(~causal_mask(q.shape[-2], k.shape[-2]), -math.inf)")
+    edit = (
+        "scores = scores.masked_fill(~causal_mask(q.shape[-2], k.shape[-2], device=q.device), -math.inf)",
+        "scores = scores.masked_fill(~causal_mask(q.shape[-2], k.shape[-2]), -math.inf)",
+    )
     wrong = load(ROOT / "solutions" / "attention" / "attention.py", edits=(edit,))
     x = torch.ones(1, 3, 2)
 
@@ -141,7 +169,10 @@ GPU_CHECKS = {
         "    ranking = torch.argsort(logits, dim=-1, descending=True, stable=True)  # equals stay in id order",
         "    ranking = logits.shape[-1] - 1 - torch.argsort(logits.flip(-1), dim=-1, descending=True, stable=True)",
     ),
-    ("ppo", "test_mean_of_a_large_batch_in_float16"): ("    return x[mask].mean()\n", "    return x[mask].sum() / mask.sum()\n"),
+    ("ppo", "test_mean_of_a_large_batch_in_float16"): (
+        "    return x[mask].mean()\n",
+        "    return x[mask].sum() / mask.sum()\n",
+    ),
     ("dpo", "test_dpo_loss_of_a_large_batch_in_float16"): (
         "    margin = _margins(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta)\n    return -F.logsigmoid(margin).mean()",
         "    margin = _margins(policy_chosen, policy_rejected, reference_chosen, reference_rejected, beta)\n    return -F.logsigmoid(margin).sum() / len(margin)",

@@ -39,11 +39,20 @@ def collect(folder: Path, python: str, machine: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.whl"):
         old.unlink()
-    platforms = [f"--platform=manylinux_2_{minor}_{machine}" for minor in GLIBC] + [f"--platform=manylinux2014_{machine}"]
+    platforms = [f"--platform=manylinux_2_{minor}_{machine}" for minor in GLIBC] + [
+        f"--platform=manylinux2014_{machine}"
+    ]
     constraints = folder / "constraints.txt"
     pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     constraints.write_text("\n".join(line for line in pinned if name_of(line) not in LEFT_OUT) + "\n", encoding="utf-8")
-    words = ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}", f"--abi=cp{python.replace('.', '')}", "--abi=abi3", "--abi=none"]
+    words = [
+        "--only-binary=:all:",
+        "--implementation=cp",
+        f"--python-version={python}",
+        f"--abi=cp{python.replace('.', '')}",
+        "--abi=abi3",
+        "--abi=none",
+    ]
     subprocess.run(
         [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--dest", str(folder), *words, *platforms,
          "-c", str(constraints), *needed(), "pip"],
@@ -63,7 +72,9 @@ def main() -> None:
     wheels = sorted(options.folder.glob("*.whl"))
     for wheel in wheels:
         print(f"{wheel.stat().st_size / 2**20:7.2f} MiB  {wheel.name}")
-    print(f"{sum(wheel.stat().st_size for wheel in wheels) / 2**20:7.2f} MiB  in {len(wheels)} wheels, for Python {options.python} on {options.machine}: {options.folder}")
+    print(
+        f"{sum(wheel.stat().st_size for wheel in wheels) / 2**20:7.2f} MiB  in {len(wheels)} wheels, for Python {options.python} on {options.machine}: {options.folder}"
+    )
 
 
 if __name__ == "__main__":

@@ -4,10 +4,9 @@ import math
 import types
 
 import pytest
+import staff_files
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-
-import staff_files
 
 F64 = torch.float64
 

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-
 import staff_files
 
 backprop = staff_files.reference("backprop")
@@ -33,14 +32,14 @@ def gradients(x, y, params, activation, slope):
 
 
 def test_slopes_of_the_sigmoid():
-    """"at z = log 3, where p = ¾, it is 3/16, and it is ¼ at most"."""
+    """ "at z = log 3, where p = ¾, it is 3/16, and it is ¼ at most"."""
     assert backprop.sigmoid(np.array(LOG3)) == pytest.approx(3 / 4)
     assert backprop.sigmoid_derivative(np.array(LOG3)) == pytest.approx(3 / 16)
     assert backprop.sigmoid_derivative(np.linspace(-5, 5, 101)).max() == 1 / 4
 
 
 def test_which_form_overflows():
-    """"Which form overflows at which end?" The first gives NaN at 1000; the second's exponential is infinite at −1000."""
+    """ "Which form overflows at which end?" The first gives NaN at 1000; the second's exponential is infinite at −1000."""
     with np.errstate(over="ignore", invalid="ignore"):
         assert np.isnan(np.exp(1000.0) / (1 + np.exp(1000.0)))
         assert np.isinf(np.exp(np.float64(1000.0)))
@@ -58,7 +57,7 @@ def test_forward_by_hand():
 
 
 def test_losses_by_hand():
-    """"label 1 costs log 4/3, label 0 costs log 4, and for this batch of two d_logits = (−⅛, ⅜)"; log 4; 800."""
+    """ "label 1 costs log 4/3, label 0 costs log 4, and for this batch of two d_logits = (−⅛, ⅜)"; log 4; 800."""
     z = np.array([[LOG3]])
 
     assert backprop.binary_cross_entropy(z, np.array([[1.0]]))[0] == pytest.approx(math.log(4 / 3))
@@ -70,7 +69,7 @@ def test_losses_by_hand():
 
 
 def test_cross_entropy_pushes_harder():
-    """"cross-entropy pushes 11,000 times harder than the squared error" at logit −10 and label 1."""
+    """ "cross-entropy pushes 11,000 times harder than the squared error" at logit −10 and label 1."""
     z, y = np.array([[-10.0]]), np.array([[1.0]])
 
     push = backprop.binary_cross_entropy(z, y)[1].item()
@@ -82,7 +81,7 @@ def test_cross_entropy_pushes_harder():
 
 
 def test_best_step():
-    """"The best of four steps is 1e-5: at 1e-12, the checker is ten million times less exact."""
+    """ "The best of four steps is 1e-5: at 1e-12, the checker is ten million times less exact."""
     x = np.array([1.0, 2.0, 3.0])
 
     def error(h):
@@ -93,7 +92,7 @@ def test_best_step():
 
 
 def test_checker_by_hand():
-    """"For v₀³ + 2v₀v₁ at (2, 1) with h = ½ it gives (14.25, 4), where the gradient is (14, 4)"; the docstring's [(1,)]."""
+    """ "For v₀³ + 2v₀v₁ at (2, 1) with h = ½ it gives (14.25, 4), where the gradient is (14, 4)"; the docstring's [(1,)]."""
 
     def cost(v):
         return float(v[0] ** 3 + 2 * v[0] * v[1])
@@ -106,7 +105,7 @@ def test_checker_by_hand():
 
 
 def test_backward_by_hand():
-    """"∂C/∂W_2 = (−1, −12.1) and ∂C/∂B_1 = (−3, 3.8)"."""
+    """ "∂C/∂W_2 = (−1, −12.1) and ∂C/∂B_1 = (−3, 3.8)"."""
     params, x = network()
     _, cache = backprop.mlp_forward(x, params, activation=ramp)
 
@@ -118,7 +117,7 @@ def test_backward_by_hand():
 
 @pytest.mark.parametrize("name, ratio", [("sigmoid", 7e-7), ("tanh", 0.9), ("relu", 1.7)])
 def test_slopes_multiply(name, ratio):
-    """"Ten sigmoids leave 7e-7 of a gradient, tanh 0.9, ReLU 1.7"; the opening's "a million times more slowly"."""
+    """ "Ten sigmoids leave 7e-7 of a gradient, tanh 0.9, ReLU 1.7"; the opening's "a million times more slowly"."""
     x, y = np.random.default_rng(2).standard_normal((64, 16)), np.random.default_rng(3).integers(0, 2, (64, 1))
     params = backprop.init_params([16] * 11 + [1], np.random.default_rng(0))
 
@@ -128,7 +127,7 @@ def test_slopes_multiply(name, ratio):
 
 
 def test_at_zero_only_the_last_bias_has_a_gradient():
-    """"All weights and biases are 0 …: which of the six gradients is not 0?" B3; the written question `blind_spot` builds on it."""
+    """ "All weights and biases are 0 …: which of the six gradients is not 0?" B3; the written question `blind_spot` builds on it."""
     x = np.random.default_rng(2).standard_normal((64, 16))[:, :2]
     zero = {name: 0 * p for name, p in backprop.init_params([2, 3, 3, 1], np.random.default_rng(0)).items()}
 
@@ -146,21 +145,21 @@ def far(step, lr, **rates):
 
 
 def test_largest_learning_rates():
-    """"descent diverges above lr 0.01. With momentum 0.9 …: 0.019"."""
+    """ "descent diverges above lr 0.01. With momentum 0.9 …: 0.019"."""
     assert far(backprop.sgd_step, 0.0099) < 1 < far(backprop.sgd_step, 0.0101)
     assert far(backprop.momentum_step, 0.0189) < 1e-6 < 1e6 < far(backprop.momentum_step, 0.0191)
 
 
 @pytest.mark.parametrize("g, length", [(1e-6, 0.099), (1.0, 0.1), (1e6, 0.1)])
 def test_adams_first_step(g, length):
-    """"How long is Adam's first step at lr 0.1, for a gradient of 0.000001, 1, and 1,000,000?" 0.099, 0.1 and 0.1."""
+    """ "How long is Adam's first step at lr 0.1, for a gradient of 0.000001, 1, and 1,000,000?" 0.099, 0.1 and 0.1."""
     after, _ = backprop.adam_step({"B1": np.zeros(1)}, {"B1": np.array([g])}, lr=0.1)
 
     assert -after["B1"].item() == pytest.approx(length, abs=1e-4)
 
 
 def test_who_overshoots():
-    """"Figure `optimizers`: which of the three overshoot along x?" Momentum and Adam; descent does not."""
+    """ "Figure `optimizers`: which of the three overshoot along x?" Momentum and Adam; descent does not."""
     ways = [
         (backprop.sgd_step, {"lr": 0.0095}), (backprop.momentum_step, {"lr": 0.004, "beta": 0.9}), (backprop.adam_step, {"lr": 0.3}),
     ]  # fmt: skip
@@ -176,7 +175,7 @@ def test_who_overshoots():
 
 
 def test_patience_by_hand():
-    """"With validation losses 5, 3, 4, 4, 1 and patience 2 you never see the 1, and return epoch 2's parameters."""
+    """ "With validation losses 5, 3, 4, 4, 1 and patience 2 you never see the 1, and return epoch 2's parameters."""
     seen = iter([5.0, 3.0, 4.0, 4.0, 1.0])
 
     best, history = backprop.fit(
@@ -191,7 +190,7 @@ def test_patience_by_hand():
 
 
 def test_labels_are_learned_by_heart():
-    """"can't get below 0.377 on average"; "Below: 0.142 … its validation loss has nearly doubled since epoch 23"."""
+    """ "can't get below 0.377 on average"; "Below: 0.142 … its validation loss has nearly doubled since epoch 23"."""
     rng = np.random.default_rng(3)
     (x, y), (x_val, y_val) = figures.disc(rng, 100), figures.disc(rng, 400)
     loss_and_grads = figures.loss_and_grads(backprop)
@@ -211,7 +210,7 @@ def test_labels_are_learned_by_heart():
 
 
 def test_a_quadrillion_paths():
-    """"50 times t = t + t": 2⁵⁰ paths, "by visiting 51 nodes"."""
+    """ "50 times t = t + t": 2⁵⁰ paths, "by visiting 51 nodes"."""
     x = t = backprop.Value(1.0)
     nodes = [x]
     for _ in range(50):

@@ -5,7 +5,6 @@ import random
 from itertools import pairwise
 
 import pytest
-
 import staff_files
 from coursekit.data import languages
 
@@ -49,7 +48,7 @@ def price(merges, language):
 
 
 def test_after_16_merges_hindi_is_cheapest_and_english_gains_nothing(tokenizer):
-    """"After 16 merges Hindi has 1.85 bytes per token and English 1.00"; Hindi "nearly half as many tokens as before"."""
+    """ "After 16 merges Hindi has 1.85 bytes per token and English 1.00"; Hindi "nearly half as many tokens as before"."""
     gains = {name: round(compression(tokenizer.merges[:16], text), 2) for name, text in TEXTS.items()}
 
     assert gains["Hindi"] == 1.85 == max(gains.values())
@@ -178,7 +177,7 @@ def test_rank_order_is_nearly_the_shortest(words, tokenizer):
 
 
 def test_random_ids_rarely_survive_a_round_trip(tokenizer):
-    """"14% of random id strings survive a round trip"; the ids of t, h, e don't."""
+    """ "14% of random id strings survive a round trip"; the ids of t, h, e don't."""
     rng = random.Random(0)
     drawn = [[rng.randrange(656) for _ in range(5)] for _ in range(2000)]
 

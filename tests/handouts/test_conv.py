@@ -4,7 +4,6 @@ from functools import reduce
 
 import numpy as np
 import pytest
-
 import staff_files
 from coursekit.data import digits, edge_kernel, zero_image
 
@@ -20,14 +19,15 @@ def image(*rows):
 
 
 def test_three_sums_of_the_picture():
-    """"the row of ink above minus the row of paper below gives 2.1"."""
+    """ "the row of ink above minus the row of paper below gives 2.1"."""
     window = zero_image()[:3, 1:4]
 
     assert np.sum(window * edge_kernel()) == pytest.approx(2.1)
 
 
 @pytest.mark.parametrize(
-    "pixels, k, s, p, d, windows", [(5, 3, 1, 0, 1, 3), (7, 3, 2, 0, 1, 3), (8, 3, 2, 0, 1, 3), (9, 3, 1, 0, 2, 5), (8, 3, 3, 2, 2, 3)]
+    "pixels, k, s, p, d, windows",
+    [(5, 3, 1, 0, 1, 3), (7, 3, 2, 0, 1, 3), (8, 3, 2, 0, 1, 3), (9, 3, 1, 0, 2, 5), (8, 3, 3, 2, 2, 3)],
 )
 def test_table_of_sizes(pixels, k, s, p, d, windows):
     """Task 1's table, left."""
@@ -42,16 +42,18 @@ def test_table_of_fields():
 
 
 def test_ten_layers():
-    """"Ten layers of kernel 3 see 21 pixels"; with every second one a pool, 94. Five layers with dilation 1 … 16 see 63."""
+    """ "Ten layers of kernel 3 see 21 pixels"; with every second one a pool, 94. Five layers with dilation 1 … 16 see 63."""
     plain, pooled = [(3, 1, 1, 1)] * 10, [(3, 1, 1, 1), (2, 2, 0, 1)] * 5
     dilated = [(3, 1, 2**k, 2**k) for k in range(5)]
 
     assert [conv.receptive_field(layers)[0] for layers in (plain, pooled, dilated)] == [21, 94, 63]
-    assert conv.receptive_field(pooled[:5])[0] < 63  # "which widens it faster, strides or dilations?" layer for layer, dilations
+    assert (
+        conv.receptive_field(pooled[:5])[0] < 63
+    )  # "which widens it faster, strides or dilations?" layer for layer, dilations
 
 
 def test_the_order_of_a_stride_matters():
-    """"does the order matter?" It does: 7 or 5 pixels."""
+    """ "does the order matter?" It does: 7 or 5 pixels."""
     strided, plain = (3, 2, 1, 1), (3, 1, 1, 1)
 
     assert conv.receptive_field([strided, plain])[0] == 7
@@ -59,7 +61,7 @@ def test_the_order_of_a_stride_matters():
 
 
 def test_weight_of_the_center():
-    """"85% of the weight of those 21 × 21 falls on 9 × 9"."""
+    """ "85% of the weight of those 21 × 21 falls on 9 × 9"."""
     row = reduce(np.convolve, [np.ones(3) / 3] * 10)
 
     assert len(row) == 21
@@ -77,7 +79,7 @@ def test_edges_by_hand():
 
 
 def test_the_rim_has_numbers():
-    """"what stands above 0.7 2.1 0.7": negative numbers."""
+    """ "what stands above 0.7 2.1 0.7": negative numbers."""
     out = conv.conv2d(zero_image()[None, None], edge_kernel()[None, None], padding=1)[0, 0]
 
     np.testing.assert_allclose(out[0], [-0.9, -1, -0.3, -1, -0.9])
@@ -95,7 +97,7 @@ def test_matrices_of_two_taps():
 
 
 def test_entries_of_a_matrix():
-    """"128 of 576 entries are not 0, with 6 values"."""
+    """ "128 of 576 entries are not 0, with 6 values"."""
     matrix = conv.conv_matrix(WEIGHTS, (1, 6, 6))
 
     assert matrix.size == 576
@@ -103,7 +105,9 @@ def test_entries_of_a_matrix():
     assert len(np.unique(matrix[matrix != 0])) == 6
 
 
-@pytest.mark.parametrize("settings, toeplitz", [({}, True), ({"stride": 2}, False), ({"dilation": 2}, True), ({"padding": 1}, True)])
+@pytest.mark.parametrize(
+    "settings, toeplitz", [({}, True), ({"stride": 2}, False), ({"dilation": 2}, True), ({"padding": 1}, True)]
+)
 def test_only_the_stride_breaks_the_diagonals(settings, toeplitz):
     """Caption of `matrix`: "Only the stride breaks the diagonals: its band moves two columns a row"."""
     matrix = conv.conv_matrix(WEIGHTS, (1, 6, 6), **settings)
@@ -119,7 +123,7 @@ def test_only_the_stride_breaks_the_diagonals(settings, toeplitz):
 
 @pytest.mark.parametrize("k, numbers", [(1, 1), (3, 9), (5, 25), (7, 49)])
 def test_price_of_the_columns(k, numbers):
-    """"7, 14, or 49?" 49 numbers per pixel for kernel 7."""
+    """ "7, 14, or 49?" 49 numbers per pixel for kernel 7."""
     assert conv.im2col(np.zeros((1, 1, 64, 64)), k, padding=k // 2).size / 64**2 == numbers
 
 
@@ -131,7 +135,7 @@ def test_columns_of_nine_pixels():
 
 
 def test_gradients_by_hand():
-    """"dx = (5, 57, 570, 700), dw = (321, 432), db = 111"."""
+    """ "dx = (5, 57, 570, 700), dw = (321, 432), db = 111"."""
     dx, dw, db = conv.conv2d_backward(image([1, 10, 100]), image([1, 2, 3, 4]), image([5, 7]))
 
     np.testing.assert_array_equal(dx[0, 0, 0], [5, 57, 570, 700])
@@ -154,7 +158,7 @@ def test_dx_is_a_convolution_of_dout():
 
 
 def test_checkerboard():
-    """"1, 2 or 4 windows meet a pixel, in a checkerboard"; with kernel 2, one window each."""
+    """ "1, 2 or 4 windows meet a pixel, in a checkerboard"; with kernel 2, one window each."""
     ones = np.ones((1, 1, 7, 7))
 
     three = conv.conv2d_backward(ones[:, :, :3, :3], ones, ones[:, :, :3, :3], stride=2)[0][0, 0]
@@ -179,7 +183,7 @@ def test_pools_by_hand():
 
 @pytest.mark.parametrize("k, share, change", [(2, 30, 0.55), (4, 50, 0.40)])
 def test_pools_are_not_invariant(k, share, change):
-    """"pools of 2 keep 30% of their numbers and pools of 4 keep 50%: damped, not invariant"."""
+    """ "pools of 2 keep 30% of their numbers and pools of 4 keep 50%: damped, not invariant"."""
     x, norm = digits(200, seed=0)[0], np.linalg.norm
     moved = np.roll(x, 1, axis=3)
 
@@ -198,7 +202,7 @@ def test_a_gradient_through_twenty_blocks():
 
 
 def test_ones_in_bfloat16():
-    """"Do you get 4,096, 512, or 256?" 256 one at a time, and 4,096 from `conv2d_torch`."""
+    """ "Do you get 4,096, 512, or 256?" 256 one at a time, and 4,096 from `conv2d_torch`."""
     ones = torch.ones(2, 1, 1, 64, 64, dtype=torch.bfloat16)
 
     assert sum(ones[0].flatten()).item() == 256

@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 import pytest
-import torch
-
 import staff_files
+import torch
 from coursekit.toys import random_weights
 
 F64 = torch.float64
@@ -116,7 +115,7 @@ def test_the_row_of_five():
 
 
 def test_the_four_pairs():
-    """ "C −0.95, A −0.5, B −0.05, D −0.0025"; D's "margin is 6"; "the chosen response became 20 times less likely". """
+    """ "C −0.95, A −0.5, B −0.05, D −0.0025"; D's "margin is 6"; "the chosen response became 20 times less likely"."""
     reference = torch.full((4,), -20.0, dtype=F64)
     chosen, rejected = reference + numbers(0, 3, -3, -3), reference + numbers(0, 0, 0, -9)
 
@@ -143,7 +142,7 @@ def test_one_pair_by_hand():
 
 def test_both_fall():
     """ "The loss falls from 0.69 to 0.05 in 20 steps, … and the margin grows to 3. But the log-probability of the chosen answer
-    falls as well, by 10.7 nats"; "a third one takes all". """
+    falls as well, by 10.7 nats"; "a third one takes all"."""
     feature, base, theta = numbers(1, 0, 5), logs(1 / 3, 1 / 3, 1 / 3), numbers(0)[0]
     losses = []
     for _ in range(21):
@@ -171,7 +170,9 @@ def test_where_the_losses_end():
         return (h / (10 * beta))[torch.stack(losses).argmin()].item()
 
     for beta in (0.1, 1.0):  # the grid of h is as fine as the handout's at beta = 0.1, and scales with 1 / beta
-        found = {eps: least(dpo.smoothed_dpo_loss, beta, label_smoothing=eps) for eps in (0.1, 0.3, 0.375, 0.38, 0.385, 0.4)}
+        found = {
+            eps: least(dpo.smoothed_dpo_loss, beta, label_smoothing=eps) for eps in (0.1, 0.3, 0.375, 0.38, 0.385, 0.4)
+        }
         target = least(dpo.ipo_loss, beta)
         assert target == pytest.approx(0.5 / beta)
         assert [found[eps] for eps in (0.1, 0.3, 0.4)] == pytest.approx([2.2 / beta, 0.85 / beta, 0.41 / beta])
@@ -206,7 +207,7 @@ def test_certain_preferences():
 
 
 def test_rewards_come_back():
-    """ "Recover rewards from comparisons to fourteen digits", and π* with them. """
+    """ "Recover rewards from comparisons to fourteen digits", and π* with them."""
     reference, reward = table()
     preferences = dpo.preference_probability(reward[:, None], reward)[None]
 
@@ -218,7 +219,7 @@ def test_rewards_come_back():
 
 
 def test_rock_paper_scissors():
-    """ "None: the fit is the reference." The loss stays at log 2. """
+    """ "None: the fit is the reference." The loss stays at log 2."""
     cycle = numbers([0.5, 0.9, 0.1], [0.1, 0.5, 0.9], [0.9, 0.1, 0.5])[None]
     reference = logs(0.2, 0.3, 0.5)[None]
 
@@ -248,7 +249,7 @@ def test_best_of_sixteen_and_of_a_thousand():
 
 
 def test_examples_of_best_of_n():
-    """ "π_ref = (0.5, 0.3, 0.2), rewards (0, 1, 1) and n = 2 give (0.25, 0.45, 0.3)"; "n = 1: 0. n = 2: 0.1931"; "(3 + 3 + 2) / 3". """
+    """ "π_ref = (0.5, 0.3, 0.2), rewards (0, 1, 1) and n = 2 give (0.25, 0.45, 0.3)"; "n = 1: 0. n = 2: 0.1931"; "(3 + 3 + 2) / 3"."""
     q = dpo.best_of_n(numbers(0.5, 0.3, 0.2), numbers(0, 1, 1), 2)
     assert q.tolist() == pytest.approx([0.25, 0.45, 0.3])
     assert dpo.best_of_n_kl_bound(1) == 0 and dpo.best_of_n_kl_bound(2) == near(0.1931, 4)
@@ -276,7 +277,7 @@ def test_the_two_starts():
 
 
 def test_the_size_of_an_adapter():
-    """ "For a W of 4096 × 4096 and rank 8, the adapter has 0.4% as many numbers as W"; "alpha = 2: (45, 76)". """
+    """ "For a W of 4096 × 4096 and rank 8, the adapter has 0.4% as many numbers as W"; "alpha = 2: (45, 76)"."""
     A, B = dpo.new_adapter(torch.zeros(4096, 4096), torch.zeros(4096, 8))
     assert (A.numel() + B.numel()) / 4096**2 == near(0.004, 3)
 
@@ -289,7 +290,7 @@ def test_the_size_of_an_adapter():
 
 def test_chosen_responses_fall_before_they_rise():
     """ "The margin of unseen pairs grows from the first step on." "At β = 0.1 the chosen responses are 0.2 nats less likely
-    after 16 steps. After about 30 steps they are more likely than at first"; "the rejected ones fall faster". In the figure's model. """
+    after 16 steps. After about 30 steps they are more likely than at first"; "the rejected ones fall faster". In the figure's model."""
     figures = staff_files.figures("dpo")
     rng = np.random.default_rng(1)
     weights = random_weights(figures.SIZE, rng)

@@ -5,9 +5,8 @@ import math
 
 import numpy as np
 import pytest
-import torch
-
 import staff_files
+import torch
 from coursekit.chance import law, luck
 
 F64 = torch.float64
@@ -111,7 +110,9 @@ def test_example_of_pool():
     """ "Vectors (1, 8), (3, 2) and padding: the mean is (2, 5), the maximum (3, 8)"; in the handout with the opposite signs
     in the second feature."""
     states, real = torch.tensor([[1.0, 8], [3, 2], [0, 0]]).double(), torch.tensor([True, True, False])
-    assert encoders.pool(states, real, how="mean").tolist() == [2, 5] and encoders.pool(states, real, how="max").tolist() == [3, 8]
+    assert encoders.pool(states, real, how="mean").tolist() == [2, 5] and encoders.pool(
+        states, real, how="max"
+    ).tolist() == [3, 8]
     signs = torch.tensor([1.0, -1]).double()
     assert encoders.pool(states * signs, real, how="mean").tolist() == [2, -5]
     assert encoders.pool(states * signs, real, how="max").tolist() == [3, -2]
@@ -274,7 +275,9 @@ def turned(x, place):
     """RoPE on neighboring features."""
     angles = place[:, None].double() * 10000.0 ** (-torch.arange(0, x.shape[-1], 2).double() / x.shape[-1])
     even, odd = x[:, 0::2], x[:, 1::2]
-    return torch.stack([even * angles.cos() - odd * angles.sin(), even * angles.sin() + odd * angles.cos()], -1).flatten(-2)
+    return torch.stack(
+        [even * angles.cos() - odd * angles.sin(), even * angles.sin() + odd * angles.cos()], -1
+    ).flatten(-2)
 
 
 def test_positions_and_segments_of_a_packed_row():
@@ -338,7 +341,9 @@ def test_spans_by_hand():
     texts = encoders.span_corrupt([10, 11, 12, 13], [False, True, True, False], n_vocab=100, eos=1)
     assert texts == ([10, 99, 13, 1], [99, 11, 12, 98, 1])
     assert encoders.restore(*texts, n_vocab=100) == [10, 11, 12, 13]
-    assert dict(law(encoders.random_spans, 4, density=0.5, mean_span=1.0, given=("draw",))) == {(False, True, False, True): 1.0}
+    assert dict(law(encoders.random_spans, 4, density=0.5, mean_span=1.0, given=("draw",))) == {
+        (False, True, False, True): 1.0
+    }
 
 
 def test_which_places_are_hidden():

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-
 import staff_files
 from coursekit.chance import law, mean
 
@@ -25,13 +24,13 @@ def wrong_at(i):
 
 
 def test_variants_of_an_answer(evaluation):
-    """"The U.S." and "US" are equal; the docstring's example gives "us ally"."""
+    """ "The U.S." and "US" are equal; the docstring's example gives "us ally"."""
     assert evaluation.exact_match("the U.S.", ["US"])
     assert evaluation.normalize_answer("The U.S. (an ally)") == "us ally"
 
 
 def test_one_word_of_three(evaluation):
-    """"in July 1969" for "1969": P = 1/3, R = 1, F1 = 1/2."""
+    """ "in July 1969" for "1969": P = 1/3, R = 1, F1 = 1/2."""
     assert evaluation.token_f1("in July 1969", ["1969"]) == pytest.approx(1 / 2)
 
 
@@ -105,7 +104,9 @@ def test_sentences_in_reverse_order(evaluation):
 
 def test_the_used_up_a(evaluation):
     """Candidate x a, b; reference a b c, a d: 2 hits, P = 2/3, R = 2/5."""
-    assert evaluation.rouge_lsum([list("xa"), list("b")], [list("abc"), list("ad")])[:2] == pytest.approx((2 / 3, 2 / 5))
+    assert evaluation.rouge_lsum([list("xa"), list("b")], [list("abc"), list("ad")])[:2] == pytest.approx(
+        (2 / 3, 2 / 5)
+    )
 
 
 def test_the_picture_shows_the_longest_common_subsequence(evaluation):
@@ -166,14 +167,19 @@ def test_calibration_as_in_the_snippet(evaluation):
         logits = 2 * rng.normal(size=(n, 5))
         return logits, (logits + rng.gumbel(size=(n, 5))).argmax(axis=1)
 
-    sizes = [np.mean([evaluation.calibration_error(*evaluation.top_label(*model(n))) for _ in range(200)]) for n in (50, 2000)]
+    sizes = [
+        np.mean([evaluation.calibration_error(*evaluation.top_label(*model(n))) for _ in range(200)])
+        for n in (50, 2000)
+    ]
     assert [round(error, 2) for error in sizes] == [0.13, 0.02]
 
     rng = np.random.default_rng(0)
     logits, labels = model(2000)
     T, T3 = evaluation.fit_temperature(logits, labels), evaluation.fit_temperature(3 * logits, labels)
     assert pytest.approx(3 * T) == T3
-    errors = [evaluation.calibration_error(*evaluation.top_label(z, labels)) for z in (logits, 3 * logits, 3 * logits / T3)]
+    errors = [
+        evaluation.calibration_error(*evaluation.top_label(z, labels)) for z in (logits, 3 * logits, 3 * logits / T3)
+    ]
     assert [round(error, 1) for error in errors] == [0.0, 0.2, 0.0]
     assert [round(error, 2) for error in (errors[0], errors[2])] == [0.02, 0.02]
     accuracies = {evaluation.top_label(z, labels)[1].mean() for z in (logits, 3 * logits, 3 * logits / T3)}

@@ -5,10 +5,9 @@ import math
 
 import numpy as np
 import pytest
+import staff_files
 import torch
 from torch.nn import functional as F
-
-import staff_files
 
 F64 = torch.float64
 
@@ -29,13 +28,13 @@ def near(value, digits):
 
 
 def test_the_votes_of_the_opening():
-    """ "Ask it 31 times and take a vote: the vote is right with probability .58"; "the same vote is right with probability .19". """
+    """ "Ask it 31 times and take a vote: the vote is right with probability .58"; "the same vote is right with probability .19"."""
     assert finetuning.vote_accuracy([0.4, 0.35, 0.25], 31) == near(0.58, 2)
     assert finetuning.vote_accuracy([0.3, 0.4, 0.3], 31) == near(0.19, 2)
 
 
 def test_what_a_second_vote_is_worth():
-    """ ".40, .40, .422: two votes are worth one. With silent samples .40, .52, .568"; ".6 right and .4 wrong … .648". """
+    """ ".40, .40, .422: two votes are worth one. With silent samples .40, .52, .568"; ".6 right and .4 wrong … .648"."""
     full, silent = ([finetuning.vote_accuracy(p, n) for n in (1, 2, 3)] for p in ([0.4, 0.35, 0.25], [0.4, 0.3]))
     assert full == pytest.approx([0.4, 0.4, 0.422], abs=5e-4) and full[1] == pytest.approx(full[0], abs=1e-15)
     assert silent == pytest.approx([0.4, 0.52, 0.568], abs=5e-4)
@@ -44,17 +43,19 @@ def test_what_a_second_vote_is_worth():
 
 @pytest.mark.parametrize("p", [[0.4, 0.35, 0.25], [0.3, 0.4, 0.3], [0.9, 0.1]], ids=str)
 def test_two_votes_are_worth_one_for_everybody(p):
-    """ "What do you gain by asking twice?" Nothing, whatever the probabilities, if every sample has an answer. """
+    """ "What do you gain by asking twice?" Nothing, whatever the probabilities, if every sample has an answer."""
     assert finetuning.vote_accuracy(p, 2) == pytest.approx(p[0], abs=1e-15)
 
 
 def test_a_vote_finds_the_most_likely_answer():
     """ "With many samples, a vote finds the most likely answer, right or wrong." """
-    assert finetuning.vote_accuracy([0.4, 0.3, 0.3], 100) > 0.8 and finetuning.vote_accuracy([0.3, 0.4, 0.3], 100) < 0.12
+    assert (
+        finetuning.vote_accuracy([0.4, 0.3, 0.3], 100) > 0.8 and finetuning.vote_accuracy([0.3, 0.4, 0.3], 100) < 0.12
+    )
 
 
 def test_examples_of_answers():
-    """ "6 and 6.0 agree"; the docstring's examples. """
+    """ "6 and 6.0 agree"; the docstring's examples."""
     assert finetuning.extract_answer("6") == finetuning.extract_answer("6.0") == "6"
     docstring = finetuning.extract_answer.__doc__
     for text, want in (("3 boxes of 400 make 1,200.50.", "1200.5"), ("minus 0: -0.0", "0"), ("I don't know", None)):
@@ -65,15 +66,17 @@ def test_examples_of_answers():
 
 
 def test_four_of_nineteen_tokens():
-    """ "How many of these 19 tokens count?" "4 of the 19". """
+    """ "How many of these 19 tokens count?" "4 of the 19"."""
     turns = [("user", [7] * 10), ("assistant", [8] * 3)]
     ids, mask = finetuning.render_chat(turns, headers={"user": [1, 2], "assistant": [1, 3]}, end_of_turn=0)
     assert len(ids) == 19 and sum(mask) == 4
 
 
 def test_the_row_of_nine_and_the_pairs():
-    """ "become 2 3 50 51 9 2 4 60 9"; "Without (31, 0) and (32, 0), it would never learn to say 0 and stop". """
-    ids, _ = finetuning.render_chat([("user", [50, 51]), ("assistant", [60])], headers={"user": [2, 3], "assistant": [2, 4]}, end_of_turn=9)
+    """ "become 2 3 50 51 9 2 4 60 9"; "Without (31, 0) and (32, 0), it would never learn to say 0 and stop"."""
+    ids, _ = finetuning.render_chat(
+        [("user", [50, 51]), ("assistant", [60])], headers={"user": [2, 3], "assistant": [2, 4]}, end_of_turn=9
+    )
     assert ids == [2, 3, 50, 51, 9, 2, 4, 60, 9]
 
     turns = [("user", [20]), ("assistant", [30, 31]), ("user", [21]), ("assistant", [30, 32])]
@@ -86,13 +89,17 @@ def test_the_row_of_nine_and_the_pairs():
 
 
 def test_losses_by_hand():
-    """ "(log 2 + log 4 − log 0.8)/3"; "losses 8 and 4 of micro-batches with one and three counted tokens make 5"; hint 2's multiples. """
+    """ "(log 2 + log 4 − log 0.8)/3"; "losses 8 and 4 of micro-batches with one and three counted tokens make 5"; hint 2's multiples."""
     p = numbers([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [1 / 3] * 3], [[0.1, 0.1, 0.8], [1 / 3] * 3, [1 / 3] * 3])
     ids, mask = torch.tensor([[0, 0, 0], [0, 2, 0]]), torch.tensor([[False, True, True], [False, True, False]])
-    assert finetuning.sft_loss(p.log(), ids, mask).item() == pytest.approx((math.log(2) + math.log(4) - math.log(0.8)) / 3)
+    assert finetuning.sft_loss(p.log(), ids, mask).item() == pytest.approx(
+        (math.log(2) + math.log(4) - math.log(0.8)) / 3
+    )
 
     masks = [torch.tensor([[False, True]]), torch.tensor([[False, True, True, True]])]
-    loss, _ = finetuning.accumulate([(m.long(), m) for m in masks], lambda ids, mask: (8.0 if ids.shape[1] == 2 else 4.0, {}))
+    loss, _ = finetuning.accumulate(
+        [(m.long(), m) for m in masks], lambda ids, mask: (8.0 if ids.shape[1] == 2 else 4.0, {})
+    )
     assert loss == 5
     assert (3 + 6 + 9) / 3 == 1 / 3 * 3 + 2 / 3 * 7.5
 
@@ -117,7 +124,7 @@ def test_the_plain_mean_of_2_and_200():
 
 
 def test_rows_for_400_examples():
-    """ "400 examples with 47,034 tokens"; "400, 110 and 92 rows. 47,034/512 is 91.9, so no method needs fewer than 92". """
+    """ "400 examples with 47,034 tokens"; "400, 110 and 92 rows. 47,034/512 is 91.9, so no method needs fewer than 92"."""
     lengths = figures.example_lengths()
     in_order, used = 1, 0
     for n in lengths:
@@ -125,7 +132,9 @@ def test_rows_for_400_examples():
             in_order, used = in_order + 1, 0
         used += n
     assert (len(lengths), sum(lengths), in_order) == (400, 47_034, 110)
-    assert len(finetuning.best_fit(lengths, row_len=512)) == 92 == math.ceil(47_034 / 512) and 47_034 / 512 == near(91.9, 1)
+    assert len(finetuning.best_fit(lengths, row_len=512)) == 92 == math.ceil(47_034 / 512) and 47_034 / 512 == near(
+        91.9, 1
+    )
 
 
 def test_four_lengths():
@@ -148,7 +157,7 @@ def test_a_gradient_of_0_is_no_freezing():
 
 
 def test_rates_of_two_blocks():
-    """ "8 for the head and the last norm, 4 for block 1, 2 for block 0, and 1 for the embedding"; select's example. """
+    """ "8 for the head and the last norm, 4 for block 1, 2 for block 0, and 1 for the embedding"; select's example."""
     names = ["embedding", "blocks.0.W_Q", "blocks.1.W_Q", "norm.gain", "head.W"]
     assert list(finetuning.layer_rates(names, lr=8.0, decay=0.5).values()) == [1, 2, 4, 8, 8]
     names = ["embedding", "blocks.0.W_Q", "blocks.0.W_V", "head.W"]
@@ -196,11 +205,14 @@ def test_one_change_by_hand():
 
 def test_only_one_start_can_learn():
     """ "which matrix must be 0, so that nothing is added for any h, and yet training can start?" Both starts add nothing, and in one of them
-    no entry of either matrix has a gradient. """
+    no entry of either matrix has a gradient."""
     noise = numbers([1, 2], [-2, 1], [3, -1])
     h = torch.randn(9, 3, generator=torch.Generator().manual_seed(0), dtype=F64)
     learns = {}
-    starts = {"reference": finetuning.new_adapter(noise), "other": (0 * noise, torch.zeros(2, dtype=F64), noise.T.clone(), torch.zeros(3, dtype=F64))}
+    starts = {
+        "reference": finetuning.new_adapter(noise),
+        "other": (0 * noise, torch.zeros(2, dtype=F64), noise.T.clone(), torch.zeros(3, dtype=F64)),
+    }
     for name, start in starts.items():
         start = [w.requires_grad_() for w in start]
         out = finetuning.adapter(h, *start)
@@ -214,7 +226,7 @@ def test_only_one_start_can_learn():
 
 
 def test_shares_of_one_prefix_key():
-    """ "½ and .957"; "log 1000 ≈ 6.9". """
+    """ "½ and .957"; "log 1000 ≈ 6.9"."""
     q, no = torch.ones(1, 1), torch.zeros(1000, 1)
     base, lse = finetuning.attention(q, no, no)
     shares = [
@@ -247,7 +259,7 @@ def test_a_text_of_three_keys():
 
 
 def test_what_three_examples_change():
-    """ "0 up to rounding, and 4.2"; 5,000 steps of descent end there. """
+    """ "0 up to rounding, and 4.2"; 5,000 steps of descent end there."""
     g = torch.Generator().manual_seed(0)
     W, X, Y, z = (torch.randn(*shape, generator=g).double() for shape in ((10, 3), (3, 10), (3, 3), (10,)))
     end, descent, Q = finetuning.least_change(W, X, Y), W.clone(), torch.linalg.qr(X.T).Q
@@ -267,7 +279,7 @@ def test_one_example_by_hand():
 def test_who_forgets_least():
     """ "On average over twelve networks, accuracy on the old task falls from .95 to .70 with all weights, to .51 with LoRA, and to .39
     with the head. Neither LoRA nor the head learns the new task better. The biases alone forget least of all, and learn least"; the
-    shares 100%, 32% and 23%. """
+    shares 100%, 32% and 23%."""
     results = {method: [] for method in ("start", "full", "head", "lora", "bias")}
     for seed in range(12):
         old, new, old_test, new_test, start, noise = figures.two_tasks(finetuning, seed=seed)
@@ -281,7 +293,9 @@ def test_who_forgets_least():
 
     bias = old.pop("bias")
     assert old == {"start": near(0.95, 2), "full": near(0.70, 2), "head": near(0.39, 2), "lora": near(0.51, 2)}
-    assert old["full"] < bias < old["start"] and new["bias"] == min(new[method] for method in ("full", "head", "lora", "bias"))
+    assert old["full"] < bias < old["start"] and new["bias"] == min(
+        new[method] for method in ("full", "head", "lora", "bias")
+    )
     assert new["full"] > new["head"] and new["full"] > new["lora"]
     sizes = {name: weight.numel() for name, weight in start.items()}
     assert sum(sizes.values()) == 212
@@ -294,4 +308,6 @@ def test_a_row_of_the_table_of_symbols():
     q, k = numbers([1, 2, 0, 1]), numbers([1, 1, 0, 0], [0, 2, 1, 0])
     assert finetuning.attention(q, k, k)[1].item() == pytest.approx(math.log(math.exp(3 / 2) + math.exp(4 / 2)))
     assert "log(sum over keys of exp(score))" in inspect.getdoc(finetuning.attention)
-    assert F.softmax(numbers(1.5, 2.0), 0)[0].item() == pytest.approx(math.exp(1.5 - finetuning.attention(q, k, k)[1].item()))
+    assert F.softmax(numbers(1.5, 2.0), 0)[0].item() == pytest.approx(
+        math.exp(1.5 - finetuning.attention(q, k, k)[1].item())
+    )

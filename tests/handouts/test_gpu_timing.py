@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-
 import staff_files
 from coursekit.simgpu import Costs, Kernel, KernelCost, SimulatedDevice
 
@@ -44,9 +43,7 @@ def test_asking_takes_five_microseconds():
 
 def test_ten_kernels_by_hand():
     """ "ten kernels of 0.15 ms behind launches of 0.02 ms give 0.02 and 0.152" """
-    costs = Costs(
-        host_call_ms=0.0, launch_ms=0.02, ramp_factor=1.0, noise_fraction=0.0, outlier_rate=0.0
-    )
+    costs = Costs(host_call_ms=0.0, launch_ms=0.02, ramp_factor=1.0, noise_fraction=0.0, outlier_rate=0.0)
 
     assert reference.host_times(device(0.15, costs=costs), [K], 10) == pytest.approx((0.02, 0.152))
 
@@ -88,7 +85,7 @@ def test_ranks_of_the_interval(n, r):
 
 
 def test_five_samples_promise_nothing():
-    """ "At 95%: no r for n = 5"; the docstring and the public check: 93.75% is the most. """
+    """ "At 95%: no r for n = 5"; the docstring and the public check: 93.75% is the most."""
     assert reference.median_interval(np.arange(5.0)) == (-math.inf, math.inf)
     assert reference.median_interval(np.arange(5.0), 0.9375) == (0.0, 4.0)
     assert reference.median_interval(np.arange(5.0), 0.938) == (-math.inf, math.inf)
@@ -111,7 +108,7 @@ def test_three_samples_of_hint_2():
 
 
 def test_the_mean_is_off_by_most():
-    """ "The mean is 0.301, a fifth too long; the minimum 0.2425, …; the median 0.2501." In the figure's own data, too. """
+    """ "The mean is 0.301, a fifth too long; the minimum 0.2425, …; the median 0.2501." In the figure's own data, too."""
     costs = Costs(ramp_factor=1.0, noise_fraction=0.03)
     times = reference.sample_times(device(0.25, 0.18, costs=costs, seed=5), [K], 800)
     figures = staff_files.figures("gpu_timing")
@@ -123,7 +120,7 @@ def test_the_mean_is_off_by_most():
 
 
 def test_the_minimum_falls():
-    """ "it falls with every further sample": never rises, and is lower for 800 samples than for 80 and for 8. """
+    """ "it falls with every further sample": never rises, and is lower for 800 samples than for 80 and for 8."""
     costs = Costs(ramp_factor=1.0, noise_fraction=0.03)
     times = reference.sample_times(device(costs=costs, seed=5), [K], 800)
 
@@ -134,7 +131,7 @@ def test_the_minimum_falls():
 
 
 def test_the_order_decides():
-    """ "0.846, 0.992", and 1 for a b, b a: equal kernels under a drift of 1% of the first sample. """
+    """ "0.846, 0.992", and 1 for a b, b a: equal kernels under a drift of 1% of the first sample."""
     times, clock = 1 + 0.01 * np.arange(40), iter(1 + 0.01 * np.arange(42))
     times_a, times_b = reference.alternate(lambda: next(clock), lambda: next(clock), 20)
 
@@ -231,7 +228,7 @@ def test_twice_the_memory_speed():
 
 
 def test_busy_shares():
-    """ "A GPU that is busy 20%": kernels of 1, 2 and 5 µs behind launches of 5 µs keep a device busy 20, 40 and 99.5%. """
+    """ "A GPU that is busy 20%": kernels of 1, 2 and 5 µs behind launches of 5 µs keep a device busy 20, 40 and 99.5%."""
     busy = []
     for us in (1, 2, 5):
         total, idle = reference.queue_times(np.full(200, 0.005), np.full(200, us / 1000))
@@ -279,9 +276,7 @@ def test_what_fusion_saves():
 
 def test_outliers_of_the_stretch():
     """The stretch: 20 samples do at outlier rates of 0.03 and 0.3; at 0.5 no number up to 1,000 does, and the median is an outlier."""
-    results = [
-        reference.bench(device(costs=Costs(outlier_rate=rate)), [K]) for rate in (0.03, 0.3, 0.5)
-    ]
+    results = [reference.bench(device(costs=Costs(outlier_rate=rate)), [K]) for rate in (0.03, 0.3, 0.5)]
 
     assert [result["n"] for result in results] == [20, 20, 1000]
     assert results[2]["median_ms"] == pytest.approx(8 * 0.25, rel=0.02)
@@ -291,8 +286,7 @@ def test_outliers_of_the_stretch():
 def test_short_attention_is_memory_bound():
     """ "Fused attention is memory-bound at 256 tokens and compute-bound at 512." """
     bounds = [
-        reference.bound(*reference.attention_cost(1, 32, 8, n, n, 128), **H100)
-        for n in (64, 128, 256, 512, 1024)
+        reference.bound(*reference.attention_cost(1, 32, 8, n, n, 128), **H100) for n in (64, 128, 256, 512, 1024)
     ]
 
     assert bounds == ["memory", "memory", "memory", "compute", "compute"]

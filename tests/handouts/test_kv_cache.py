@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-
 import staff_files
+import torch
 from coursekit.toys import ModelConfig, forward, random_weights, weight_shapes
 
 F64 = torch.float64
@@ -38,7 +37,7 @@ def kept(tokens):
 
 
 def test_the_thousandth_token_is_a_thousand_times_cheaper_to_feed(reference):
-    """"A cache makes the 1,000th token 1,000 times cheaper to feed." """
+    """ "A cache makes the 1,000th token 1,000 times cheaper to feed." """
     by_cache = [reference.tokens_fed(1, n, cached=True) for n in (999, 1000)]
     without = [reference.tokens_fed(1, n, cached=False) for n in (999, 1000)]
 
@@ -49,13 +48,13 @@ def test_the_thousandth_token_is_a_thousand_times_cheaper_to_feed(reference):
 
 
 def test_a_model_that_counts(reference):
-    """"Continues 3, 4 with 5, 6, 7 at max_len=3; with eos=5 it says 5 and stops." """
+    """ "Continues 3, 4 with 5, 6, 7 at max_len=3; with eos=5 it says 5 and stops." """
     assert reference.generate_naive(counting, [3, 4], max_len=3) == [3, 4, 5, 6, 7]
     assert reference.generate_naive(counting, [3, 4], max_len=3, eos=5) == [3, 4, 5]
 
 
 def test_how_often_each_slot_is_copied(reference, monkeypatch):
-    """"1 + 2 + … + 1,000 tokens are copied into 1,000 slots: 500.5 times each." """
+    """ "1 + 2 + … + 1,000 tokens are copied into 1,000 slots: 500.5 times each." """
     written, cache = [], reference.GrowingCache()
     cat = torch.cat
     monkeypatch.setattr(torch, "cat", lambda *args, **kw: written.append(cat(*args, **kw)) or written[-1])
@@ -68,7 +67,7 @@ def test_how_often_each_slot_is_copied(reference, monkeypatch):
 
 
 def test_truncated_and_continued(reference):
-    """"Append 3, 1 and 2 tokens, truncate to 2, append one: it holds tokens 0, 1 and the new one." """
+    """ "Append 3, 1 and 2 tokens, truncate to 2, append one: it holds tokens 0, 1 and the new one." """
     cache = reference.LayerCache(6)
     for tokens in ([0, 1, 2], [3], [4, 5]):
         cache.append(*kept(tokens))
@@ -92,7 +91,7 @@ def test_masks_as_drawn(reference, options, drawn):
 
 
 def test_five_keys_are_missed_with_the_corner_at_the_top_left(reference):
-    """"The last five keys it may see, its own included", with 3 queries and 8 keys."""
+    """ "The last five keys it may see, its own included", with 3 queries and 8 keys."""
     right, wrong = reference.visible_keys(3, 8), torch.ones(3, 8, dtype=torch.bool).tril()
 
     assert [(a & ~b).sum().item() for a, b in zip(right, wrong, strict=True)] == [5, 5, 5]
@@ -103,7 +102,7 @@ def test_five_keys_are_missed_with_the_corner_at_the_top_left(reference):
 
 
 def test_left_padding_is_free(reference):
-    """"About 10⁻¹⁵: none", also beside the model without a cache."""
+    """ "About 10⁻¹⁵: none", also beside the model without a cache."""
     config, row = ModelConfig(), torch.tensor([3, 1, 4])
     weights = random_weights(config, np.random.default_rng(0))
     padded = torch.cat([torch.zeros(5, dtype=torch.int64), row])[None]
@@ -117,7 +116,7 @@ def test_left_padding_is_free(reference):
 
 
 def test_pieces_equal_the_whole(reference):
-    """"Logits in pieces equal those of the whole to 10⁻¹⁵." """
+    """ "Logits in pieces equal those of the whole to 10⁻¹⁵." """
     config = ModelConfig()
     weights = random_weights(config, np.random.default_rng(0))
     tokens, caches = torch.arange(20) % config.vocab_size, reference.new_caches(config)
@@ -131,7 +130,7 @@ def test_pieces_equal_the_whole(reference):
 
 
 def test_a_draft_by_hand(reference):
-    """"Of the draft 4, 5, 9 it accepts two and says 6, and 3, 4, 5 stay in the caches": three tokens more."""
+    """ "Of the draft 4, 5, 9 it accepts two and says 6, and 3, 4, 5 stay in the caches": three tokens more."""
     cache = reference.GrowingCache()
     cache.append(*kept([1, 2]))
 
@@ -144,7 +143,7 @@ def test_a_draft_by_hand(reference):
 
 
 def test_tokens_won_per_draft(reference):
-    """"1 + 0.7 + 0.49 + 0.343 + 0.2401 = 2.77", summed over which of four guesses are right."""
+    """ "1 + 0.7 + 0.49 + 0.343 + 0.2401 = 2.77", summed over which of four guesses are right."""
     mean = 0.0
     for right in range(16):
         draft = [4 + i if right >> i & 1 else 0 for i in range(4)]
@@ -165,7 +164,7 @@ class Free:
 
 
 def test_a_batch_by_hand(reference):
-    """"eos=7 turns [5] and [1, 2, 3] into [5, 6, 7] and [1, 2, …, 6, 7]." """
+    """ "eos=7 turns [5] and [1, 2, 3] into [5, 6, 7] and [1, 2, …, 6, 7]." """
     rows = reference.generate_batch(lambda tokens, _: counting(tokens), [[5], [1, 2, 3]], max_len=9, eos=7)
 
     assert rows == [[5, 6, 7], [1, 2, 3, 4, 5, 6, 7]]
@@ -175,7 +174,7 @@ def test_a_batch_by_hand(reference):
 
 
 def test_window_by_hand(reference):
-    """"w = 2, tokens 0 … 4 arriving as 1, 3 and 1: [0], [0 1 2 3], [2 3 4]." """
+    """ "w = 2, tokens 0 … 4 arriving as 1, 3 and 1: [0], [0 1 2 3], [2 3 4]." """
     cache = reference.WindowCache(2)
 
     returned = [cache.append(*kept(tokens))[0].flatten().tolist() for tokens in ([0], [1, 2, 3], [4])]
@@ -185,7 +184,7 @@ def test_window_by_hand(reference):
 
 @pytest.mark.parametrize(("window", "reaches"), [(1, [0, 0, 0]), (4, [3, 6, 9]), (8, [7, 14, 21])])
 def test_how_far_back_a_window_reaches(reference, window, reaches):
-    """"0 for w = 1; 3, 6, 9 for w = 4; 7, 14, 21 for w = 8." """
+    """ "0 for w = 1; 3, 6, 9 for w = 4; 7, 14, 21 for w = 8." """
     n_tokens = 26
     for n_layers, reach in enumerate(reaches, start=1):
         config = ModelConfig(n_layers=n_layers)
@@ -204,7 +203,7 @@ def test_how_far_back_a_window_reaches(reference, window, reaches):
 
 
 def test_costs_by_hand(reference):
-    """"10 tokens in 960 bytes of bfloat16 … 9 tokens fed and 19 scores without a cache, 4 and 10 with one." """
+    """ "10 tokens in 960 bytes of bfloat16 … 9 tokens fed and 19 scores without a cache, 4 and 10 with one." """
     config = ModelConfig(n_layers=3, n_heads=4, n_kv_heads=2, d_k=4)
 
     assert reference.cache_bytes(config, 10) == 960
@@ -213,7 +212,7 @@ def test_costs_by_hand(reference):
 
 
 def test_what_a_thousand_tokens_save(reference):
-    """"500.5 times fewer tokens and 334 times fewer scores"; generation feeds what the counts say."""
+    """ "500.5 times fewer tokens and 334 times fewer scores"; generation feeds what the counts say."""
     fed = {True: 0, False: 0}
 
     def counted(cached):
@@ -233,7 +232,7 @@ def test_what_a_thousand_tokens_save(reference):
 
 
 def test_when_the_cache_outweighs_the_weights(reference, large):
-    """"6.2 billion weights … 12.3 GB … 94,000 tokens … (23,500 …). A window of 4,096 stays at 0.54 GB." """
+    """ "6.2 billion weights … 12.3 GB … 94,000 tokens … (23,500 …). A window of 4,096 stays at 0.54 GB." """
     n_weights = sum(math.prod(shape) for shape in weight_shapes(large).values())
     per_token = [reference.cache_bytes(config, 1) for config in (large, replace(large, n_kv_heads=large.n_heads))]
 

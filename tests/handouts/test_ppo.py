@@ -3,9 +3,8 @@
 import math
 
 import pytest
-import torch
-
 import staff_files
+import torch
 
 F64 = torch.float64
 
@@ -83,7 +82,7 @@ def test_only_k2_has_the_true_gradient():
 
 
 def test_how_much_the_estimates_vary():
-    """ "At KL = 0.60 the standard deviations are 0.94, 0.50 and 1.18"; near the reference k2 and k3 vary alike. """
+    """ "At KL = 0.60 the standard deviations are 0.94, 0.50 and 1.18"; near the reference k2 and k3 vary alike."""
 
     def spreads(step):
         ref, x = policies(step)
@@ -101,7 +100,7 @@ def test_how_much_the_estimates_vary():
 
 def test_rewards_of_the_example():
     """ "With β = 0.5, score 10, and log π − log π_ref of (8, 1, −2, 8), of which the middle two count: (0, −0.5, 11, 0)." The sum is
-    the score less β times the whole log-ratio. """
+    the score less β times the whole log-ratio."""
     logp, mask = tensor([8, 1, -2, 8]), torch.tensor([[False, True, True, False]])
     rewards = ppo.shaped_rewards(logp, 0 * logp, mask, tensor(10), beta=0.5)
     assert rewards.tolist() == [[0, -0.5, 11, 0]] and rewards.sum().item() == 10 - 0.5 * (1 - 2)
@@ -120,7 +119,7 @@ def test_how_far_blame_travels():
 
 
 def test_the_table_of_task_5():
-    """The rows of the table: δ = ¾, −½, 3½; A = ⅝, −½, 3½; R = 1⅛, 0, 4. And whitening: "0 and 2 with eps = 3: -1/2 and +1/2". """
+    """The rows of the table: δ = ¾, −½, 3½; A = ⅝, −½, 3½; R = 1⅛, 0, 4. And whitening: "0 and 2 with eps = 3: -1/2 and +1/2"."""
     args = tensor(1, 0, 2), tensor(0.5, 0.5, 0.5), torch.tensor([False, True, False]), tensor(4)[0]
     errors, _ = ppo.gae(*args, gamma=0.5, lam=0.0)
     advantages, returns = ppo.gae(*args, gamma=0.5, lam=0.5)
@@ -136,8 +135,14 @@ def test_a_boolean_mask_makes_float32():
 
 
 def test_the_four_cases():
-    """ "The four values are 1.2, −1.5, 0.5 and −0.8"; "the slopes are 0, −1.5, 0.5 and 0"; at ratio 1 the slope is the advantage. """
-    for rho, advantage, value, slope in ((1.5, 1, 1.2, 0), (1.5, -1, -1.5, -1.5), (0.5, 1, 0.5, 0.5), (0.5, -1, -0.8, 0), (1, 7, 7, 7)):
+    """ "The four values are 1.2, −1.5, 0.5 and −0.8"; "the slopes are 0, −1.5, 0.5 and 0"; at ratio 1 the slope is the advantage."""
+    for rho, advantage, value, slope in (
+        (1.5, 1, 1.2, 0),
+        (1.5, -1, -1.5, -1.5),
+        (0.5, 1, 0.5, 0.5),
+        (0.5, -1, -0.8, 0),
+        (1, 7, 7, 7),
+    ):
         logp = logs(rho)[None].requires_grad_()
         loss = ppo.clipped_policy_loss(logp, tensor([0]), tensor([advantage]), torch.tensor([[True]]), clip=0.2)
         assert -loss.item() == pytest.approx(value)
@@ -167,7 +172,7 @@ def test_fifteen_responses(figures):
 
 
 def test_even_odds():
-    """ "Even odds, r = (log 3, 0), β = 1: π* = (¾, ¼), log Z = log 2"; and J = log 2 there, less at every other policy. """
+    """ "Even odds, r = (log 3, 0), β = 1: π* = (¾, ¼), log Z = log 2"; and J = log 2 there, less at every other policy."""
     ref, rewards = logs(0.5, 0.5), logs(3, 1)
     best, log_z = ppo.optimal_policy(ref, rewards, beta=1.0)
     assert best.exp().tolist() == pytest.approx([0.75, 0.25]) and log_z.item() == pytest.approx(math.log(2))
@@ -190,7 +195,9 @@ def test_gaps_at_the_end(figures, options, gap):
     assert record["gap"][-1] == near(gap, 4)
     if not options:
         assert record["lowest"][0] == near(0.72, 2)
-        assert sum(low < 0.8 or high > 1.2 for low, high in zip(record["lowest"], record["highest"])) > 15  # most rounds
+        assert (
+            sum(low < 0.8 or high > 1.2 for low, high in zip(record["lowest"], record["highest"])) > 15
+        )  # most rounds
 
 
 def test_both_together_destroy_it(figures):

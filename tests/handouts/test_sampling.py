@@ -5,9 +5,8 @@ import math
 
 import numpy as np
 import pytest
-import torch
-
 import staff_files
+import torch
 from coursekit.data import languages
 
 S = staff_files.reference("sampling")
@@ -35,7 +34,7 @@ def test_temperature_one_half():
 
 
 def test_two_filters_do_not_commute():
-    """"k then p left one token, p then k two", of probabilities 2/3 and 1/3."""
+    """ "k then p left one token, p then k two", of probabilities 2/3 and 1/3."""
     k_first = S.keep_top_p(S.keep_top_k(FIVE, 2), 0.6).exp()
     p_first = S.keep_top_k(S.keep_top_p(FIVE, 0.6), 2).exp()
 
@@ -165,9 +164,7 @@ def test_order_six_remembers(counted):
     interpolated = perplexities(
         new, lambda n: lambda t: S.interpolated_log_probs(counts[:n], t, vocab_size=V, weight=0.7)
     )
-    added = perplexities(
-        new, lambda n: lambda t: S.ngram_log_probs(counts[n - 1], t, n=n, vocab_size=V, alpha=0.1)
-    )
+    added = perplexities(new, lambda n: lambda t: S.ngram_log_probs(counts[n - 1], t, n=n, vocab_size=V, alpha=0.1))
     (plain,) = perplexities(new, lambda n: lambda t: S.ngram_log_probs(counts[5], t, n=n, vocab_size=V), orders=[6])
 
     assert V == 29
@@ -224,7 +221,9 @@ def test_top_p_makes_texts_more_repetitive():
 
 def test_the_english_text_is_the_bundled_one():
     """The figures count the characters of the English text, in lower case."""
-    assert "".join(FIGURES.english()[1][i] for i in FIGURES.english()[0]) == languages()["English"].lower().replace("\n", " ")
+    assert "".join(FIGURES.english()[1][i] for i in FIGURES.english()[0]) == languages()["English"].lower().replace(
+        "\n", " "
+    )
 
 
 def test_bits_per_character_of_two_models():

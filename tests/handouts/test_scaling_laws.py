@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from coursekit.chance import luck
-
 import staff_files
+from coursekit.chance import luck
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +79,12 @@ def test_how_wrong_six_nd_is(sl, T, percent):
 def test_bytes_of_training(sl):
     """14 GB of weights; 112, 38.5, 26.25 and 14 GB of state; spacing 8 with 16 pieces."""
     assert sl.state_bytes(7e9)["weights"] == 14e9
-    assert [sum(sl.state_bytes(7e9, n_devices=8, stage=stage).values()) / 1e9 for stage in range(4)] == [112, 38.5, 26.25, 14]
+    assert [sum(sl.state_bytes(7e9, n_devices=8, stage=stage).values()) / 1e9 for stage in range(4)] == [
+        112,
+        38.5,
+        26.25,
+        14,
+    ]
     assert sl.checkpoint_plan(64, 1, 1) == (8, 16)
     plans = [math.ceil(5 / k) * 10 + k * 7 for k in range(1, 6)]
     assert plans == [57, 44, 41, 48, 45] and sl.checkpoint_plan(5, 10, 7) == (3, 41)
@@ -200,7 +204,9 @@ def test_factors_by_hand(sl):
 # Tasks 7 and 8
 
 
-@pytest.mark.parametrize(("low", "high", "percent"), [(1 / 3, 3, 0.9), (0.1, 10, 4.0), (1 / 50, 3, -6.4), (1.5, 20, math.nan)])
+@pytest.mark.parametrize(
+    ("low", "high", "percent"), [(1 / 3, 3, 0.9), (0.1, 10, 4.0), (1 / 50, 3, -6.4), (1.5, 20, math.nan)]
+)
 def test_ranges_of_sizes(sl, printed, low, high, percent):
     best = sl.compute_optimal(printed, 1e20)[0]
     N = best * np.geomspace(low, high, 9)
@@ -267,7 +273,9 @@ def test_best_rates(sl):
     powers = range(4, 11)
 
     def losses(rule, width):
-        return [np.mean([sl.train_network(width, 2.0**-k, rule(width, 32), seed=s)[0] for s in range(3)]) for k in powers]
+        return [
+            np.mean([sl.train_network(width, 2.0**-k, rule(width, 32), seed=s)[0] for s in range(3)]) for k in powers
+        ]
 
     narrow = losses(sl.mup_multipliers, 32)
     usual, mup = (losses(rule, 128) for rule in (sl.standard_multipliers, sl.mup_multipliers))

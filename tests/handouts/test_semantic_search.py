@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-
 import staff_files
 
 
@@ -22,7 +21,8 @@ def found_by_bits(search, vectors, queries, n_candidates):
     """The share of the true ten best that the bits find, with rescoring if there are more than ten candidates."""
     codes, query_codes = search.binary_codes(vectors), search.binary_codes(queries)
     results = [
-        search.rescore(q, vectors, search.hamming(code, codes), 10, n_candidates=n_candidates) for q, code in zip(queries, query_codes)
+        search.rescore(q, vectors, search.hamming(code, codes), 10, n_candidates=n_candidates)
+        for q, code in zip(queries, query_codes)
     ]
     return search.share_found(results, queries, vectors)
 
@@ -52,7 +52,11 @@ def test_the_ten_best_share_a_topic_or_are_hardly_similar(search):
 def test_bytes_of_a_million_vectors(search):
     """1,000 numbers in float64: 8 GB. A byte each: 1 GB. A bit each: 125 MB."""
     vectors = np.ones((10, 1000))
-    assert [rows.nbytes * 10**5 for rows in (vectors, search.quantize(vectors)[0], search.binary_codes(vectors))] == [8e9, 1e9, 125e6]
+    assert [rows.nbytes * 10**5 for rows in (vectors, search.quantize(vectors)[0], search.binary_codes(vectors))] == [
+        8e9,
+        1e9,
+        125e6,
+    ]
 
 
 def test_quantize_and_its_bound_by_hand(search):
@@ -118,7 +122,11 @@ def test_unit_vectors_have_one_ranking(search):
 
 def measures(search, ranks):
     ranking, grades = [rank if rank in ranks else 100 + rank for rank in range(1, 31)], dict.fromkeys(ranks, 1)
-    return search.reciprocal_rank(ranking, grades), search.average_precision(ranking, grades), search.ndcg(ranking, grades, 30)
+    return (
+        search.reciprocal_rank(ranking, grades),
+        search.average_precision(ranking, grades),
+        search.ndcg(ranking, grades, 30),
+    )
 
 
 def test_two_engines_and_three_measures(search):
@@ -153,7 +161,9 @@ def test_the_push_on_the_nearest_negative(search):
     """37% at temperature 1, 95% at 0.1, 99.8% at 0.05; the positive plays no part."""
     for positive in (0.9, 0.1):
         for temperature, share in ((1.0, 0.37), (0.1, 0.95), (0.05, 0.998)):
-            push = search.info_nce_gradient([[1.0]], [[positive], [0.8], [0.5], [0.2], [0.0]], temperature=temperature)[1][1:, 0]
+            push = search.info_nce_gradient([[1.0]], [[positive], [0.8], [0.5], [0.2], [0.0]], temperature=temperature)[
+                1
+            ][1:, 0]
             assert round(push[0] / push.sum(), 3 if share > 0.99 else 2) == share
 
 
@@ -250,7 +260,12 @@ def test_four_vectors_and_three_centers(search):
 def test_where_rrf_changes_its_mind(search):
     """First and absent: 1/61 = 0.0164. 50th twice: 2/110 = 0.0182. They tie at 62, and 61 still wins."""
     assert (round(1 / 61, 4), round(2 / 110, 4)) == (0.0164, 0.0182)
-    for rank, first in ((50, 1), (61, 1), (62, 0), (63, 0)):  # document 0 is first in one list, document 1 is at `rank` in both
+    for rank, first in (
+        (50, 1),
+        (61, 1),
+        (62, 0),
+        (63, 0),
+    ):  # document 0 is first in one list, document 1 is at `rank` in both
         lists = [[0, *range(100, 98 + rank), 1], [*range(200, 199 + rank), 1]]
         assert lists[0].index(1) + 1 == lists[1].index(1) + 1 == rank
         ids, scores = search.fuse(lists)
@@ -264,7 +279,12 @@ def test_passages_by_hand(search):
 
 
 def test_the_snippets_prompt_leaves_one_passage_out_and_takes_a_later_one(search):
-    texts = ["Salt is a crystal.", "Rivers carry salt from rocks to the sea.", "Sea water is salty.", "The sea has tides."]
+    texts = [
+        "Salt is a crystal.",
+        "Rivers carry salt from rocks to the sea.",
+        "Sea water is salty.",
+        "The sea has tides.",
+    ]
     question = "Why is the sea salty?"
     scores = search.bm25(search.tokenize(question), *search.build_index([search.tokenize(text) for text in texts]))
     ids, _ = search.fuse([[int(i) for i in np.argsort(-scores, kind="stable")], [1, 2, 0, 3]])

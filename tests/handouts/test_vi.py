@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 import pytest
-import torch
-
 import staff_files
+import torch
 from coursekit.data import regression, regression_std
 
 F64 = torch.float64

@@ -6,7 +6,6 @@ import unicodedata
 
 import numpy as np
 import pytest
-
 import staff_files
 
 
@@ -161,7 +160,9 @@ def test_the_worked_case_of_glove(wv):
     np.testing.assert_allclose(errors, [1, 1, 2])
     np.testing.assert_allclose(np.minimum((X[seen] / 16) ** 0.75, 1), [1 / 8, 1, 1])
     assert math.isclose(wv.glove_loss(W, C, b, c, X, x_max=16), 5.125)
-    for mine, stated in zip(wv.glove_gradients(W, C, b, c, X, x_max=16), ([[2.25], [4]], [[0.25], [10]], [2.25, 4], [0.25, 6])):
+    for mine, stated in zip(
+        wv.glove_gradients(W, C, b, c, X, x_max=16), ([[2.25], [4]], [[0.25], [10]], [2.25, 4], [0.25, 6])
+    ):
         np.testing.assert_allclose(mine, stated)
 
 

@@ -16,9 +16,7 @@ from gradkit.manifest import Manifest, Task
 @pytest.fixture
 def manifest():
     task = Task(id="softmax", title="A softmax", points=100, minutes=15, functions=["softmax"])
-    return Manifest(
-        title="Attention", order=1, summary="One.", tasks=[task], id="attention", module="attention.py"
-    )
+    return Manifest(title="Attention", order=1, summary="One.", tasks=[task], id="attention", module="attention.py")
 
 
 @pytest.fixture
@@ -30,9 +28,7 @@ def lay_out(tmp_path, manifest):
     def lay_out(path, *, caps=CAPS):
         found = discover([path], manifest, caps=caps)
         assert len(found.submissions) == 1, found
-        return materialise(
-            found.submissions[0], manifest, tmp_path / "laid-out" / str(next(numbers)), caps=caps
-        )
+        return materialise(found.submissions[0], manifest, tmp_path / "laid-out" / str(next(numbers)), caps=caps)
 
     return lay_out
 

@@ -60,9 +60,7 @@ def samples():
                 raw_zip([entry, {"name": b"x", "body": b"y"}]),
                 zipped(folder / "e.zip", export).read_bytes(),
             ],
-            ".tar": [
-                tarred(folder / f"{form}.tar", long, mode="w", format=form).read_bytes() for form in (0, 1, 2)
-            ],
+            ".tar": [tarred(folder / f"{form}.tar", long, mode="w", format=form).read_bytes() for form in (0, 1, 2)],
             ".tgz": [tarred(folder / "a.tgz", long).read_bytes()],
             ".ipynb": [notebook(*cells)],
             ".py": [SOLUTION.encode(), ("# coding: latin-1\n" + SOLUTION).encode("utf-16")],
@@ -116,9 +114,7 @@ def test_a_sample_with_changed_bytes_is_laid_out_or_refused(manifest, suffix):
 @pytest.mark.parametrize("suffix", SAMPLES)
 def test_any_bytes_are_laid_out_or_refused(manifest, suffix):
     """Noise under every suffix, with and without a beginning that promises more."""
-    heads = st.sampled_from(
-        [b"", b"PK\3\4", b"PK\5\6", b"\x1f\x8b\x08", b'{"cells":[', b"\xff\xfe", b"# coding: "]
-    )
+    heads = st.sampled_from([b"", b"PK\3\4", b"PK\5\6", b"\x1f\x8b\x08", b'{"cells":[', b"\xff\xfe", b"# coding: "])
 
     @bounded
     @given(heads, st.binary(max_size=600))
@@ -142,9 +138,7 @@ def test_a_gzip_of_a_changed_tar_is_laid_out_or_refused(manifest):
 PIECES = """x = 1|def softmax(x):|    return x|%magic (|!ls '|y = !x|'''|"|(|)|\\|# '|class A(B):|    pass
 import x|from a import *|if x:|for i in x:|x[0] = 1|%%time|%%bash|@d|; |?x
 x?|é = 'é'; z = 2|try:|except: pass|  y = (|    %x|\x0c|x = 1; y = 2|async def f():|    await x"""
-TEXTS = st.text(max_size=60) | st.lists(st.sampled_from(re.split(r"[|\n]", PIECES)), max_size=9).map(
-    "\n".join
-)
+TEXTS = st.text(max_size=60) | st.lists(st.sampled_from(re.split(r"[|\n]", PIECES)), max_size=9).map("\n".join)
 
 
 def test_any_cells_are_laid_out_or_refused(manifest):

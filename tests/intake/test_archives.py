@@ -86,9 +86,7 @@ def test_a_name_that_is_no_place_in_a_folder_is_refused(refusal, tmp_path, name,
 )
 def test_a_zip_entry_that_is_no_file_is_refused(refusal, tmp_path, mode, says):
     """Links, devices and pipes are refused by the mode that Unix packers store."""
-    path = zipped(
-        tmp_path / "a.zip", [("attention.py", SOLUTION), (zip_entry("x.py", mode=mode), "/etc/passwd")]
-    )
+    path = zipped(tmp_path / "a.zip", [("attention.py", SOLUTION), (zip_entry("x.py", mode=mode), "/etc/passwd")])
 
     assert f"x.py: {says}" in refusal(path)
 
@@ -211,9 +209,7 @@ def test_what_would_reach_into_the_grader_is_dropped_and_listed(lay_out, tmp_pat
         "lib.so.1",
         "a.pyd",
     ]
-    path = zipped(
-        tmp_path / "a.zip", {"attention.py": SOLUTION, "sub/kept.py": "", **dict.fromkeys(names, "x")}
-    )
+    path = zipped(tmp_path / "a.zip", {"attention.py": SOLUTION, "sub/kept.py": "", **dict.fromkeys(names, "x")})
 
     prepared = lay_out(path)
 
@@ -334,9 +330,7 @@ def test_a_span_of_the_directory_lists_only_itself(tmp_path):
 )
 def test_a_tar_entry_that_is_no_plain_file_is_refused(refusal, tmp_path, entry, says):
     """Links, devices, sparse files, and what extended headers may pretend."""
-    path = tarred(
-        tmp_path / "a.tar.gz", [("attention.py", SOLUTION), (entry, "abc")], format=tarfile.PAX_FORMAT
-    )
+    path = tarred(tmp_path / "a.tar.gz", [("attention.py", SOLUTION), (entry, "abc")], format=tarfile.PAX_FORMAT)
 
     assert says in refusal(path)
 
@@ -429,9 +423,7 @@ def test_all_forms_of_tar_are_read(lay_out, tmp_path, form, mode):
 
 def test_a_gzip_in_several_members_is_read(lay_out, tmp_path):
     """Members one after the other are one file, and padding after them is nothing."""
-    plain = tarred(
-        tmp_path / "c.tar", [("attention.py", SOLUTION), ("b", os.urandom(100_000))], mode="w"
-    ).read_bytes()
+    plain = tarred(tmp_path / "c.tar", [("attention.py", SOLUTION), ("b", os.urandom(100_000))], mode="w").read_bytes()
     data = gzip.compress(plain[:700]) + gzip.compress(plain[700:]) + bytes(100)
 
     assert lay_out(write(tmp_path / "a.tgz", data)).text == SOLUTION

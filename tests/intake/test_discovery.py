@@ -311,9 +311,7 @@ def test_an_export_without_submissions_is_a_row(manifest, tmp_path):
     """Nothing to grade is told as that, and not as success."""
     found = discover([zipped(tmp_path / "e.zip", {"submission_metadata.yml": "", "x/y": ""})], manifest)
 
-    assert [one.reason for one in found.refused] == [
-        "is a Gradescope export without submissions; export it again"
-    ]
+    assert [one.reason for one in found.refused] == ["is a Gradescope export without submissions; export it again"]
 
 
 def test_two_exports_at_once_are_told_apart(manifest, tmp_path):

@@ -285,7 +285,9 @@ def test_a_full_disk_is_not_the_submissions_doing(manifest, tmp_path, monkeypatc
 
     submission = discover([path], manifest).submissions[0]
 
-    with pytest.raises(GradkitError, match="attention.py: the grading machine can't unpack it .No space left") as raised:
+    with pytest.raises(
+        GradkitError, match="attention.py: the grading machine can't unpack it .No space left"
+    ) as raised:
         materialise(submission, manifest, tmp_path / "out")
     assert not isinstance(raised.value, InputError) and sorted(p.name for p in tmp_path.iterdir()) == ["a.zip"]
 

@@ -59,9 +59,7 @@ def test_each_line_maps_back_to_its_cell():
 
 def test_statements_on_one_line_are_parted():
     """Semicolons, continuations, accents before a statement, comments after one."""
-    source = read(
-        'é = "é"; print(é); b = 2; \\\n\nc = (é,\n  b); d()  # out\ndef softmax(x): return c  # kept'
-    )
+    source = read('é = "é"; print(é); b = 2; \\\n\nc = (é,\n  b); d()  # out\ndef softmax(x): return c  # kept')
 
     assert source.text == 'é = "é"\nb = 2\nc = (é,\n  b)\ndef softmax(x): return c\n'
     assert source.lines == ((1, 1), (1, 1), (1, 3), (1, 4), (1, 5))
@@ -96,9 +94,7 @@ def test_nbgraders_test_cells_are_dropped():
 
 def test_a_split_cell_is_whole_again():
     """A function and its helpers may stand in any number of cells, in any order."""
-    source = read(
-        "def softmax(x):\n    return _sum(x)", "def _sum(x):\n    return np.sum(x)", "import numpy as np"
-    )
+    source = read("def softmax(x):\n    return _sum(x)", "def _sum(x):\n    return np.sum(x)", "import numpy as np")
     namespace = {}
     exec(source.text, namespace)
 
@@ -360,9 +356,7 @@ def test_a_source_may_be_text_or_lines():
             continue
         assert read_notebook(b"\xef\xbb\xbf" + raw, wanted=["softmax"]).text == SOFTMAX + "\n"
 
-    assert read_notebook(notebook('x = "\ud800"\n' + SOFTMAX), wanted=["softmax"]).text.endswith(
-        SOFTMAX + "\n"
-    )
+    assert read_notebook(notebook('x = "\ud800"\n' + SOFTMAX), wanted=["softmax"]).text.endswith(SOFTMAX + "\n")
 
 
 def test_fifty_megabytes_of_output_are_passed_over():

@@ -19,16 +19,18 @@ def filled(assignment: Assignment, source: str) -> nbformat.NotebookNode:
     in between holds the first one, in the module as in the notebook.
     """
     notebook = nbformat.reads(assignment.notebook.read_text(encoding="utf-8"), as_version=4)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.id != "setup" and not cell.id.startswith("see-")]
+    cells = [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code" and cell.id != "setup" and not cell.id.startswith("see-")
+    ]
     theirs = {name for cell in cells for name in _names(cell.source)}
     written: dict[str, str] = {}
     first: list[str] = []
     last: list[str] = []
     statements = list(_statements(source))
     named = [name for name, _ in statements]
-    whole = max(
-        named.index(name) for name in theirs if name in named
-    )  # here every name has its first definition
+    whole = max(named.index(name) for name in theirs if name in named)  # here every name has its first definition
     for number, (name, text) in enumerate(statements):
         if number > whole or name in written:
             last.append(text)
@@ -41,9 +43,7 @@ def filled(assignment: Assignment, source: str) -> nbformat.NotebookNode:
             (name,) = _names(cell.source)
             cell.source = written.get(name, cell.source)
     place = next(i for i, cell in enumerate(notebook.cells) if cell.get("id") == "given") + 1
-    notebook.cells[place:place] = [
-        nbformat.v4.new_code_cell(text, id=f"own-{i}") for i, text in enumerate(first)
-    ]
+    notebook.cells[place:place] = [nbformat.v4.new_code_cell(text, id=f"own-{i}") for i, text in enumerate(first)]
     notebook.cells += [nbformat.v4.new_code_cell(text, id=f"last-{i}") for i, text in enumerate(last)]
     return notebook
 

@@ -120,22 +120,16 @@ def course(sandboxed, gradkit, nbgrader, kit, scaling, reference_source, tmp_pat
     done = gradkit("bundle", "nbgrader", "scaling", "--out", folder, "--root", kit)
     assert done.returncode == 0, done.stderr
     config = folder / "nbgrader_config.py"
-    text = re.sub(
-        r"JudgeGrades\.seed = \d+", f"JudgeGrades.seed = {SEED}", config.read_text(encoding="utf-8")
-    )
+    text = re.sub(r"JudgeGrades\.seed = \d+", f"JudgeGrades.seed = {SEED}", config.read_text(encoding="utf-8"))
     config.write_text(text, encoding="utf-8")
     done = nbgrader(folder, "generate_assignment", "scaling")
     assert done.returncode == 0, done.stderr
     for student, source in modules(scaling).items():
         hand_in(folder, student, "scaling", {"scaling.ipynb": as_notebook(scaling, source)})
     untouched = (folder / "release" / "scaling" / "scaling.ipynb").read_bytes()
-    hand_in(
-        folder, "module", "scaling", {"scaling.ipynb": untouched, "scaling.py": reference_source.encode()}
-    )
+    hand_in(folder, "module", "scaling", {"scaling.ipynb": untouched, "scaling.py": reference_source.encode()})
     answered = filled(scaling, reference_source)
-    next(
-        cell for cell in answered.cells if cell.id == "question-new_data"
-    ).source = "That of the training data."
+    next(cell for cell in answered.cells if cell.id == "question-new_data").source = "That of the training data."
     for number, (change, _) in enumerate(BROKEN.values()):
         notebook = nbformat.from_dict(answered)
         notebook.cells = change(notebook.cells)
@@ -180,8 +174,7 @@ def gradescope_scores(kit, module: Path, name: str) -> list[float]:
     grade_container(kit, base, load_assignment(kit, "scaling"))
     results = json.loads((base / "results" / "results.json").read_text(encoding="utf-8"))
     return [
-        sum(test["score"] for test in results["tests"] if test["tags"] == [task])
-        for task in ("centre", "standardise")
+        sum(test["score"] for test in results["tests"] if test["tags"] == [task]) for task in ("centre", "standardise")
     ]
 
 
@@ -208,14 +201,12 @@ def test_every_route_gives_the_same_scores(course, rows, gradkit, kit, scaling, 
         assert done.returncode == 0, done.stdout + done.stderr
         with (tmp_path / f"out-{suffix}" / "grades.csv").open(encoding="utf-8", newline="") as file:
             scores[suffix] = {
-                row["submission"]: [float(row["centre"]), float(row["standardise"])]
-                for row in csv.DictReader(file)
+                row["submission"]: [float(row["centre"]), float(row["standardise"])] for row in csv.DictReader(file)
             }
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
         scores["nbgrader"] = {
             student: [
-                book.find_grade(task, "scaling", "scaling", student).auto_score
-                for task in ("centre", "standardise")
+                book.find_grade(task, "scaling", "scaling", student).auto_score for task in ("centre", "standardise")
             ]
             for student in sources
         }
@@ -265,9 +256,9 @@ def test_old_and_overfull_notebooks_are_graded(rows, student):
 def test_what_cant_be_graded_has_no_score_and_a_reason(course, rows, student, why):
     """nbgrader reports it as failed; its own export would say 0.0."""
     assert rows[student]["status"] == "not autograded" and rows[student]["score"] == ""
-    assert f"scaling of {student} is NOT GRADED, and has no score: {why}" in (
-        course / "autograde.log"
-    ).read_text(encoding="utf-8")
+    assert f"scaling of {student} is NOT GRADED, and has no score: {why}" in (course / "autograde.log").read_text(
+        encoding="utf-8"
+    )
     assert not (course / "autograded" / student / "scaling").exists()
 
 
@@ -296,9 +287,7 @@ def test_feedback_and_gradebook_tell_nothing_of_hidden_checks(course, scaling):
 
     for line in secret:
         assert line not in told and line.replace('"', "&quot;") not in told
-    page = json.loads(
-        (course / "autograded" / "leak" / "scaling" / "scaling.ipynb").read_text(encoding="utf-8")
-    )
+    page = json.loads((course / "autograded" / "leak" / "scaling" / "scaling.ipynb").read_text(encoding="utf-8"))
     (check,) = [cell for cell in page["cells"] if cell["id"] == "standardise"]
     said = "".join(check["outputs"][0]["data"]["text/plain"])
     hidden = [part for part in said.split(" of ") if "(hidden)" in part]
@@ -309,9 +298,7 @@ def test_feedback_and_gradebook_tell_nothing_of_hidden_checks(course, scaling):
 def test_hints_stand_in_the_comment_on_the_code(course, scaling):
     """Where nbgrader's graders and students look for comments, there is the hint of the known mistake."""
     names = [
-        name
-        for name, source in modules(scaling).items()
-        if "ddof=1" in source and "axis=1, keepdims" not in source
+        name for name, source in modules(scaling).items() if "ddof=1" in source and "axis=1, keepdims" not in source
     ]
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
         comment = book.find_comment("standardise-standardise", "scaling", "scaling", names[0]).comment
@@ -353,9 +340,7 @@ def test_the_judge_starts_once_for_all_notebooks(course, configured, monkeypatch
     begun, ended = [], []
     enter, leave = judges.JudgeClient.__enter__, judges.JudgeClient.__exit__
     monkeypatch.setattr(judges.JudgeClient, "__enter__", lambda self: begun.append(1) or enter(self))
-    monkeypatch.setattr(
-        judges.JudgeClient, "__exit__", lambda self, *error: ended.append(1) or leave(self, *error)
-    )
+    monkeypatch.setattr(judges.JudgeClient, "__exit__", lambda self, *error: ended.append(1) or leave(self, *error))
 
     autograde(configured, course, "broken[123]")
 

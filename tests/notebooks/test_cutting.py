@@ -62,9 +62,7 @@ def test_check_cells_hold_the_tasks_points(assignment, notebook):
 
     assert checks == {task.id: task.points for task in assignment.manifest.tasks}
     assert sum(checks.values()) == 100
-    assert [marks(cell)["points"] for cell in questions] == [
-        entry.points for entry in assignment.manifest.questions
-    ]
+    assert [marks(cell)["points"] for cell in questions] == [entry.points for entry in assignment.manifest.questions]
     assert all(cell.cell_type == "markdown" for cell in questions)
 
 
@@ -74,7 +72,9 @@ def test_its_code_is_the_stubs(assignment, notebook):
     def statements(text):
         return [ast.dump(node) for node in ast.parse(text).body if not (isinstance(node, ast.Expr))]
 
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.id != "setup" and not is_snippet(cell)]
+    cells = [
+        cell for cell in notebook.cells if cell.cell_type == "code" and cell.id != "setup" and not is_snippet(cell)
+    ]
     written = [statement for cell in cells for statement in statements(cell.source)]
 
     assert sorted(written) == sorted(statements(assignment.stub.read_text(encoding="utf-8")))
@@ -116,9 +116,7 @@ def test_given_code_stands_before_what_may_use_it(assignment, notebook):
         seen |= {getattr(node, "name", "") for node in ast.parse(cell.source).body}
         if marks(cell).get("grade"):
             for name in seen & student:
-                uses = {
-                    inner.id for inner in ast.walk(reference[name]) if isinstance(inner, ast.Name)
-                } & given
+                uses = {inner.id for inner in ast.walk(reference[name]) if isinstance(inner, ast.Name)} & given
                 assert uses <= seen, f"{name} uses {uses - seen}, defined below the check of {cell.id}"
 
 
@@ -166,9 +164,7 @@ def test_a_handout_without_a_tasks_section_is_said(tmp_path, small_kit):
     readme = root / "assignments" / "scaling" / "README.md"
     readme.write_text(readme.read_text(encoding="utf-8").replace("## Task 2", "## Part 2"), encoding="utf-8")
 
-    with pytest.raises(
-        AuthoringError, match=r"README\.md: there is no section ## Task 2 for the task standardise"
-    ):
+    with pytest.raises(AuthoringError, match=r"README\.md: there is no section ## Task 2 for the task standardise"):
         build_notebook(load_assignment(root, "scaling"))
 
 
@@ -176,9 +172,7 @@ def test_it_is_read_back_as_the_stub(assignment):
     """Handed in untouched, it is the stub's functions in an order that can be imported."""
     functions = {name.partition(".")[0] for task in assignment.manifest.tasks for name in task.functions}
 
-    source = read_notebook(
-        assignment.notebook.read_bytes(), wanted=functions, module=assignment.manifest.module
-    )
+    source = read_notebook(assignment.notebook.read_bytes(), wanted=functions, module=assignment.manifest.module)
 
     assert source.syntax_error is None and not source.notes
     assert "course = " not in source.text and "coursekit.notebook" not in source.text

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from coursekit.notebook import Notebook, NotebookError
 from handed_in import filled
 from nbclient import NotebookClient
-
-from coursekit.notebook import Notebook, NotebookError
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +42,7 @@ def test_untouched_it_says_what_is_not_written(folder):
 
     assert texts(shown["centre"]) == ["Task 1: Centre each feature: not written yet."]
     assert texts(shown["standardise"]) == ["Task 2: Scale each feature to unit variance: not written yet."]
-    assert texts(shown["figure-before_after"]) == [
-        "Figure before_after: standardise is not written yet."
-    ]
+    assert texts(shown["figure-before_after"]) == ["Figure before_after: standardise is not written yet."]
 
 
 def test_a_snippet_of_an_unwritten_function_is_a_line(folder, scaling, reference_source):
@@ -68,7 +65,7 @@ def test_a_syntax_error_is_told_at_the_check_too(folder, scaling, reference_sour
     check = nbformat.v4.new_code_cell('course.check("centre")', id="check-of-the-broken")
     again = nbformat.v4.new_code_cell(broken, id="broken-again", metadata=tags)
     late = nbformat.v4.new_code_cell('course.check("centre")', id="check-of-the-older")
-    notebook.cells[position : position] = [nbformat.v4.new_code_cell(broken, id="broken", metadata=tags), check]
+    notebook.cells[position:position] = [nbformat.v4.new_code_cell(broken, id="broken", metadata=tags), check]
     notebook.cells += [again, late]
 
     shown = run(notebook, folder)
@@ -86,7 +83,9 @@ def test_a_banned_call_is_told_with_its_cell(folder, scaling, reference_source):
     """In the grader's words, under any name that another cell imported it by."""
     manifest = folder / "assignment.toml"
     text = manifest.read_text(encoding="utf-8")
-    manifest.write_text(text.replace('functions = ["centre"]', 'functions = ["centre"]\nbanned = ["numpy.mean"]'), encoding="utf-8")
+    manifest.write_text(
+        text.replace('functions = ["centre"]', 'functions = ["centre"]\nbanned = ["numpy.mean"]'), encoding="utf-8"
+    )
     notebook = filled(scaling, reference_source.replace("return x - x.mean(axis=0)", "return x - np.mean(x, axis=0)"))
 
     shown = run(notebook, folder)
@@ -94,7 +93,9 @@ def test_a_banned_call_is_told_with_its_cell(folder, scaling, reference_source):
     manifest.write_text(text, encoding="utf-8")
     result, cost = texts(shown["centre"])
     assert "1 of 1 public checks pass" in result
-    assert cost.startswith("cell In[") and cost.endswith(" uses numpy.mean, which this assignment asks you to write yourself")
+    assert cost.startswith("cell In[") and cost.endswith(
+        " uses numpy.mean, which this assignment asks you to write yourself"
+    )
     assert len(texts(shown["standardise"])) == 1
 
 

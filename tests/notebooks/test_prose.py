@@ -57,7 +57,10 @@ def test_a_fold_renders_what_it_hides():
 @pytest.mark.parametrize(
     ("text", "there"),
     [
-        ("Hand in `vi.py`. Its checks", "Hand in this notebook, `vi.ipynb` (or `vi.py`, if you wrote that). Its checks"),
+        (
+            "Hand in `vi.py`. Its checks",
+            "Hand in this notebook, `vi.ipynb` (or `vi.py`, if you wrote that). Its checks",
+        ),
         ("Hand in `vi.py` or `vi.ipynb`.", "Hand in `vi.ipynb` or `vi.py`."),
         ("Hand in `vi.ipynb`.", "Hand in `vi.ipynb`."),
     ],

@@ -86,9 +86,7 @@ def main() -> None:
     run = Transcript(course)
     run(f"gradkit bundle nbgrader {' '.join(ids)} --out {course}", cwd=ROOT)
     config = course / "nbgrader_config.py"
-    text = re.sub(
-        r"JudgeGrades\.seed = \d+", f"JudgeGrades.seed = {SEED}", config.read_text(encoding="utf-8")
-    )
+    text = re.sub(r"JudgeGrades\.seed = \d+", f"JudgeGrades.seed = {SEED}", config.read_text(encoding="utf-8"))
     config.write_text(
         f'{text}\nc.Exchange.root = "{out / "exchange"}"\nc.ExchangeCollect.check_owner = False\n',
         encoding="utf-8",
@@ -154,9 +152,7 @@ def _grade_by_hand(course: Path, id: str) -> None:
     count = 0
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         for submission in gradebook.assignment_submissions(id):
-            for grade in (
-                grade for book in submission.notebooks for grade in book.grades if grade.needs_manual_grade
-            ):
+            for grade in (grade for book in submission.notebooks for grade in book.grades if grade.needs_manual_grade):
                 grade.manual_score, grade.needs_manual_grade = 4, False
                 count += 1
         gradebook.db.commit()

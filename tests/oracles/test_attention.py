@@ -4,10 +4,9 @@ import itertools
 import math
 
 import pytest
+import staff_files
 import torch
 from torch.nn import functional
-
-import staff_files
 
 F64 = torch.float64
 
@@ -289,9 +288,7 @@ def test_transformer_can_be_trained(reference, pre_norm):
     losses = []
     for _ in range(100):
         optimizer.zero_grad()
-        loss = reference.next_token_loss(
-            reference.transformer(tokens, params, n_heads=2, pre_norm=pre_norm), tokens
-        )
+        loss = reference.next_token_loss(reference.transformer(tokens, params, n_heads=2, pre_norm=pre_norm), tokens)
         loss.backward()
         optimizer.step()
         losses.append(loss.item())

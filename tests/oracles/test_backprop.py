@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-
 import staff_files
 
 torch = pytest.importorskip("torch")

@@ -7,11 +7,10 @@ import random
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-
 import staff_files
 from coursekit.data import languages
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 tiktoken = pytest.importorskip("tiktoken")
 tokenizers = pytest.importorskip("tokenizers")
@@ -20,9 +19,7 @@ bpe = staff_files.reference("bpe")
 
 SPECIAL = ["<|end|>", "<|end|><|pad|>", "<|é|>"]
 CORPUS = "\n".join(languages().values())
-CHARACTER = st.one_of(
-    st.characters(exclude_categories=["Cs"]), st.sampled_from("ab  \n'st.é尊\u0301\U0001f469\u200d")
-)
+CHARACTER = st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("ab  \n'st.é尊\u0301\U0001f469\u200d"))
 TEXT = st.text(CHARACTER, max_size=60)
 WORD = st.binary(min_size=1, max_size=12).map(lambda data: tuple(data[i : i + 1] for i in range(len(data))))
 
@@ -74,9 +71,7 @@ def by_tiktoken(trained):
 
 
 @pytest.mark.parametrize("seed", range(30))
-@pytest.mark.parametrize(
-    "alphabet", [b"a", b"ab", b"abcde", bytes(range(256))], ids=["a", "ab", "abcde", "bytes"]
-)
+@pytest.mark.parametrize("alphabet", [b"a", b"ab", b"abcde", bytes(range(256))], ids=["a", "ab", "abcde", "bytes"])
 def test_incremental_training_learns_what_plain_training_learns(seed, alphabet):
     """Both trainers give the same merges, runs, ties and exhaustion included."""
     rng = random.Random(seed)

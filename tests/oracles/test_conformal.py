@@ -9,11 +9,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-
 import staff_files
 
 optimize = pytest.importorskip("scipy.optimize")
 stats = pytest.importorskip("scipy.stats")
+
 
 @pytest.fixture(scope="module")
 def conformal():

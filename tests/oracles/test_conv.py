@@ -1,12 +1,10 @@
 """The reference of the conv assignment held against torch's convolutions and pools, their autograd, and SciPy."""
 
-
 import numpy as np
 import pytest
+import staff_files
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-
-import staff_files
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
@@ -143,7 +141,9 @@ def test_receptive_field_is_the_support_of_a_gradient(seed):
     """Size, jump and start are where autograd through torch's conv1d finds a gradient."""
     rng = np.random.default_rng(seed)
     depth = int(rng.integers(1, 5))
-    layers = [tuple(int(rng.integers(low, high)) for low, high in ((1, 5), (1, 4), (0, 3), (1, 4))) for _ in range(depth)]
+    layers = [
+        tuple(int(rng.integers(low, high)) for low, high in ((1, 5), (1, 4), (0, 3), (1, 4))) for _ in range(depth)
+    ]
     size, jump, start = conv.receptive_field(layers)
     pixels = torch.ones(1, 1, 3 * size + 20 * jump, requires_grad=True, dtype=torch.float64)
     out = pixels

@@ -10,15 +10,14 @@ import math
 import numpy as np
 import pytest
 import scipy.optimize
+import staff_files
 import torch
+from coursekit.gradcheck import check_vjp
+from coursekit.toys import ModelConfig, forward, random_weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import Categorical, kl_divergence
 from torch.nn import functional as F
-
-import staff_files
-from coursekit.gradcheck import check_vjp
-from coursekit.toys import ModelConfig, forward, random_weights
 
 F64 = torch.float64
 SEEDS = st.integers(0, 2**32 - 1)
@@ -125,9 +124,7 @@ def test_limits_of_the_price(rng):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    pairs=st.lists(
-        st.tuples(*[st.lists(st.integers(0, 5), min_size=1, max_size=6)] * 2), min_size=1, max_size=5
-    ),
+    pairs=st.lists(st.tuples(*[st.lists(st.integers(0, 5), min_size=1, max_size=6)] * 2), min_size=1, max_size=5),
     pad=st.integers(0, 5),
     seed=SEEDS,
 )
@@ -143,9 +140,7 @@ def test_padding_changes_no_response(pairs, pad, seed):
         end = len(prompt) + len(response)
         assert tokens[row].tolist() == [*prompt, *response] + [pad] * (tokens.shape[1] - end)
         assert mask[row].nonzero().flatten().tolist() == list(range(len(prompt), end))
-        losses = F.cross_entropy(
-            logits[row, len(prompt) - 1 : end - 1], torch.tensor(response), reduction="sum"
-        )
+        losses = F.cross_entropy(logits[row, len(prompt) - 1 : end - 1], torch.tensor(response), reduction="sum")
         same(logps[row], -losses)
 
 
@@ -332,9 +327,7 @@ def test_training_is_sgd(rng):
     name = "blocks.0.W_V"
     start = {name: (normal(rng, 6, 2), normal(rng, 2, 4))}
 
-    adapters, history = reference.train_dpo(
-        config, weights, start, *batches, alpha=alpha, beta=beta, lr=lr, n_steps=5
-    )
+    adapters, history = reference.train_dpo(config, weights, start, *batches, alpha=alpha, beta=beta, lr=lr, n_steps=5)
 
     A, B = (torch.nn.Parameter(factor.clone()) for factor in start[name])
     optimizer = torch.optim.SGD([A, B], lr=lr)
@@ -394,9 +387,7 @@ ONE = torch.ones(2, dtype=F64)
         (lambda: reference.new_adapter(torch.ones(3, 2), torch.ones(2, 1)), "noise"),
         (lambda: reference.adapted_weights({}, {"W": (ONE, ONE)}, alpha=1), "adapters"),
         (
-            lambda: reference.train_dpo(
-                ModelConfig(), {}, {}, (), (), alpha=1.0, beta=0.0, lr=0.1, n_steps=1
-            ),
+            lambda: reference.train_dpo(ModelConfig(), {}, {}, (), (), alpha=1.0, beta=0.0, lr=0.1, n_steps=1),
             "beta",
         ),
     ],

@@ -11,13 +11,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import staff_files
 import torch
+from coursekit.chance import law
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
-
-import staff_files
-from coursekit.chance import law
 
 F64 = torch.float64
 SEEDS = st.integers(0, 2**32 - 1)
@@ -198,7 +197,10 @@ def test_a_narrower_source_is_multi_head_attention(rng):
 
     same(reference.cross_attention(x, source, (w_q, w_k, w_v, w_o), n_heads=2, source_real=real), want)
     order = torch.from_numpy(rng.permutation(5))
-    same(reference.cross_attention(x, source[:, order], (w_q, w_k, w_v, w_o), n_heads=2, source_real=real[:, order]), want)
+    same(
+        reference.cross_attention(x, source[:, order], (w_q, w_k, w_v, w_o), n_heads=2, source_real=real[:, order]),
+        want,
+    )
 
 
 # --- corruption and losses ---------------------------------------------------------------------
@@ -233,7 +235,9 @@ def test_corruption_on_a_grid():
         def draw(p, place=place):
             return 5 if len(p) > 3 else int(np.searchsorted(np.cumsum(p), place))
 
-        text, _ = reference.mlm_corrupt([7], special=set(), mask_token=1, n_vocab=9, share=1.0, draw=draw, flip=lambda p: True)
+        text, _ = reference.mlm_corrupt(
+            [7], special=set(), mask_token=1, n_vocab=9, share=1.0, draw=draw, flip=lambda p: True
+        )
         kinds[text[0]] += 1
     assert kinds == {1: 8000, 5: 1000, 7: 1000}
 
@@ -275,7 +279,12 @@ def test_perfect_model_and_pseudo_likelihood(seed):
 
     total = 0.0
     for a, b, c in itertools.product(range(3), repeat=3):
-        want = math.log(p[a, b, c]) * 3 - math.log(p[:, b, c].sum()) - math.log(p[a, :, c].sum()) - math.log(p[a, b, :].sum())
+        want = (
+            math.log(p[a, b, c]) * 3
+            - math.log(p[:, b, c].sum())
+            - math.log(p[a, :, c].sum())
+            - math.log(p[a, b, :].sum())
+        )
         got = reference.pseudo_log_likelihood(model, torch.tensor([a + 1, b + 1, c + 1]), mask_token=0)
         same(got, want)
         total += math.exp(want)
@@ -324,7 +333,9 @@ def test_a_packed_loss_is_the_sum_of_its_pieces(rng):
 
     def total(tokens, positions, labels, **rules):
         mask = reference.visible("causal", tokens.shape[-1], **rules)
-        logits = reference.encoder(table[tokens] + reference.sinusoids(positions, 6), layers, n_heads=2, mask=mask) @ table.T
+        logits = (
+            reference.encoder(table[tokens] + reference.sinusoids(positions, 6), layers, n_heads=2, mask=mask) @ table.T
+        )
         return F.cross_entropy(logits.reshape(-1, 12), labels.reshape(-1), reduction="sum")
 
     packed = reference.pack(documents, length=20, eos=1, pad=0)

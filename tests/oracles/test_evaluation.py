@@ -7,7 +7,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-
 import staff_files
 from coursekit.chance import law, mean
 
@@ -86,7 +85,9 @@ def test_chrf_of_a_short_reference_counts_all_of_the_candidate(evaluation):
     P, R = (4 / 7 + 2 / 5) / 2, (4 / 4 + 2 / 2) / 2
 
     assert evaluation.chrf(texts, references, max_n=2) == pytest.approx(500 * P * R / (4 * P + R))
-    assert sacrebleu.CHRF(char_order=2).corpus_score(texts, [references]).score > evaluation.chrf(texts, references, max_n=2)
+    assert sacrebleu.CHRF(char_order=2).corpus_score(texts, [references]).score > evaluation.chrf(
+        texts, references, max_n=2
+    )
 
 
 class Split:
@@ -121,7 +122,9 @@ def test_lcs_places_are_as_long_as_any_common_subsequence(evaluation, rng):
             rest = iter(ours)
             return all(theirs[i] in rest for i in places)
 
-        longest = max(k for k in range(len(theirs) + 1) if any(map(common, itertools.combinations(range(len(theirs)), k))))
+        longest = max(
+            k for k in range(len(theirs) + 1) if any(map(common, itertools.combinations(range(len(theirs)), k)))
+        )
         places = evaluation.lcs_places(ours, theirs)
         assert len(places) == longest and common(places) and places == sorted(places)
 
@@ -171,8 +174,12 @@ def test_pass_at_k_is_unbiased_in_fractions(evaluation):
     p, n, k = Fraction(3, 10), 10, 5
     chances = [math.comb(n, c) * p**c * (1 - p) ** (n - c) for c in range(n + 1)]
 
-    assert float(sum(q * Fraction(evaluation.pass_at_k(n, c, k)) for c, q in enumerate(chances))) == pytest.approx(1 - 0.7**5, rel=1e-12)
-    assert float(sum(q * Fraction(evaluation.all_of_k(n, c, k)) for c, q in enumerate(chances))) == pytest.approx(0.3**5, rel=1e-12)
+    assert float(sum(q * Fraction(evaluation.pass_at_k(n, c, k)) for c, q in enumerate(chances))) == pytest.approx(
+        1 - 0.7**5, rel=1e-12
+    )
+    assert float(sum(q * Fraction(evaluation.all_of_k(n, c, k)) for c, q in enumerate(chances))) == pytest.approx(
+        0.3**5, rel=1e-12
+    )
 
 
 def test_calibration_error_by_one_bin_after_the_other(evaluation, rng):
@@ -197,7 +204,9 @@ def test_brier_parts_add_up_to_scikit_learns_score(evaluation, rng):
 
     reliability, resolution, uncertainty = evaluation.brier_parts(forecasts, outcomes)
 
-    assert reliability - resolution + uncertainty == pytest.approx(metrics.brier_score_loss(outcomes, forecasts), rel=1e-12)
+    assert reliability - resolution + uncertainty == pytest.approx(
+        metrics.brier_score_loss(outcomes, forecasts), rel=1e-12
+    )
     assert uncertainty == pytest.approx(np.var(outcomes))
     # with a bin for each forecast, the error is a mean of absolute gaps, and reliability one of squares
     assert evaluation.calibration_error(forecasts, outcomes, n_bins=1000) ** 2 <= reliability + 1e-12
@@ -231,7 +240,9 @@ def test_bootstrap_law_over_all_resamples(evaluation, rng, n):
     got = law(evaluation.bootstrap_means, differences, 1, given=("draw",))
 
     want = Counter(round(float(np.mean(chosen)), 9) for chosen in itertools.product(differences, repeat=n))
-    assert {round(key[0], 9): chance for key, chance in got.items()} == pytest.approx({key: count / n**n for key, count in want.items()})
+    assert {round(key[0], 9): chance for key, chance in got.items()} == pytest.approx(
+        {key: count / n**n for key, count in want.items()}
+    )
     variance = mean(got, lambda means: (means[0] - differences.mean()) ** 2)
     assert variance == pytest.approx(differences.var() / n, abs=1e-11)  # results of a law have 12 digits
 
@@ -256,7 +267,11 @@ def test_paired_interval_is_scipys_percentile_interval(evaluation, rng):
 def test_sign_flip_test_is_scipys_exact_permutation_test(evaluation, rng, n):
     for differences in (rng.normal(size=n), rng.integers(-3, 5, size=n) * 1.0):
         want = stats.permutation_test(
-            (differences,), lambda x: abs(x.sum()), permutation_type="samples", alternative="greater", n_resamples=np.inf
+            (differences,),
+            lambda x: abs(x.sum()),
+            permutation_type="samples",
+            alternative="greater",
+            n_resamples=np.inf,
         )
         assert evaluation.sign_flip_test(differences) == pytest.approx(want.pvalue, rel=1e-12)
 
@@ -314,7 +329,9 @@ def test_corrected_rate_inverts_the_judges_report(evaluation, rng):
 def test_prediction_powered_is_unbiased_over_all_choices_of_labels(evaluation, rng):
     truth, judged = rng.normal(size=7), rng.normal(size=7)
 
-    estimates = [evaluation.prediction_powered(judged, np.array(s), truth[list(s)]) for s in itertools.combinations(range(7), 3)]
+    estimates = [
+        evaluation.prediction_powered(judged, np.array(s), truth[list(s)]) for s in itertools.combinations(range(7), 3)
+    ]
 
     assert np.mean(estimates) == pytest.approx(truth.mean(), abs=1e-12)
 

@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.stats
+import staff_files
 import torch
+from coursekit.gradcheck import check_vjp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
-
-import staff_files
-from coursekit.gradcheck import check_vjp
 
 F64 = torch.float64
 SEEDS = st.integers(0, 2**32 - 1)
@@ -42,7 +41,12 @@ def same(got, want, rtol=1e-10, atol=1e-12):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(["system", "user", "assistant"]), st.lists(st.integers(0, 9), max_size=4)), max_size=6), st.booleans())
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["system", "user", "assistant"]), st.lists(st.integers(0, 9), max_size=4)), max_size=6
+    ),
+    st.booleans(),
+)
 def test_a_conversation_is_read_back(turns, only_last):
     """A walk over the row, as a program would serve it, finds every turn again and counts what it did not write itself."""
     headers = {"system": [1], "user": [2, 3], "assistant": [2, 4, 5]}
@@ -96,7 +100,9 @@ def test_accumulation_is_backward_on_the_whole_batch(seed):
 
     cuts = sorted(rng.choice(range(1, 8), size=rng.integers(0, 5), replace=False).tolist())
     sizes = np.diff([0, *cuts, 8]).tolist()
-    loss, gradients = reference.accumulate(list(zip(ids.split(sizes), mask.split(sizes), strict=True)), loss_and_gradients)
+    loss, gradients = reference.accumulate(
+        list(zip(ids.split(sizes), mask.split(sizes), strict=True)), loss_and_gradients
+    )
 
     w = W.clone().requires_grad_()
     for row, counts in zip(ids, mask, strict=True):
@@ -177,7 +183,9 @@ def test_rates_in_a_torch_optimizer(rng):
     optimizer.step()
 
     moved = {name: float((before[name] - weights[name].detach()).div(2 * before[name]).mean()) for name in names}
-    assert moved == pytest.approx({"embedding": 0, "blocks.0.W": 0.1, "blocks.1.W": 0.2, "norm.gain": 0.4, "head.W": 0.4})
+    assert moved == pytest.approx(
+        {"embedding": 0, "blocks.0.W": 0.1, "blocks.1.W": 0.2, "norm.gain": 0.4, "head.W": 0.4}
+    )
 
 
 def test_share_of_a_torch_model():
@@ -338,7 +346,11 @@ def test_soft_prompt_is_an_embedding_of_more_words(rng):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.lists(st.integers(0, 9), max_size=4), max_size=5), st.lists(st.integers(0, 9), max_size=4), st.integers(0, 20))
+@given(
+    st.lists(st.lists(st.integers(0, 9), max_size=4), max_size=5),
+    st.lists(st.integers(0, 9), max_size=4),
+    st.integers(0, 20),
+)
 def test_few_shot_keeps_the_longest_tail(examples, query, budget):
     """Of all tails of the examples that have room, the longest; the bare query if none has."""
     tails = [sum(examples[i:], []) + query for i in range(len(examples) + 1)]
@@ -347,7 +359,10 @@ def test_few_shot_keeps_the_longest_tail(examples, query, budget):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**12), max_value=10**12), st.integers(0, 3))
+@given(
+    st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**12), max_value=10**12),
+    st.integers(0, 3),
+)
 def test_answers_are_decimals(number, zeros):
     """A number written with commas and zeros is read as the same number, and written as Decimal writes it at its shortest."""
     got = reference.extract_answer(f"7 of them, so it is {number:,f}{'0' * zeros}")
@@ -369,7 +384,9 @@ def test_votes(samples):
     assert reference.vote(samples) == voted(samples)
 
 
-@pytest.mark.parametrize("p", [[0.4, 0.35, 0.25], [0.3, 0.4, 0.3], [0.4, 0.3], [0.2], [0.1, 0.2, 0.3, 0.2], [0.5, 0.5], [0.0, 1.0]], ids=str)
+@pytest.mark.parametrize(
+    "p", [[0.4, 0.35, 0.25], [0.3, 0.4, 0.3], [0.4, 0.3], [0.2], [0.1, 0.2, 0.3, 0.2], [0.5, 0.5], [0.0, 1.0]], ids=str
+)
 def test_vote_accuracy_is_the_sum_over_all_sequences(p):
     """All sequences of up to 6 samples, silence included."""
     silent = 1 - sum(p)
@@ -468,7 +485,10 @@ ONE = torch.ones(2, 2, dtype=F64)
         (lambda: reference.first_change(ONE, ONE, alpha=0.0, lr=0.1), "alpha"),
         (lambda: reference.merge(ONE, [(ONE, torch.ones(1, 2), 1.0)]), "W"),
         (lambda: reference.unmerge(ONE, [(ONE, ONE, -1.0)]), "alpha"),
-        (lambda: reference.soft_prompt(ONE, ONE, ONE, torch.zeros(1, 1, dtype=torch.int64), ONE[:1, :1] > 0), "at most"),
+        (
+            lambda: reference.soft_prompt(ONE, ONE, ONE, torch.zeros(1, 1, dtype=torch.int64), ONE[:1, :1] > 0),
+            "at most",
+        ),
         (lambda: reference.vote_accuracy([0.7, 0.7], 3), "probabilities"),
         (lambda: reference.vote_accuracy([], 3), "probabilities"),
         (lambda: reference.vote_accuracy([0.5], 0), "at least 1"),

@@ -9,12 +9,8 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
-import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch.utils.flop_counter import FlopCounterMode
-
 import staff_files
+import torch
 from coursekit.simgpu import (
     IDEAL,
     Costs,
@@ -23,6 +19,9 @@ from coursekit.simgpu import (
     KernelCost,
     SimulatedDevice,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
 reference = staff_files.reference("gpu_timing")
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -64,9 +63,7 @@ def test_bench_finds_the_kernel(seed, launch_ms, compile_ms, ramp, noise):
 
     It is within it unless half of at least 20 samples are outliers: below 2^20 0.03^10 < 1e-9.
     """
-    costs = Costs(
-        launch_ms=launch_ms, compile_ms=compile_ms, flush_ms=0.2, ramp_factor=ramp, noise_fraction=noise
-    )
+    costs = Costs(launch_ms=launch_ms, compile_ms=compile_ms, flush_ms=0.2, ramp_factor=ramp, noise_fraction=noise)
     device = SimulatedDevice({"k": KernelCost(0.2, 0.1)}, costs=costs, seed=seed)
 
     result = reference.bench(device, [Kernel("k")])
@@ -322,9 +319,7 @@ def test_fused_add_layer_norm_is_torchs(rng, rows_per_block):
     )  # fmt: skip
 
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    theirs = torch.nn.functional.layer_norm(
-        tensors["x"] + tensors["residual"], (6,), tensors["gain"], tensors["bias"]
-    )
+    theirs = torch.nn.functional.layer_norm(tensors["x"] + tensors["residual"], (6,), tensors["gain"], tensors["bias"])
     np.testing.assert_allclose(y, theirs.numpy(), rtol=1e-12, atol=1e-12)
 
 

@@ -10,12 +10,11 @@ import math
 
 import numpy as np
 import pytest
+import staff_files
 import torch
+from coursekit.toys import ModelConfig, forward, layer_norm, random_weights, rotate
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import staff_files
-from coursekit.toys import ModelConfig, forward, layer_norm, random_weights, rotate
 
 F64 = torch.float64
 
@@ -282,9 +281,7 @@ def test_cache_bytes(rng, dtype):
         for cache in reference.new_caches(config, capacity=room, make=lambda n: kind(n, allocate=allocate)):
             cache.append(k, k)
 
-        formula = reference.cache_bytes(
-            config, n_tokens, batch=batch, bytes_per_number=dtype.itemsize, window=window
-        )
+        formula = reference.cache_bytes(config, n_tokens, batch=batch, bytes_per_number=dtype.itemsize, window=window)
         assert sum(log) == formula
 
 

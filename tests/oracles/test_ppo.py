@@ -9,13 +9,12 @@ import math
 
 import numpy as np
 import pytest
+import staff_files
 import torch
+from coursekit.gradcheck import check_vjp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import Categorical, kl_divergence
-
-import staff_files
-from coursekit.gradcheck import check_vjp
 
 F64 = torch.float64
 
@@ -103,8 +102,7 @@ def test_estimates_have_the_means_that_are_claimed(rng):
         logits = ref_logits + step * direction
         pi, ref = Categorical(logits=logits), Categorical(logits=ref_logits)
         means = {
-            kind: (pi.probs * ppo.kl_estimates(pi.logits, ref.logits, kind=kind)).sum()
-            for kind in ("k1", "k2", "k3")
+            kind: (pi.probs * ppo.kl_estimates(pi.logits, ref.logits, kind=kind)).sum() for kind in ("k1", "k2", "k3")
         }
         same(means["k1"], kl_divergence(pi, ref))
         same(means["k3"], kl_divergence(pi, ref))
@@ -248,9 +246,7 @@ def test_rows_do_not_know_their_filler(rng):
     """Cut to its own length and collected alone, a row has the same returns and log-probabilities."""
     rollout, batch = a_batch(rng)
     for b, n in enumerate(rollout["lengths"].tolist()):
-        short = {
-            name: part[b : b + 1, :n] if part.ndim > 1 else part[b : b + 1] for name, part in rollout.items()
-        }
+        short = {name: part[b : b + 1, :n] if part.ndim > 1 else part[b : b + 1] for name, part in rollout.items()}
         alone = ppo.collect(short, beta=0.3)
         kept = alone["mask"]
         for name in ("old_logp", "ref_logp", "old_values", "returns"):

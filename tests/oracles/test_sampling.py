@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 import scipy.special
 import scipy.stats
-import torch
-
 import staff_files
+import torch
 
 F64 = torch.float64
 SHAPE = (3, 4, 9)

@@ -5,11 +5,10 @@ import math
 
 import numpy as np
 import pytest
+import staff_files
 import torch
 from coursekit import toys
 from coursekit.chance import law, mean
-
-import staff_files
 
 optimize = pytest.importorskip("scipy.optimize")
 
@@ -52,7 +51,9 @@ def test_parameters_of_the_toy_model(sl, rng):
 class Gated(torch.nn.Module):
     def __init__(self, d, hidden, bias):
         super().__init__()
-        self.gate, self.up, self.down = (torch.nn.Linear(*shape, bias=bias) for shape in ((d, hidden), (d, hidden), (hidden, d)))
+        self.gate, self.up, self.down = (
+            torch.nn.Linear(*shape, bias=bias) for shape in ((d, hidden), (d, hidden), (hidden, d))
+        )
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -142,7 +143,9 @@ def test_activations_that_autograd_keeps(sl, rng):
     kept = {}
 
     def pack(tensor):
-        if tensor.data_ptr() not in parameters and tensor.dim() > 0 and tensor.numel() > T:  # neither weights nor statistics
+        if (
+            tensor.data_ptr() not in parameters and tensor.dim() > 0 and tensor.numel() > T
+        ):  # neither weights nor statistics
             kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes() // 8
         return tensor
 
@@ -199,7 +202,9 @@ def test_both_ends_of_the_cosine_add_up(sl, rng):
     peak, floor, warmup, total = 1.7, 0.2, 5, 31
     options = {"peak": peak, "floor": floor, "warmup": warmup, "total": total}
     for j in range(total - warmup + 1):
-        assert math.isclose(sl.learning_rate(warmup + j, **options) + sl.learning_rate(total - j, **options), peak + floor)
+        assert math.isclose(
+            sl.learning_rate(warmup + j, **options) + sl.learning_rate(total - j, **options), peak + floor
+        )
 
 
 def test_straight_fall_against_torch(sl, rng):
@@ -262,7 +267,10 @@ def any_surface(rng):
 def test_optimum_against_a_minimizer(sl, rng):
     surface, C = any_surface(rng), 10 ** float(rng.uniform(17, 25))
     found = optimize.minimize_scalar(
-        lambda x: sl.surface_loss(surface, math.exp(x), C / 6 / math.exp(x)), bounds=(10, 35), method="bounded", options={"xatol": 1e-10}
+        lambda x: sl.surface_loss(surface, math.exp(x), C / 6 / math.exp(x)),
+        bounds=(10, 35),
+        method="bounded",
+        options={"xatol": 1e-10},
     )
 
     N, D = sl.compute_optimal(surface, C)
@@ -328,7 +336,9 @@ def test_slopes_of_the_surface_against_autograd(sl, rng):
 
     def f(theta):
         n, d = torch.from_numpy(np.log(N)), torch.from_numpy(np.log(D))
-        return torch.logsumexp(torch.stack([theta[0].expand(len(n)), theta[1] - theta[3] * n, theta[2] - theta[4] * d]), dim=0)
+        return torch.logsumexp(
+            torch.stack([theta[0].expand(len(n)), theta[1] - theta[3] * n, theta[2] - theta[4] * d]), dim=0
+        )
 
     def objective(theta, delta):
         return torch.nn.functional.huber_loss(f(theta), torch.from_numpy(np.log(L)), reduction="sum", delta=delta)
@@ -438,7 +448,9 @@ def test_only_these_powers_keep_changes_equal(sl, wrong):
 
     def slopes(rule):
         return sl.coordinate_check(
-            lambda width, seed: sl.train_network(width, 2**-6, rule(width), seed=seed, n_steps=1)[1], (32, 128), seeds=range(6)
+            lambda width, seed: sl.train_network(width, 2**-6, rule(width), seed=seed, n_steps=1)[1],
+            (32, 128),
+            seeds=range(6),
         )
 
     def changed(width):

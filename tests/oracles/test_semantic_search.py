@@ -6,9 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-import torch
-
 import staff_files
+import torch
 
 ir_measures = pytest.importorskip("ir_measures")
 rank_bm25 = pytest.importorskip("rank_bm25")
@@ -332,7 +331,9 @@ def test_passages_hold_every_word_and_overlap(search):
     for n, size in itertools.product(range(30), range(1, 9)):
         for overlap in range(size):
             passages = search.split_passages(list(range(n)), size, overlap)
-            rebuilt = [word for number, part in enumerate(passages) for word in (part if number == 0 else part[overlap:])]
+            rebuilt = [
+                word for number, part in enumerate(passages) for word in (part if number == 0 else part[overlap:])
+            ]
             assert rebuilt == list(range(n))
             assert all(len(part) == size for part in passages[:-1])
             assert all(after[:overlap] == before[size - overlap :] for before, after in itertools.pairwise(passages))
@@ -343,7 +344,9 @@ def test_prompts_keep_the_budget_and_no_left_out_passage_fits(search, rng):
     passages = [" ".join(rng.choice(WORDS, size=size)) for size in rng.integers(1, 10, size=8)]
 
     for budget in range(6, 60):
-        prompt, used = search.assemble_prompt("Use these passages.", passages, "What is it?", budget=budget, count=lambda t: len(t.split()))
+        prompt, used = search.assemble_prompt(
+            "Use these passages.", passages, "What is it?", budget=budget, count=lambda t: len(t.split())
+        )
         assert len(prompt.split()) <= budget
         lines = prompt.split("\n")
         assert lines[1:-1] == [f"[{number}] {passages[i]}" for number, i in enumerate(used, 1)]

@@ -5,12 +5,11 @@ import math
 
 import numpy as np
 import pytest
+import staff_files
 import torch
+from coursekit.gradcheck import check_vjp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import staff_files
-from coursekit.gradcheck import check_vjp
 
 optimize = pytest.importorskip("scipy.optimize")
 integrate = pytest.importorskip("scipy.integrate")
@@ -204,9 +203,7 @@ def test_the_estimate_is_unbiased(rng):
     options = {"log_likelihood": vi.linear_model(std["noise_std"]), "prior_std": std["prior_std"]}
 
     total = 0.0
-    for (i, j), rows in itertools.product(
-        itertools.product(range(3), repeat=2), itertools.combinations(range(6), 2)
-    ):
+    for (i, j), rows in itertools.product(itertools.product(range(3), repeat=2), itertools.combinations(range(6), 2)):
         eps = torch.tensor([[nodes[i], nodes[j]]])
         value = vi.elbo(mu, rho, eps, X[list(rows)], y[list(rows)], n_total=6, **options)
         total += weights[i] * weights[j] * value / math.comb(6, 2)
@@ -244,9 +241,7 @@ def test_the_gradient_touches_nothing(rng):
     mu, rho = normal(rng, 3).requires_grad_(), normal(rng, 3).requires_grad_()
     X, y, _ = regression(rng, 4, 3)
 
-    results = vi.elbo_gradient(
-        mu, rho, normal(rng, 2, 3), X, y, log_likelihood=vi.linear_model(1.0), prior_std=1.0
-    )
+    results = vi.elbo_gradient(mu, rho, normal(rng, 2, 3), X, y, log_likelihood=vi.linear_model(1.0), prior_std=1.0)
 
     assert mu.grad is None and rho.grad is None and not any(each.requires_grad for each in results)
 

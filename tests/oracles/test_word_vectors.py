@@ -9,9 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-import torch
-
 import staff_files
+import torch
 
 optimize = pytest.importorskip("scipy.optimize")
 sparse = pytest.importorskip("scipy.sparse")
@@ -92,7 +91,9 @@ def test_counts_and_tf_idf_are_scikit_learns(wv, rng):
     np.testing.assert_allclose(wv.idf(corpus.toarray()), weigher.idf_, rtol=1e-14)
     mine = wv.tf_idf(wv.count_vectors(query_ids, 12), corpus.toarray())
     np.testing.assert_allclose(mine, weigher.transform(counter.transform(queries)).toarray(), rtol=1e-12)
-    np.testing.assert_allclose(wv.tf_idf(corpus.toarray(), corpus.toarray()), weigher.transform(corpus).toarray(), rtol=1e-12)
+    np.testing.assert_allclose(
+        wv.tf_idf(corpus.toarray(), corpus.toarray()), weigher.transform(corpus).toarray(), rtol=1e-12
+    )
 
 
 def test_tokens_are_those_of_a_regular_expression(wv):
@@ -121,7 +122,11 @@ def test_cooccurrence_is_a_sum_over_all_pairs_of_places(wv, rng, window, by_dist
     X = wv.cooccurrence(documents, 6, window=window, by_distance=by_distance)
 
     np.testing.assert_allclose(X, expected, atol=1e-12)
-    pairs = sum(2 * max(len(document) - d, 0) / (d if by_distance else 1) for document in documents for d in range(1, window + 1))
+    pairs = sum(
+        2 * max(len(document) - d, 0) / (d if by_distance else 1)
+        for document in documents
+        for d in range(1, window + 1)
+    )
     assert math.isclose(X.sum(), pairs)
 
 
@@ -145,7 +150,9 @@ def test_pmi_sums_to_the_mutual_information(wv, rng):
 
     information = np.where(X > 0, P * np.where(X > 0, wv.pmi(X), 0), 0).sum()
 
-    assert math.isclose(information, stats.entropy(P.sum(axis=1)) + stats.entropy(P.sum(axis=0)) - stats.entropy(P.ravel()))
+    assert math.isclose(
+        information, stats.entropy(P.sum(axis=1)) + stats.entropy(P.sum(axis=0)) - stats.entropy(P.ravel())
+    )
 
 
 def test_best_score_is_found_by_a_minimizer(wv, rng):

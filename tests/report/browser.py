@@ -130,9 +130,7 @@ class Browser:
         """The value of an expression in the page."""
         result = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in result:
-            raise RuntimeError(
-                result["exceptionDetails"]["exception"].get("description", "an exception in the page")
-            )
+            raise RuntimeError(result["exceptionDetails"]["exception"].get("description", "an exception in the page"))
         return result["result"].get("value")
 
     def press(self, key: str) -> None:
@@ -168,11 +166,7 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """Errors on the page's console, and what its policy refused."""
-        said = [
-            event["params"]["entry"]["text"]
-            for event in self.events
-            if event.get("method") == "Log.entryAdded"
-        ]
+        said = [event["params"]["entry"]["text"] for event in self.events if event.get("method") == "Log.entryAdded"]
         return said + [
             event["params"]["exceptionDetails"]["text"]
             for event in self.events

@@ -6,8 +6,8 @@ import csv
 from pathlib import Path
 
 from gradkit import results
-from gradkit.uploads import cell as csv_cell
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
+from gradkit.uploads import cell as csv_cell
 
 ISOLATION = {"level": "separate-user", "landlock_abi": 7, "seccomp": True, "note": ""}
 HOSTILE = "</td></p></script><script>window.hacked = 1</script><img src=x onerror='window.hacked=2'>\"'&amp;{{ 7*7 }}\x1b[31m\u202egnp\x00"
@@ -28,9 +28,7 @@ def case(outcome: Outcome = Outcome.PASSED, summary: str = "", **more: str) -> C
     return CaseResult("", outcome, summary=summary, elapsed_s=0.25, **more)
 
 
-def graded(
-    name: str, cases: list[tuple[str, CaseResult]], *, status: str = "graded", **more: object
-) -> Graded:
+def graded(name: str, cases: list[tuple[str, CaseResult]], *, status: str = "graded", **more: object) -> Graded:
     """A record with one or more cases for the named checks, in order; no result for the others."""
     found: dict[str, list[CaseResult]] = {number: [] for number in _CHECKS}
     for number, one in cases:
@@ -97,6 +95,4 @@ def write_run(folder: Path, class_: list[Graded], *, submitters: str = "") -> No
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["submission", "submitters"])
         for one in class_:
-            writer.writerow(
-                [csv_cell(one.submission), csv_cell(submitters or f"{one.submission}@example.edu")]
-            )
+            writer.writerow([csv_cell(one.submission), csv_cell(submitters or f"{one.submission}@example.edu")])

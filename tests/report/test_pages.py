@@ -178,9 +178,7 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_content(browser, page):
     browser.open(page)
 
     browser.press("Tab")
-    text, left = browser.run(
-        "(({textContent, offsetLeft}) => [textContent, offsetLeft])(document.activeElement)"
-    )
+    text, left = browser.run("(({textContent, offsetLeft}) => [textContent, offsetLeft])(document.activeElement)")
     browser.press("Enter")
 
     assert text == "To the content" and left >= 0

@@ -105,8 +105,7 @@ def test_a_students_page_is_what_the_student_sees(zoo):
             position = page.words.index(text, position)
         assert "doubled" not in page.words and "softmax" not in page.words and "example.edu" not in page.words
         assert not any(
-            tag in ("script", "a") and attributes.get("href") != "#content"
-            for tag, attributes in page.elements
+            tag in ("script", "a") and attributes.get("href") != "#content" for tag, attributes in page.elements
         )
 
 
@@ -154,10 +153,7 @@ def test_hostile_names_and_texts_are_text(tmp_path):
     assert [(tag, sorted(attributes)) for tag, attributes in page.elements] == [
         (tag, sorted(attributes)) for tag, attributes in tame.elements
     ]
-    assert (
-        "<script>window.hacked = 1</script>" in index.words
-        and "<script>window.hacked = 1</script>" in page.words
-    )
+    assert "<script>window.hacked = 1</script>" in index.words and "<script>window.hacked = 1</script>" in page.words
     for text in (index.words, page.words):
         assert not re.search(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
     links = [attributes["href"] for tag, attributes in index.elements if tag == "a"]
@@ -172,9 +168,7 @@ def test_pages_are_whole_html_with_a_policy(zoo):
 
     for path in (zoo / "report").rglob("*.html"):
         page = Text(path.read_text(encoding="utf-8"))
-        policies = [
-            a["content"] for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"
-        ]
+        policies = [a["content"] for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"]
         assert len(policies) == 1 and policies[0].startswith("default-src 'none'; style-src 'sha256-")
         assert "unsafe" not in policies[0]
         for tag, attributes in page.elements:
@@ -292,9 +286,7 @@ def test_a_graded_class_is_reported_from_the_command_line(gradkit, small_kit, re
     right = tmp_path / "student01.py"
     wrong = tmp_path / "student02.py"
     right.write_text(reference_source, encoding="utf-8")
-    wrong.write_text(
-        reference_source.replace("x.mean(axis=0)", "x.mean(axis=1, keepdims=True)"), encoding="utf-8"
-    )
+    wrong.write_text(reference_source.replace("x.mean(axis=0)", "x.mean(axis=1, keepdims=True)"), encoding="utf-8")
     run = tmp_path / "run"
     assert gradkit("grade", "scaling", right, wrong, "--out", run, "--root", small_kit).returncode == 0
 
@@ -305,13 +297,9 @@ def test_a_graded_class_is_reported_from_the_command_line(gradkit, small_kit, re
     assert done.returncode == 0, done.stderr
     assert "2 in the figures, 0 not" in done.stdout
     words = Text((run / "report" / "index.html").read_text(encoding="utf-8")).words
-    assert (
-        "Class report: Centre and scale features" in words and "Scale each feature to unit variance" in words
-    )
+    assert "Class report: Centre and scale features" in words and "Scale each feature to unit variance" in words
     assert "centre_over_examples" in words
-    assert (
-        nothing.returncode == 2 and "no such folder" in nothing.stderr and "Traceback" not in nothing.stderr
-    )
+    assert nothing.returncode == 2 and "no such folder" in nothing.stderr and "Traceback" not in nothing.stderr
     assert away.returncode == 0 and (tmp_path / "away" / "students" / "student02.html").is_file()
 
 

@@ -13,8 +13,7 @@ def submission(**earned: float | None) -> dict[str, Points]:
     """Points in checks A (2 points), B (3) and C (5); None where a check was not run."""
     possible = {"A": 2, "B": 3, "C": 5}
     return {
-        check: Points(0, 0) if points is None else Points(points, possible[check])
-        for check, points in earned.items()
+        check: Points(0, 0) if points is None else Points(points, possible[check]) for check, points in earned.items()
     }
 
 

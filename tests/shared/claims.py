@@ -80,7 +80,8 @@ class Claim:
             "on and below the diagonal": row >= column,
             "on the diagonal that ends in the last corner": column - row == corner,
             "above the diagonal that ends in the last corner": column - row > corner,
-            "above the main diagonal, up to the one that ends in the last corner": (column > row) & (column - row <= corner),
+            "above the main diagonal, up to the one that ends in the last corner": (column > row)
+            & (column - row <= corner),
         }[place]
 
     def inside(self, mask: np.ndarray, text: str) -> None:
@@ -98,7 +99,16 @@ def factor_of(text: str) -> float:
     if number.startswith("√(") and number.endswith(")"):
         top, _, bottom = number[2:-1].partition("/")
         return (-1 if found[1] else 1) * math.sqrt(int(top) / int(bottom))
-    names = {"log 2": math.log(2), "π": math.pi, "(2π)": 2 * math.pi, "2π": 2 * math.pi, "10⁶": 1e6, "10⁹": 1e9, "2²⁰": 2.0**20, "2³⁰": 2.0**30}
+    names = {
+        "log 2": math.log(2),
+        "π": math.pi,
+        "(2π)": 2 * math.pi,
+        "2π": 2 * math.pi,
+        "10⁶": 1e6,
+        "10⁹": 1e9,
+        "2²⁰": 2.0**20,
+        "2³⁰": 2.0**30,
+    }
 
     def value(part: str) -> float:
         return names.get(part) or (math.sqrt(int(part[1:])) if part.startswith("√") else float(part))
@@ -127,7 +137,10 @@ def _axes_exchanged(claim: Claim, text: str) -> list[np.ndarray]:
 
 
 def _scaled(claim: Claim, found: re.Match) -> None:
-    claim.is_answer(claim.w * factor_of(found[1].replace("log 2 ", "0.6931471805599453 ").replace("1/log 2", "1/0.6931471805599453")))
+    claim.is_answer(
+        claim.w
+        * factor_of(found[1].replace("log 2 ", "0.6931471805599453 ").replace("1/log 2", "1/0.6931471805599453"))
+    )
     if note := found[2]:
         number = abs(factor_of(found[1].replace("log 2 ", "1 ")))
         shape = claim.w.shape
@@ -250,7 +263,9 @@ def _notes(claim: Claim, text: str) -> None:
     if "is below the right value" in text:
         assert (claim.g[wrong] < claim.w[wrong]).all()
     if "float32 holds exactly" in text:
-        assert np.array_equal(np.float64(np.float32(claim.g)), claim.g) and not np.array_equal(np.float64(np.float32(claim.w)), claim.w)
+        assert np.array_equal(np.float64(np.float32(claim.g)), claim.g) and not np.array_equal(
+            np.float64(np.float32(claim.w)), claim.w
+        )
     if found := re.search("it is too (large|small)( in magnitude)?", text):
         size = np.abs if found[2] else (lambda x: x)
         assert (size(claim.g) > size(claim.w)).all() == (found[1] == "large")

@@ -8,7 +8,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-
 from coursekit.chance import UNFINISHED, law, luck, mean
 from coursekit.compare import Mismatch, compare
 
@@ -164,7 +163,8 @@ def test_other_random_numbers_are_noticed():
 
 
 @pytest.mark.parametrize(
-    "answer", [None, (1, [[0.5, 0.5]]), (1, [[0.5, 0.4]], ""), (1, [(1.0,)], ""), (1, "draws", ""), (1, [], "over"), (1, [], 7)]
+    "answer",
+    [None, (1, [[0.5, 0.5]]), (1, [[0.5, 0.4]], ""), (1, [(1.0,)], ""), (1, "draws", ""), (1, [], "over"), (1, [], 7)],
 )
 def test_what_a_process_forges_is_no_run(answer):
     """A submission's process can answer with anything; what is no run is not read as one."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-
 from coursekit.checks import (
     REFUSED,
     assert_commutes,
@@ -73,7 +72,9 @@ def test_an_argument_changed_in_place_is_named():
         return b
 
     a, b = np.array([1.0, np.nan]), torch.tensor([np.nan, 2.0])
-    with pytest.raises(Mismatch, match="^f changes its first argument and its argument table in place: work on a copy$"):
+    with pytest.raises(
+        Mismatch, match="^f changes its first argument and its argument table in place: work on a copy$"
+    ):
         assert_leaves_arguments(spoils, a, b, table={"rows": [[1, 2]]}, name="f")
     assert assert_leaves_arguments(lambda x, y: 5, a, [b, {"k": (a, None)}]) == 5
     with pytest.raises(Mismatch, match="its second argument"):

@@ -12,10 +12,6 @@ import time
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-
 from coursekit.compare import (
     KINDS,
     MAX_DEPTH,
@@ -27,6 +23,9 @@ from coursekit.compare import (
     default_tolerance,
     describe,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 TORCH_FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
 
@@ -408,7 +407,9 @@ def test_a_list_of_whole_numbers_and_floats_says_which_type_is_wrong():
 
 def test_a_part_of_something_with_a_phrase_for_a_name_is_named_in_words():
     """Calls are counted as people count them; brackets after a phrase could not be read."""
-    calls = compare([([1.0, 3.0], 3), ([2.0], 2)], [([1.0, 3.0], 3), ([2.0], 3)], name="targets and n_total of each call")
+    calls = compare(
+        [([1.0, 3.0], 3), ([2.0], 2)], [([1.0, 3.0], 3), ([2.0], 3)], name="targets and n_total of each call"
+    )
     fed = compare([[3, 4], [3, 4]], [[3, 4], [3, 5]], name="what the model was fed, call by call")
     others = compare({"loss": [1, 2, 9]}, {"loss": [1, 2, 3], "step": 1}, name="what was logged")
     gradient = compare({"x": np.zeros(3)}, {"x": np.ones(3)}, name="gradient of softmax")

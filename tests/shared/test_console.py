@@ -3,7 +3,6 @@
 import types
 
 import pytest
-
 from coursekit.console import Console
 
 BLOCKS = {
@@ -11,7 +10,10 @@ BLOCKS = {
     "an else": ("if seen:\n    seen.append(1)\nelse:\n    seen.append(2)\nseen.append(3)", [2, 3]),
     "a function": ("def double(x):\n    return 2 * x\nseen.append(double(4))", [8]),
     "a decorated function": ("@str\ndef name():\n    return 0\nseen.append(name[:9])", ["<function"]),
-    "two blocks": ("for k in (1, 2):\n    seen.append(k)\nfor k in (3, 4):\n    seen.append(k)\nseen.append(5)", [1, 2, 3, 4, 5]),
+    "two blocks": (
+        "for k in (1, 2):\n    seen.append(k)\nfor k in (3, 4):\n    seen.append(k)\nseen.append(5)",
+        [1, 2, 3, 4, 5],
+    ),
     "open brackets": ("seen.extend([\n1,\n2])\nseen.append(3)", [1, 2, 3]),
     "a long string": ("seen.append('''a\nb''')", ["a\nb"]),
     "an error between": ("seen.append(1)\nseen.append(1 / 0)\nseen.append(2)", [1, 2]),

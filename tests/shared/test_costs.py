@@ -5,13 +5,16 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
 from coursekit.costs import _newer_python, costs_of, defines_no
+
 from gradkit.lint import find_banned
 from gradkit.manifest import load_all, load_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
-MANIFEST = {"tasks": [{"id": "a", "functions": ["softmax", "Head"], "banned": ["torch.softmax", ".exp"]}], "libraries": ["torch"]}
+MANIFEST = {
+    "tasks": [{"id": "a", "functions": ["softmax", "Head"], "banned": ["torch.softmax", ".exp"]}],
+    "libraries": ["torch"],
+}
 RIGHT = "import torch\n\ndef softmax(x): ...\n\nclass Head: ...\n"
 
 

@@ -3,7 +3,6 @@
 import textwrap
 
 import pytest
-
 from coursekit.functions import CheckFile, Function, command, written_in_namespace, written_in_text
 
 CHECKS = '''

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from coursekit.compare import Mismatch
 from coursekit.gradcheck import check_vjp, numeric_vjp, random_cotangent, torch_vjp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import matplotlib.figure
 import numpy as np
 import pytest
 import torch
-
 from coursekit import plots
 
 STUDENT = """

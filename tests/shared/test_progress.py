@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-
 from coursekit.functions import Function, written_in_text
 from coursekit.progress import Progress, Ran, State, figure_needs, left_to_see
 
@@ -22,7 +21,9 @@ def states(*checks, text=WRITTEN, untried=()):
 
 
 def unwritten(text, name, task):
-    return text.replace(f"def {name}(): ...", f'def {name}(): raise NotImplementedError("task {task} is not written yet")')
+    return text.replace(
+        f"def {name}(): ...", f'def {name}(): raise NotImplementedError("task {task} is not written yet")'
+    )
 
 
 def test_a_function_passes_when_a_check_about_it_does():
@@ -93,7 +94,9 @@ def test_its_own_check_that_fails_confirms_nothing():
 
 def test_what_is_deleted_is_missing():
     """And a check that could not call it is held against nothing else."""
-    found, progress = states(replace(WRONG, names=["f", "g"], raised="AttributeError"), text="def f(): ...\ndef h(): ...\n")
+    found, progress = states(
+        replace(WRONG, names=["f", "g"], raised="AttributeError"), text="def f(): ...\ndef h(): ...\n"
+    )
 
     assert found["g"] == State("missing") and found["f"] == State("waits", "for g")
     assert progress.next() == Function("one", "g")
@@ -111,7 +114,7 @@ def test_a_loop_without_end_is_stopped_at_its_line():
     assert found["f"] == State("stopped", "at x.py:1")
 
 
-FIGURES = '''
+FIGURES = """
 from coursekit.plots import figure
 
 def line(student, ax):
@@ -124,7 +127,7 @@ def early(student):
 @figure("late", caption="")
 def late(pupil):
     return line(pupil, 3)
-'''
+"""
 
 
 def test_figures_are_left_to_see_once_their_functions_pass(tmp_path):

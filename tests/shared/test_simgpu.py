@@ -6,9 +6,6 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from coursekit import plots, simgpu
 from coursekit.compare import Mismatch
 from coursekit.simgpu import (
@@ -23,6 +20,8 @@ from coursekit.simgpu import (
     SimulatedDevice,
     draw_timeline,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 MATMUL = Kernel("matmul")
 KERNELS = {"matmul": KernelCost(cold_ms=0.25, warm_ms=0.18), "add": KernelCost(cold_ms=0.004)}

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-
 from coursekit.gradcheck import check_vjp
 from coursekit.toys import ModelConfig, forward, layer_norm, random_weights, rotate, weight_shapes
 

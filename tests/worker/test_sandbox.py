@@ -141,7 +141,6 @@ def host(request):
     return request.getfixturevalue(request.param)
 
 
-
 # ---- in the sandbox
 
 

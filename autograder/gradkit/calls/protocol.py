@@ -48,9 +48,13 @@ class Kind(enum.IntEnum):
     OPERATE = 5  # (operator, args)
     VJP = 6  # (target, args, kwargs, wrt, cotangent)
     WATCH = 9  # (target, args, kwargs): a call, and which arguments it changed in place
-    REPLAY = 12  # (target, args, kwargs, given, choices, cut): a call whose draws come out as is said, and what they were
+    REPLAY = (
+        12  # (target, args, kwargs, given, choices, cut): a call whose draws come out as is said, and what they were
+    )
     EDIT = 10  # (lines, number): put that small edit of one of these lines in place of the one before
-    LINES = 11  # (begin,): whether to begin to watch which lines of the submission are run, or to end that and tell them
+    LINES = (
+        11  # (begin,): whether to begin to watch which lines of the submission are run, or to end that and tell them
+    )
     ANSWER = 7  # result of a callback
     FORGET = 8  # reference ids, or None for all but the module's own; no answer
     # worker to judge
@@ -169,9 +173,7 @@ def _encode_bytes(tag: bytes, data: bytes, out: bytearray) -> None:
 def _encode_array(tag: bytes, array: np.ndarray, out: bytearray) -> None:
     code = array.dtype.str[1:]
     if code not in _NUMPY_DTYPES:
-        raise Unsendable(
-            f"a NumPy array of dtype {array.dtype} is not read; use floats, integers or booleans"
-        )
+        raise Unsendable(f"a NumPy array of dtype {array.dtype} is not read; use floats, integers or booleans")
     _encode_buffer(
         tag,
         array.dtype.str[1:],
@@ -282,9 +284,7 @@ def decode(
 
 
 class _Reader:
-    def __init__(
-        self, data: memoryview, resolve: Callable | None = None, place: Callable | None = None
-    ) -> None:
+    def __init__(self, data: memoryview, resolve: Callable | None = None, place: Callable | None = None) -> None:
         self.data, self.resolve, self.place = data, resolve, place
         self.at = 0
         self.items = 0
@@ -473,9 +473,7 @@ class Deadline:
         watch: Called a few times a second while waiting; what it raises ends the wait.
     """
 
-    def __init__(
-        self, seconds: float, outer: Deadline | None = None, watch: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, seconds: float, outer: Deadline | None = None, watch: Callable[[], None] | None = None) -> None:
         self.left_s = min(seconds, outer.left_s) if outer else seconds
         self._outer = outer
         self._watch = watch

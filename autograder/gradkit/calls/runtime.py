@@ -79,9 +79,7 @@ def describe_exception(error: BaseException, folder: str | None) -> Raised:
         for frame in traceback.extract_tb(error.__traceback__):
             if folder and frame.filename.startswith(folder):
                 file, line = frame.filename, frame.lineno or 0
-    return Raised(
-        type(error).__name__[:200], bases, message, file.removeprefix(folder or "").lstrip("/"), line
-    )
+    return Raised(type(error).__name__[:200], bases, message, file.removeprefix(folder or "").lstrip("/"), line)
 
 
 class Runtime:

@@ -69,7 +69,9 @@ def read_asked(assignment: Assignment) -> list[Asked]:
     for entry in entries:
         for name in entry.functions:
             if name not in known:
-                raise AuthoringError(f"{path}: {entry.what}: no task asks for a function {name}; there are {', '.join(known)}")
+                raise AuthoringError(
+                    f"{path}: {entry.what}: no task asks for a function {name}; there are {', '.join(known)}"
+                )
         if not (entry.what.strip() and entry.functions and entry.forms):
             raise AuthoringError(f"{path}: {entry.what or 'an entry'}: what, functions and forms must not be empty")
         for form in entry.forms:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coursekit.functions import CheckFile, Function
+
 from gradkit.examine.sources import Fault, Sources, defined, imports, line_of
 from gradkit.manifest import Assignment
 
@@ -196,9 +197,7 @@ def _points_faults(
 # ---- fixtures
 
 
-def _fixture_faults(
-    path: Path, tree: ast.Module, checks: list[WrittenCheck], *, hidden: bool
-) -> Iterator[Fault]:
+def _fixture_faults(path: Path, tree: ast.Module, checks: list[WrittenCheck], *, hidden: bool) -> Iterator[Fault]:
     """Fixtures that are not there, once each; in a public check, those that only staff have."""
     own = dict(_own_fixtures(tree))
     ours = FIXTURES + (HIDDEN_FIXTURES if hidden else ())
@@ -275,7 +274,9 @@ def _import_faults(assignment: Assignment, path: Path, tree: ast.Module) -> Iter
                 f"{path}:{line}: imports {name}: each file of checks stands by itself; copy the helper that it needs"
             )
         elif public and top == "gradkit":
-            yield Fault(f"{path}:{line}: imports {name}, which students don't have; coursekit is what they share with the grader")
+            yield Fault(
+                f"{path}:{line}: imports {name}, which students don't have; coursekit is what they share with the grader"
+            )
         elif public and top not in STUDENTS_LIBRARIES and top not in sys.stdlib_module_names:
             yield Fault(
                 f"{path}:{line}: imports {name}, which students don't have; there are {', '.join(sorted(STUDENTS_LIBRARIES))}"

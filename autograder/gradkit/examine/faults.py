@@ -65,7 +65,10 @@ def _release_gaps(assignment: Assignment, sources: Sources) -> list[str]:
     for path, what in (
         (assignment.public / "figures.py", "draws from the student's own code"),
         (assignment.hidden / "notes.md", "tells staff the conventions, tolerances and common errors"),
-        (assignment.hidden / ASKED, "lists the forms of what students are to find themselves, which stand nowhere in their bundle"),
+        (
+            assignment.hidden / ASKED,
+            "lists the forms of what students are to find themselves, which stand nowhere in their bundle",
+        ),
     ):
         if not path.is_file():
             gaps.append(f"{path}: missing; it {what}")
@@ -256,5 +259,3 @@ def _figure_faults(assignment: Assignment, sources: Sources) -> Iterator[Fault]:
         yield Fault(
             f'{path}:{line}: must end with main("{assignment.module_name}"), which draws from {assignment.manifest.module}'
         )
-
-

@@ -16,7 +16,9 @@ from gradkit.mistakes import EditedMistake, read_mistakes
 SHORTEST = 15  # characters of a line, blanks apart, that says something about a solution
 SHORTEST_EDIT = 10  # the same for what a mistake spoils, against its own hint
 SHORTEST_IN_PUBLIC = 20  # the same for the handout and the checks, which use the functions too
-_STAFFS = re.compile(r"\bsolutions/|\bHINT\b|\btest_hidden\.py|[\"'](?:solutions|test_hidden)[\"']")  # places of staff's
+_STAFFS = re.compile(
+    r"\bsolutions/|\bHINT\b|\btest_hidden\.py|[\"'](?:solutions|test_hidden)[\"']"
+)  # places of staff's
 _BLOCK = re.compile(r"^[ \t]*# BEGIN SOLUTION\b[^\n]*\n(.*?)^[ \t]*# END SOLUTION", re.M | re.S)
 _BEFORE_VALUE = re.compile(r"^(?:return|yield|[\w., \[\]:*]+?(?:[-+*/@%&|]|//|\*\*|<<|>>)?=)(?!=)\s*(?=\S)")
 _PLAIN_CALL = re.compile(r"[\w.]+\([\w\s,.=-]*\)")  # how a function is used, which students are told

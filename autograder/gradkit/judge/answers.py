@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from gradkit.errors import ProtocolError
 from gradkit.calls.protocol import decode, encode
+from gradkit.errors import ProtocolError
 
 LIMIT = 64 * 2**20  # bytes of answers that one judge keeps; what does not fit is computed again
 LARGEST = 8 * 2**20  # bytes of one case's answers that are shared with the other jobs
@@ -53,9 +53,7 @@ class StaffAnswers:
         self._seed, self._size = seed, 0
         self._kept: dict[str, dict[str, Repeat]] = {}
 
-    def of(
-        self, case: str, seed: int, names: Iterable[str], compute: Callable[[str], Repeat]
-    ) -> dict[str, Repeat]:
+    def of(self, case: str, seed: int, names: Iterable[str], compute: Callable[[str], Repeat]) -> dict[str, Repeat]:
         """What each of `names` answers in `case`, computing what nobody has computed yet."""
         if seed != self._seed:
             self._forget(seed)

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import pytest
 from _pytest.runner import runtestprotocol
-
 from coursekit.compare import Mismatch
+
 from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTimeout, ZygoteError
 from gradkit.judge import wording
 from gradkit.judge.answers import Repeat, StaffAnswers
@@ -230,7 +230,9 @@ class Judge:
         """
         alone = item.get_closest_marker(OWN_WORKER) is not None
         busy_s = REPEAT_LIMIT_S
-        if isinstance(subject, SubmissionSubject):  # longer than it may take: this ends what keeps the judge itself busy
+        if isinstance(
+            subject, SubmissionSubject
+        ):  # longer than it may take: this ends what keeps the judge itself busy
             busy_s += 3 * self.assignment.manifest.timeout_s
         answered = False  # wrongly, in a worker that others used
         for attempt in range(TRIES):
@@ -292,9 +294,7 @@ class Judge:
         # Staff's code is run by `verify`, which has seen the reference pass.
         fault = None if isinstance(run.subject, LocalSubject) else self._reference_fault(item, run.seed)
         if fault is not None:
-            return CaseResult(
-                "", Outcome.GRADER_ERROR, summary=f"the reference fails {check.id} too: {fault}"
-            )
+            return CaseResult("", Outcome.GRADER_ERROR, summary=f"the reference fails {check.id} too: {fault}")
         if self._compare:
             answers = self._staff_answers(item, run.seed, [""])[""]
             result = replace(result, refusal=any(kind == "raised" for kind, _ in answers.transcript))
@@ -308,7 +308,9 @@ class Judge:
             if "NotImplementedError" in info.bases and not info.at_import:
                 return CaseResult("", Outcome.NOT_WRITTEN, summary="not written yet", where=where)
             if info.at_import:  # before any input was there to be told
-                summary = f"importing your file raised {info.type_name} at {where or 'an unknown line'}: {info.message[:200]}"
+                summary = (
+                    f"importing your file raised {info.type_name} at {where or 'an unknown line'}: {info.message[:200]}"
+                )
                 return CaseResult("", Outcome.FAILED, summary=summary, where=where)
             subject = self.run.subject
             line = subject.line if isinstance(subject, SubmissionSubject) else lambda file, number: ""
@@ -344,9 +346,7 @@ class Judge:
             outcome = Outcome.REJECTED if difference.kind in WRONG_KINDS else Outcome.FAILED
             return CaseResult("", outcome, summary=difference.summary, detail=difference.detail[:MAX_DETAIL])
         if isinstance(error, (AssertionError, pytest.fail.Exception)):
-            return CaseResult(
-                "", Outcome.FAILED, summary="the claim does not hold", detail=str(error)[:MAX_DETAIL]
-            )
+            return CaseResult("", Outcome.FAILED, summary="the claim does not hold", detail=str(error)[:MAX_DETAIL])
         # Any other exception was raised by the check itself, on an answer it could not use, or on what one of its
         # functions was called with; `_judge` makes sure that the reference does not cause it too.
         if (handed := getattr(error, "handed", None)) is not None:
@@ -384,9 +384,7 @@ class Judge:
         if isinstance(error, SubmissionRaised) and error.info.line:
             return f" ({self.assignment.reference.with_name(error.info.file)}:{error.info.line})"
         folders = (str(self.assignment.public), str(self.assignment.hidden))
-        frames = [
-            frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(folders)
-        ]
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(folders)]
         return f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
 
     def _staff_answers(self, item: pytest.Item, seed: int, names: list[str]) -> dict[str, Repeat]:
@@ -408,9 +406,7 @@ class Judge:
         self._kept_bytes += sum(len(payload) for _, payload in transcript)
         if self._kept_bytes > KEPT_BYTES:  # what is not kept is like nothing, and so is explained by nothing
             transcript = []
-        seen = Seen(
-            item.nodeid, check.task, frozenset(session.names), result.outcome, result.elapsed_s, transcript
-        )
+        seen = Seen(item.nodeid, check.task, frozenset(session.names), result.outcome, result.elapsed_s, transcript)
         self._ran[item.nodeid] = _Ran(check, item, run.seed, seen)
 
     def explain(self) -> list[Explained]:

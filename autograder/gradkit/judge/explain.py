@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from gradkit.calls.protocol import decode
 from gradkit.judge.answers import Repeat
 from gradkit.judge.staff import Mistake, Staff
 from gradkit.judge.subjects import same_answers, same_entry
 from gradkit.model import Outcome
-from gradkit.calls.protocol import decode
 
 TELLING = frozenset(
     {"OverflowError", "RecursionError", "UnicodeDecodeError", "UnicodeEncodeError"}

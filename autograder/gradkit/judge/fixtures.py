@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
-
 from coursekit.compare import Difference, Mismatch, compare
 from coursekit.gradcheck import positions_of
 from coursekit.plugin import check_seed, torch_generator
+
 from gradkit.errors import AuthoringError
 from gradkit.judge.subjects import LocalSubject, Object, Session
 
@@ -102,8 +102,7 @@ class Agree:
     def _same(got: object, want: object, tol: tuple[float, float] | None, name: str) -> object:
         if isinstance(got, Object) != isinstance(want, Object):
             kinds = [
-                "an object of your own" if isinstance(value, Object) else type(value).__name__
-                for value in (got, want)
+                "an object of your own" if isinstance(value, Object) else type(value).__name__ for value in (got, want)
             ]
             text = f"{name} is {kinds[0]} instead of {kinds[1]}"
             raise Mismatch(Difference("type", text, text))
@@ -173,9 +172,7 @@ def is_plain(item: pytest.Item) -> bool:
     given = {*parameters_of(item), *({"request"} - set(item._fixtureinfo.argnames))}  # ours ask for `request`
     return (
         item.cls is None
-        and all(
-            mark.name in PLAIN_MARKS and not mark.kwargs.get("indirect") for mark in item.iter_markers()
-        )
+        and all(mark.name in PLAIN_MARKS and not mark.kwargs.get("indirect") for mark in item.iter_markers())
         and all(name in given or _is_ours(item, name) for name in item._fixtureinfo.names_closure)
     )
 
@@ -184,8 +181,7 @@ def arguments(item: pytest.Item, run: Run) -> dict[str, object]:
     """What a plain case's function is called with."""
     parameters = parameters_of(item)
     return {
-        name: parameters[name] if name in parameters else GIVEN[name](run, item)
-        for name in item._fixtureinfo.argnames
+        name: parameters[name] if name in parameters else GIVEN[name](run, item) for name in item._fixtureinfo.argnames
     }
 
 

@@ -22,6 +22,7 @@ from glob import glob
 from pathlib import Path
 
 import coursekit
+
 from gradkit.errors import IsolationError
 from gradkit.worker import sandbox
 

@@ -6,7 +6,6 @@ import msgspec
 
 from gradkit.model import CaseResult, Check
 
-
 REPAIR_S = 2.0  # processor time for each submission to look for a wrong line, unless an instructor says otherwise
 
 

@@ -53,16 +53,12 @@ def main() -> None:
         if start is not None:
             serve(start, requests, lines, scratch)
     except (InputError, GradkitError) as error:
-        lines.write(
-            Fatal(str(error), usage=isinstance(error, InputError), died=isinstance(error, ZygoteError))
-        )
+        lines.write(Fatal(str(error), usage=isinstance(error, InputError), died=isinstance(error, ZygoteError)))
         sys.exit(1)
     except BrokenPipeError:  # whoever asked is gone, and nobody is left to tell
         sys.exit(1)
     except Exception as error:
-        lines.write(
-            Fatal(f"{type(error).__name__} in the judge: {error}".encode("utf-8", "replace").decode("utf-8"))
-        )
+        lines.write(Fatal(f"{type(error).__name__} in the judge: {error}".encode("utf-8", "replace").decode("utf-8")))
         raise
     finally:
         remove_tree(scratch)

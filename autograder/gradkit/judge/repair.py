@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from gradkit.calls.runtime import Raised
 from gradkit.errors import WorkerError
 from gradkit.judge.explain import Seen
 from gradkit.judge.workers import Edited
 from gradkit.model import Outcome
-from gradkit.calls.runtime import Raised
 
 BY_THE_CLOCK = 4.0  # times its budget that a search may last: a machine may be busy, and a worker slow
 MOST_DEATHS = 16  # workers that edits may cost: each is a wait, and a fork

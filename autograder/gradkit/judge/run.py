@@ -26,7 +26,9 @@ from gradkit.markers import case_id
 from gradkit.model import CaseResult, Check, Outcome
 from gradkit.worker.sandbox import address_space_bytes
 
-STATE_KEPT = "answers otherwise in a fresh process than in one it used before: each case was graded in a process of its own"
+STATE_KEPT = (
+    "answers otherwise in a fresh process than in one it used before: each case was graded in a process of its own"
+)
 GROWTH_MIB = 3072  # of the judge, on top of what it has when it is ready
 
 # Nothing of the folder's own pytest configuration, plugins or conftest is loaded.
@@ -75,9 +77,7 @@ def limit_memory() -> None:
     """
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     wanted = address_space_bytes() + GROWTH_MIB * 2**20
-    resource.setrlimit(
-        resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
-    )
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
 def run_pytest(assignment: Assignment, judge: Judge) -> None:
@@ -92,7 +92,9 @@ def run_pytest(assignment: Assignment, judge: Judge) -> None:
             raise AuthoringError(
                 f"{path}: missing; it holds the {'public' if path == assignment.public_tests else 'graded'} checks"
             )
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # those that happen to be installed here are no part of the checks
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = (
+        "1"  # those that happen to be installed here are no part of the checks
+    )
     status = pytest.main([*PYTEST_OPTIONS, *map(str, tests)], plugins=[judge])
     if judge.collect_errors:
         raise AuthoringError(f"{assignment.id}: the checks can't be collected: {judge.collect_errors[0]}")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from coursekit.functions import reach
+
 from gradkit.errors import AuthoringError
 from gradkit.judge.subjects import LocalSubject
 from gradkit.manifest import Assignment
@@ -146,9 +147,7 @@ def _rebind_defaults(names: dict[str, object], before: dict[str, object]) -> Non
     for function in before.values():
         if isinstance(function, types.FunctionType):
             if function.__defaults__:
-                function.__defaults__ = tuple(
-                    replaced.get(id(value), value) for value in function.__defaults__
-                )
+                function.__defaults__ = tuple(replaced.get(id(value), value) for value in function.__defaults__)
             if function.__kwdefaults__:
                 function.__kwdefaults__ = {
                     name: replaced.get(id(value), value) for name, value in function.__kwdefaults__.items()
@@ -160,9 +159,7 @@ def uses(text: str) -> dict[str, set[str]]:
     found = definitions(ast.parse(text))
     return {
         name: {
-            part.id
-            for part in ast.walk(node)
-            if isinstance(part, ast.Name) and part.id in found and part.id != name
+            part.id for part in ast.walk(node) if isinstance(part, ast.Name) and part.id in found and part.id != name
         }
         for name, node in found.items()
     }

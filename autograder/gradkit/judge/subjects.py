@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from coursekit.compare import Difference, Mismatch, compare
-from gradkit.errors import ProtocolError, WorkerError, WorkerTimeout
+
 from gradkit.calls.protocol import CallbackRef, Kind, Ref, Unsendable, decode, encode
-from gradkit.vandals import Vandal
 from gradkit.calls.runtime import MAX_CALLBACK_DEPTH, Raised, Runtime
+from gradkit.errors import ProtocolError, WorkerError, WorkerTimeout
+from gradkit.vandals import Vandal
 
 MODULE = Ref(0, "module")
 OBJECT = "<object>"  # stands in a transcript for whatever is no plain data
@@ -55,9 +56,7 @@ class LocalSubject:
 
     shared = False  # no case sees what another left
 
-    def __init__(
-        self, module: types.ModuleType, *, quiet: bool = True, vandal: Vandal | None = None
-    ) -> None:
+    def __init__(self, module: types.ModuleType, *, quiet: bool = True, vandal: Vandal | None = None) -> None:
         self._module = module
         self._quiet = quiet
         self._vandal = vandal
@@ -68,9 +67,7 @@ class LocalSubject:
         """Forget all objects of the previous check."""
         self._session: Session | None = None
         folder = str(Path(self._module.__file__).parent) if getattr(self._module, "__file__", None) else None
-        self._runtime = Runtime(
-            lambda: self._module, lambda payload: self._session.serve(payload), folder=folder
-        )
+        self._runtime = Runtime(lambda: self._module, lambda payload: self._session.serve(payload), folder=folder)
         self._runtime.load()
 
     def begin_case(self, reference_s: float, *, alone: bool) -> None:
@@ -265,7 +262,9 @@ class Session:
         if kind is Kind.GET and value[0] == MODULE:
             return value[1]
         operands = value[1] if kind is Kind.OPERATE else value[:1]
-        refs = [operand if type(operand) is Ref else operand._ref for operand in operands if type(operand) in (Ref, Object)]
+        refs = [
+            operand if type(operand) is Ref else operand._ref for operand in operands if type(operand) in (Ref, Object)
+        ]
         name = self._called.get(refs[0].id, "") if refs else ""
         return f"{name}.{value[1]}" if name and kind is Kind.GET else name
 
@@ -423,7 +422,9 @@ class Object:
         """What many calls of this come to, as one answer; see `coursekit.chance.law`."""
         return self._session.as_one(calls)
 
-    def _replayed(self, args: tuple, kwargs: dict, given: tuple[str, ...], choices: list[int], cut: int | None) -> object:
+    def _replayed(
+        self, args: tuple, kwargs: dict, given: tuple[str, ...], choices: list[int], cut: int | None
+    ) -> object:
         """One run of a random function, with its draws; see `coursekit.chance.replayed_call`."""
         return self._session.request(Kind.REPLAY, (self._ref, args, kwargs, given, choices, cut))
 

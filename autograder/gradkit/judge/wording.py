@@ -14,9 +14,10 @@ from collections.abc import Callable
 
 from coursekit.compare import describe
 from coursekit.gradcheck import positions_of
+
+from gradkit.calls.protocol import Kind
 from gradkit.errors import WorkerTimeout
 from gradkit.judge.subjects import Asked, Handed, Object, SubmissionRaised
-from gradkit.calls.protocol import Kind
 
 MOST_ARGUMENTS = 4  # of a call that are described
 MOST_LINE = 90  # characters of a student's line that are shown
@@ -76,7 +77,11 @@ def _raised_elsewhere(error: SubmissionRaised, reference: types.ModuleType) -> s
     """What was raised on no line of the submission's: by the call itself, or by what was done with its answer."""
     info, asked = error.info, error.asked or Asked("", Kind.CALL, ())
     function, message = asked.function or "your code", info.message
-    if asked.kind in (Kind.CALL, Kind.WATCH, Kind.REPLAY, Kind.VJP) and "TypeError" in info.bases and _SIGNATURE.search(message):
+    if (
+        asked.kind in (Kind.CALL, Kind.WATCH, Kind.REPLAY, Kind.VJP)
+        and "TypeError" in info.bases
+        and _SIGNATURE.search(message)
+    ):
         return f"{function} can't be called as the handout says (TypeError): compare the signature with the handout's"
     if asked.kind is Kind.VJP:
         if _UNCONNECTED.search(message):

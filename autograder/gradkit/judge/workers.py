@@ -18,6 +18,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from gradkit.calls.edits import MOST
+from gradkit.calls.protocol import Connection, Deadline, Kind, Ref, decode, encode
+from gradkit.calls.runtime import Raised
 from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTimeout, ZygoteError
 from gradkit.files import remove_tree
 from gradkit.judge import isolation as isolation_module
@@ -26,10 +29,7 @@ from gradkit.judge.deadlines import FULL_S, IMPORT_S, Patience
 from gradkit.judge.isolation import Isolation, UserSlot
 from gradkit.judge.subjects import MODULE, Session
 from gradkit.manifest import Manifest
-from gradkit.calls.protocol import Connection, Deadline, Kind, Ref, decode, encode
 from gradkit.worker import sandbox, zygote
-from gradkit.calls.edits import MOST
-from gradkit.calls.runtime import Raised
 from gradkit.worker.zygote import Ended, EndRequest, SpawnRequest
 
 START_TIMEOUT_S = 120.0  # for the zygote's imports on a slow disk
@@ -121,7 +121,9 @@ class Zygote:
             limits=sandbox.Limits(
                 memory_mib=manifest.memory_mib,
                 cpu_s=int(manifest.timeout_s * 4) + 10,
-                open_files=sandbox.Limits.open_files if device == "cpu" else 512,  # the driver opens its devices dozens of times
+                open_files=sandbox.Limits.open_files
+                if device == "cpu"
+                else 512,  # the driver opens its devices dozens of times
                 address_space=device == "cpu",
             ),
             landlock="require" if enough else "if_available",
@@ -129,9 +131,7 @@ class Zygote:
         )
         ours, theirs = socket.socketpair()
         output = os.memfd_create("output")
-        self._send(
-            SpawnRequest(number, str(module), str(work_dir), policy, device), [theirs.fileno(), output]
-        )
+        self._send(SpawnRequest(number, str(module), str(work_dir), policy, device), [theirs.fileno(), output])
         theirs.close()
         return Worker(number, Connection(ours), output, work_dir, uid)
 
@@ -203,9 +203,7 @@ class Child:
 class Worker:
     """A forked process that serves one submission, or will."""
 
-    def __init__(
-        self, number: int, connection: Connection, output: int, work_dir: Path, uid: int | None
-    ) -> None:
+    def __init__(self, number: int, connection: Connection, output: int, work_dir: Path, uid: int | None) -> None:
         self.number, self.connection, self.work_dir, self.uid = number, connection, work_dir, uid
         self._output, self._told = output, 0
         self.requests = 0
@@ -326,7 +324,9 @@ class SubmissionSubject:
         try:
             if worker.functions is None:
                 self._load(session)
-            if kind not in (Kind.EDIT, Kind.LINES) and worker.edit != self._edit:  # a new worker has the code as it was handed in
+            if (
+                kind not in (Kind.EDIT, Kind.LINES) and worker.edit != self._edit
+            ):  # a new worker has the code as it was handed in
                 case, self._deadline = self._deadline, Deadline(FULL_S, self._total, self._watch_disk)
                 self._exchange(Kind.EDIT, self._edit, session)
                 worker.edit, self._deadline = self._edit, case
@@ -414,7 +414,10 @@ class SubmissionSubject:
         if not (isinstance(told, tuple) and len(told) == 4):
             raise ProtocolError("a malformed edit")
         count, line, statement, text = told
-        if not all(type(number) is int and 0 <= number <= most for number, most in ((count, MOST), (line, lines), (statement, lines))):
+        if not all(
+            type(number) is int and 0 <= number <= most
+            for number, most in ((count, MOST), (line, lines), (statement, lines))
+        ):
             raise ProtocolError("a malformed edit")
         return Edited(count, line, statement or line, " ".join(_text(text)[:200].split()))
 
@@ -439,7 +442,9 @@ class SubmissionSubject:
         """A line of the submission's own file, as its student wrote it, or empty where there is none."""
         if not 0 < number <= self._files.get(file, 0):
             return ""
-        return (self._module.parent / file).read_text(encoding="utf-8", errors="replace").split("\n")[number - 1].strip()
+        return (
+            (self._module.parent / file).read_text(encoding="utf-8", errors="replace").split("\n")[number - 1].strip()
+        )
 
     def _take_worker(self) -> None:
         with _undisturbed():
@@ -494,9 +499,7 @@ class SubmissionSubject:
             used, files = 0, DISK_FILES + 1  # too many to be counted
         self._deadline.spend(time.monotonic() - begun)
         if used > DISK_MIB * 2**20 or files > DISK_FILES:
-            raise ProtocolError(
-                f"the program wrote more than {DISK_MIB} MiB or {DISK_FILES:,} files, and was stopped"
-            )
+            raise ProtocolError(f"the program wrote more than {DISK_MIB} MiB or {DISK_FILES:,} files, and was stopped")
 
     def _load(self, session: Session) -> None:
         """Wait for the import, which was asked for when the worker was forked. Its time is not the case's."""
@@ -602,9 +605,7 @@ def _raised(value: object, files: dict[str, int]) -> Raised:
     if isinstance(value, tuple) and len(value) == 5:
         _, bases, message, file, line = value
         if type(line) is int and 0 <= line < 10_000_000 and isinstance(bases, tuple) and len(bases) <= 50:
-            known = tuple(
-                base for base in map(_text, bases) if isinstance(getattr(builtins, base, None), type)
-            )
+            known = tuple(base for base in map(_text, bases) if isinstance(getattr(builtins, base, None), type))
             file = _text(file) if line <= files.get(_text(file), 0) else ""
             return Raised(
                 known[0] if known else "an exception", known, _text(message)[:2000], file, line if file else 0

@@ -45,8 +45,6 @@ def _needs(table: symtable.SymbolTable, now: set[str], later: set[str], *, insid
     """
     inside = inside or table.get_type() == "function"
     held = later if inside else now
-    held.update(
-        symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced()
-    )
+    held.update(symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced())
     for child in table.get_children():
         _needs(child, now, later, inside=inside)

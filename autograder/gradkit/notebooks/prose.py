@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 # A command at the beginning of a line of a block, or between backticks; what follows it there is a comment.
-_LINE = re.compile(r"^(?P<indent>[ \t]*)(?P<command>(?:pytest|python figures\.py)\b[^#\n`]*?)(?P<rest>[ \t]*(?:#.*|;.*)?)$")
+_LINE = re.compile(
+    r"^(?P<indent>[ \t]*)(?P<command>(?:pytest|python figures\.py)\b[^#\n`]*?)(?P<rest>[ \t]*(?:#.*|;.*)?)$"
+)
 _INLINE = re.compile(r"`((?:pytest|python figures\.py)(?: [^`\n]*)?)`")
 _SHELL_OR_CELL = re.compile(
     r"\b(in|into)\s+(?:a|the)\s+notebook(?:\s+cell)?,?\s+or\s+(?:in\s+|into\s+)?`python\s+figures\.py\s+-i`"

@@ -141,9 +141,7 @@ def read_cells(raw: bytes, name: str = "the notebook", *, caps: Caps = CAPS) -> 
         images = tuple(_images(cell.attachments)) if kind == "markdown" else ()
         size += len(text) + sum(len(data) for _, _, data in images)
         if size > caps.file:
-            raise over_cap(
-                f"{name}: its text holds", size_text(caps.file), "a notebook", "leave out pictures"
-            )
+            raise over_cap(f"{name}: its text holds", size_text(caps.file), "a notebook", "leave out pictures")
         cells.append(Cell(kind, text, _nbgrader_id(cell.metadata), images))
     return cells
 
@@ -182,13 +180,9 @@ class _Cell:
 def _all_cells(raw: bytes, name: str, caps: Caps) -> tuple[list[_RawCell], msgspec.Raw]:
     """The cells of the file, and its metadata."""
     if len(raw) > caps.notebook:
-        raise over_cap(
-            f"{name}: holds", size_text(caps.notebook), "a notebook", "clear its outputs and save it"
-        )
+        raise over_cap(f"{name}: holds", size_text(caps.notebook), "a notebook", "clear its outputs and save it")
     if raw.count(b'"cell_type"') > caps.entries:
-        raise over_cap(
-            f"{name}: holds", f"{caps.entries:,} cells", "a notebook", "hand in the assignment's notebook"
-        )
+        raise over_cap(f"{name}: holds", f"{caps.entries:,} cells", "a notebook", "hand in the assignment's notebook")
     notebook = _decoded(raw.removeprefix(b"\xef\xbb\xbf"), name)
     if notebook.cells is not None:
         return notebook.cells, notebook.metadata
@@ -212,9 +206,7 @@ def _cells(raw: bytes, name: str, caps: Caps) -> list[_Cell]:
         text = _cell_text(cell) if left >= 0 else ""
         size += len(text)
         if left < 0 or size > caps.module:
-            raise over_cap(
-                f"{name}: its code holds", size_text(caps.module), "a module", "leave out tables of data"
-            )
+            raise over_cap(f"{name}: its code holds", size_text(caps.module), "a module", "leave out tables of data")
         if text.strip():
             test, given = _nbgrader_marks(cell.metadata)
             cells.append(_Cell(len(cells) + 1, text, test, given))
@@ -517,10 +509,7 @@ def _described(node: ast.stmt, places: list[tuple[str, _Place]], given: bool) ->
         bound = frozenset([node.name]) if isinstance(node, _DEFINITIONS) else mentioned
         return _Unit(node, kind, places, given, bound, extends, frozenset(), mentioned)
     star = any(
-        alias.name == "*"
-        for inner in ast.walk(node)
-        if isinstance(inner, ast.ImportFrom)
-        for alias in inner.names
+        alias.name == "*" for inner in ast.walk(node) if isinstance(inner, ast.ImportFrom) for alias in inner.names
     )
     return _Unit(
         node,
@@ -621,9 +610,7 @@ def _without_results(units: list[_Unit], notes: list[str]) -> Iterator[_Unit]:
         called = value.func.id if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) else ""
         if unit.kind == "assignment" and called in unit.binds & defined:
             cell, line = unit.lines[0][1]
-            notes.append(
-                f"cell {cell}, line {line}: {called} = {called}(...) would replace it and was left out"
-            )
+            notes.append(f"cell {cell}, line {line}: {called} = {called}(...) would replace it and was left out")
             continue
         yield unit
 
@@ -639,9 +626,7 @@ def _kept(units: list[_Unit], wanted: frozenset[str], libraries: frozenset[str])
         if (unit.binds | (unit.extends - imported)) & needed or from_all or "__future__" in unit.modules:
             keep.add(id(unit))
     available = set(dir(builtins)) | {"__name__", "__file__", "__doc__"}
-    available |= {
-        name for unit in usable if id(unit) in keep or _is_harmless(unit, libraries) for name in unit.binds
-    }
+    available |= {name for unit in usable if id(unit) in keep or _is_harmless(unit, libraries) for name in unit.binds}
     for unit in usable:
         if unit.kind == "definition" and unit.now - unit.binds <= available:
             keep.add(id(unit))

@@ -71,9 +71,7 @@ def notebook_text(assignment: Assignment) -> str:
     cells = [*_head(assignment, sections, plan), *_tasks(sections, plan), *_tail(assignment, sections)]
     ids = [cell["id"] for cell in cells]
     if twice := {id for id in ids if ids.count(id) > 1}:
-        raise AuthoringError(
-            f"{assignment.public}: two cells would be called {min(twice)}; rename a task or a heading"
-        )
+        raise AuthoringError(f"{assignment.public}: two cells would be called {min(twice)}; rename a task or a heading")
     notebook = {
         "cells": cells,
         "metadata": {
@@ -246,9 +244,7 @@ class _Unit:
 def _units(stub: str) -> Iterator[_Unit]:
     tree = ast.parse(stub)
     lines = stub.splitlines()
-    postponed = (
-        "from __future__ import annotations\n" if "\nfrom __future__ import annotations" in stub else ""
-    )
+    postponed = "from __future__ import annotations\n" if "\nfrom __future__ import annotations" in stub else ""
     done = 0
     for node in tree.body:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
@@ -259,9 +255,7 @@ def _units(stub: str) -> Iterator[_Unit]:
         if ast.get_docstring(tree) is not None and node is tree.body[0]:
             continue
         code = "\n".join(lines[first - 1 : node.end_lineno])
-        yield _Unit(
-            comment + code, blank, node, names_of(postponed + code), tuple(dict.fromkeys(_cut_from(node)))
-        )
+        yield _Unit(comment + code, blank, node, names_of(postponed + code), tuple(dict.fromkeys(_cut_from(node))))
 
 
 def _cut_from(node: ast.AST) -> Iterator[str]:
@@ -277,9 +271,7 @@ def _comment(lines: Sequence[str]) -> str:
     """The comments between two statements, without those that only divide the file into tasks."""
     kept: list[str] = []
     for number, line in enumerate(lines):
-        between = (
-            0 < number < len(lines) - 1 and _RULE.match(lines[number - 1]) and _RULE.match(lines[number + 1])
-        )
+        between = 0 < number < len(lines) - 1 and _RULE.match(lines[number - 1]) and _RULE.match(lines[number + 1])
         if not (_RULE.match(line) or _HEADING.match(line) or between):
             kept.append(line)
     text = re.sub(r"\A(#\s*\n|\s*\n)+", "", "\n".join(kept) + "\n")
@@ -418,9 +410,7 @@ def _elsewhere(step: _Step, units: Sequence[_Unit]) -> str:
             methods = [
                 inner.name
                 for inner in ast.walk(unit.node)
-                if isinstance(inner, ast.FunctionDef)
-                and inner is not unit.node
-                and step.task.id in _cut_from(inner)
+                if isinstance(inner, ast.FunctionDef) and inner is not unit.node and step.task.id in _cut_from(inner)
             ]
             what = ", ".join(f"`{name}`" for name in methods) or "the part of this task"
             lines.append(f"**`{unit.name}` stands in the cell of an earlier task**: write {what} there.")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradkit import results
-from gradkit.uploads import cell
 from gradkit.errors import InputError
 from gradkit.model import Check, CheckResult, Graded
+from gradkit.uploads import cell
 
 TABLE = "grades.csv"
 
@@ -40,12 +40,7 @@ class Entry:
     @property
     def counts(self) -> bool:
         """Whether it stands in the statistics: all its checks were run and judged."""
-        return (
-            self.listed
-            and self.graded is not None
-            and self.graded.status == "graded"
-            and self.graded.complete
-        )
+        return self.listed and self.graded is not None and self.graded.status == "graded" and self.graded.complete
 
 
 @dataclass(frozen=True)
@@ -80,14 +75,10 @@ def read_run(folder: Path) -> Run:
         for name in sorted(names | set(listed))
     ]
     if not entries:
-        raise InputError(
-            f"{folder}: no graded submissions here; give the folder that gradkit grade --out wrote"
-        )
+        raise InputError(f"{folder}: no graded submissions here; give the folder that gradkit grade --out wrote")
     assignments = sorted({entry.graded.assignment for entry in entries if entry.graded})
     if len(assignments) > 1:
-        raise InputError(
-            f"{folder}: results of several assignments ({', '.join(assignments)}); a report is about one"
-        )
+        raise InputError(f"{folder}: results of several assignments ({', '.join(assignments)}); a report is about one")
     return Run(assignments[0] if assignments else "", tuple(entries), _checks(entries), tuple(notes))
 
 

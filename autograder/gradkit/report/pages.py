@@ -160,9 +160,7 @@ def _environment() -> jinja2.Environment:
         words=results.WORDS.__getitem__,
         anchor=lambda name: f"mistake-{name}",
         page=page_of,
-        breakable=lambda name: markupsafe.escape(results.clean(name)).replace(
-            "_", markupsafe.Markup("_<wbr>")
-        ),
+        breakable=lambda name: markupsafe.escape(results.clean(name)).replace("_", markupsafe.Markup("_<wbr>")),
     )
     return environment
 

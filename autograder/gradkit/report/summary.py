@@ -200,9 +200,7 @@ def summarize(run: Run, manifest: Manifest | None = None) -> Summary:
         run=run,
         scores=_scores(counted),
         tasks=tuple(tasks),
-        checks=tuple(
-            _check(check, task_ids.index(check.task) + 1, counted, analysis) for check in run.checks
-        ),
+        checks=tuple(_check(check, task_ids.index(check.task) + 1, counted, analysis) for check in run.checks),
         misconceptions=tuple(misconceptions),
         lines=tuple(_lines(counted)),
         incidents=tuple(_incidents(run.entries)),

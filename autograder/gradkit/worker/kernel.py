@@ -67,12 +67,8 @@ def use_large_pages() -> int:
     for addresses, rights, _, _, _, *name in regions:
         if "w" in rights and (not name or name[0] == "[heap]"):
             first, last = (int(address, 16) for address in addresses.split("-"))
-            for page in range(
-                -(-first // LARGE_PAGE) * LARGE_PAGE, last // LARGE_PAGE * LARGE_PAGE, LARGE_PAGE
-            ):
-                moved += (
-                    _libc().madvise(ctypes.c_void_p(page), ctypes.c_size_t(LARGE_PAGE), MADV_COLLAPSE) == 0
-                )
+            for page in range(-(-first // LARGE_PAGE) * LARGE_PAGE, last // LARGE_PAGE * LARGE_PAGE, LARGE_PAGE):
+                moved += _libc().madvise(ctypes.c_void_p(page), ctypes.c_size_t(LARGE_PAGE), MADV_COLLAPSE) == 0
     return moved
 
 

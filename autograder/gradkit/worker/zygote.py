@@ -29,11 +29,11 @@ from pathlib import Path
 
 import msgspec
 
-from gradkit.errors import WorkerError
 from gradkit.calls.protocol import Connection, Deadline, Kind, encode
+from gradkit.calls.runtime import serve, start, warm
+from gradkit.errors import WorkerError
 from gradkit.worker import sandbox
 from gradkit.worker.kernel import PR_SET_NAME, prctl, use_large_pages
-from gradkit.calls.runtime import serve, start, warm
 
 # What submissions may use of coursekit. The rest draws, or runs checks: a worker has no use for pytest and matplotlib.
 PRELOADED = tuple(
@@ -131,9 +131,7 @@ def run(control: socket.socket, libraries: Sequence[str]) -> None:
             break
         request = decoder.decode(data)
         if isinstance(request, SpawnRequest):
-            with contextlib.suppress(
-                OSError
-            ):  # no process to be had: the judge finds the worker's channel closed
+            with contextlib.suppress(OSError):  # no process to be had: the judge finds the worker's channel closed
                 workers[request.worker] = spawn(request, descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -177,9 +175,7 @@ def spawn(request: SpawnRequest, descriptors: list[int]) -> int:
             status = 0
         except sandbox.SandboxError as error:
             os.write(1, f"sandbox: {error}".encode())
-        except (
-            BaseException
-        ):  # whatever a submission did to this process: the judge sees that the worker is gone
+        except BaseException:  # whatever a submission did to this process: the judge sees that the worker is gone
             status = 71
         finally:
             os._exit(status)
@@ -210,7 +206,9 @@ def become_worker(request: SpawnRequest, channel: int, output: int, parent: int)
         try:
             start(request.device)
         except Exception as error:  # what a driver may say; a machine where it does is no student's fault
-            raise sandbox.SandboxError(f"{request.device} can't be used in it: {type(error).__name__}: {error}"[:500]) from error
+            raise sandbox.SandboxError(
+                f"{request.device} can't be used in it: {type(error).__name__}: {error}"[:500]
+            ) from error
     # From here on what goes wrong is the submission's doing; the judge takes anything before for its own fault.
     connection.send(Kind.ENTERED, 0, encode(None), Deadline(5.0))
     warm()
