@@ -47,7 +47,7 @@ def quantize(w: ndarray, *, bits: int = 8, group_size: int | None = None) -> tup
 
 
 def quantize_affine(w: ndarray, *, bits: int = 8, group_size: int | None = None) -> tuple[ndarray, ndarray, ndarray]:
-    """Codes, scales and zero points for weights that lie on one side: w close to scale times (code - zero).
+    """Codes, scales and zero points for weights mostly on one side of 0: w close to scale times (code - zero).
 
     Codes run from 0 to 2^bits - 1. A group's range reaches from min(w, 0) to max(w, 0), so that 0 has a code of its own,
     the zero point. The scale is the length of the range, divided by 2^bits - 1, and 1 for a group of zeros. The zero point
@@ -215,8 +215,8 @@ def int8_matmul(x: ndarray, w: ndarray, *, threshold: float = 6.0, quantize: Cal
 def compensation(hessian: ndarray, error: ndarray) -> ndarray:
     """What to add to the other weights, if the first weight of each row has just been changed by `error`.
 
-    Of all changes of the other weights, it is the one with the least damage δ H δᵀ. There δ is the change of a whole row:
-    the error first, then the answer.
+    Of all changes of the other weights, it is the one with the least damage δ H δᵀ. Here δ is the change of a whole row:
+    first the error, then the answer.
 
     Args:
         hessian: H of all n weights of a row, symmetric and positive definite, shape (n, n), n at least 1.
@@ -244,8 +244,8 @@ def gptq(
     """Codes for a layer's weights, found column by column: the columns to the right make up for each rounding.
 
     Column 0 is rounded first: w / scale, half to even, and then the nearest code from -(2^(bits-1) - 1) to
-    2^(bits-1) - 1. Its error is scale times code, minus w. The columns to its right are changed by `compensation`. The
-    same is done for column 1, as it is now, and so on.
+    2^(bits-1) - 1. Its error is scale times code, minus w. The columns to its right are changed by `compensation`. Then
+    column 1, as it has become, is rounded in the same way, and so on.
 
     Args:
         w: Weights, shape (rows, n). They stay as they are.
@@ -317,8 +317,8 @@ def acceptance_rate(p: ndarray, q: ndarray) -> ndarray:
 def accept_or_resample(p: ndarray, q: ndarray, token: int, *, draw: Draw, flip: Flip) -> tuple[bool, int]:
     """Whether the target keeps a token that was drawn from q, and the token that stands in the text.
 
-    The token is accepted with probability min(1, p(token) / q(token)). Otherwise another one is drawn in its place, so
-    that the text's token has the distribution p, over the draws of `token` from q and over all luck in here.
+    The token is accepted with probability min(1, p(token) / q(token)). Otherwise a replacement is drawn. If `token` is
+    drawn from q, then the token in the text has the distribution p.
 
     Args:
         p: What the target would draw from, shape (V,).
@@ -390,7 +390,7 @@ def speculative_generate(
     draw: Draw,
     flip: Flip,
 ) -> list[int]:
-    """A text with the target's distribution, of which the draft has written most.
+    """A text that the draft and the target write together, in rounds.
 
     The text ends after `max_new_tokens` new tokens, or with the first new token equal to `eos`, which is kept. An `eos`
     in the prompt ends nothing.
@@ -402,8 +402,8 @@ def speculative_generate(
             m is the number of tokens that may still be written.
         max_new_tokens: At least 0.
         eos: The id that ends a text, or None.
-        warp: Turns rows (k, V) into the rows that are drawn from: a temperature, a filter. Both models are drawn from
-            through it. Default: rows are drawn from as they are.
+        warp: Turns rows (k, V) into the rows that are drawn from: a temperature, a filter. Both
+            models' rows go through it. Default: the rows stay as they are.
         accept: Called as accept(p, q, token, draw=draw, flip=flip), it gives (accepted, token).
         draw, flip: See Conventions.
 
@@ -524,7 +524,7 @@ def live_states(
         advance: advance(moves, state, token_bytes) gives a state or None.
 
     Returns:
-        A set of states. Other states than those in `moves` and `accepting` don't occur in it.
+        A set of states, all of which are in `moves` or in `accepting`.
 
     Raises:
         ValueError: If eos is not in the vocabulary, or another token has no bytes.
@@ -608,7 +608,7 @@ def masked_distribution(model: Callable, text: Sequence[int], state: int, allowe
     """The model's probabilities for the next token, without the tokens that are not allowed.
 
     Args:
-        model: model(text) gives the probabilities of the next token, shape (V,). Some allowed token can occur.
+        model: model(text) gives the probabilities of the next token, shape (V,). At least one allowed token has a positive one.
         text: The text so far.
         state: The automaton's state after it.
         allowed: allowed(state) lists the tokens that may come next. It is never empty.

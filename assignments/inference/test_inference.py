@@ -2,6 +2,7 @@
 
 import numpy as np
 from coursekit.chance import law
+from coursekit.checks import assert_refuses
 from coursekit.compare import assert_close
 from gradescope_utils.autograder_utils.decorators import number, tags, weight
 
@@ -39,12 +40,16 @@ def test_quantize_by_hand(impl):
 @weight(1)
 @tags("quantize")
 def test_quantize_affine_by_hand(impl):
-    """With 2 bits, the row (1, 2, 6) has scale 2 and zero point 0, and (-3, 1, 6) has scale 3 and zero point 1."""
+    """In 2 bits, (1, 2, 6) has scale 2 and zero point 0, (-3, 1, 6) 3 and 1. In 8 bits, 255 of (-255, 1, 255) has code 255."""
     codes, scales, zeros = impl.quantize_affine(np.array([[1.0, 2.0, 6.0], [-3.0, 1.0, 6.0]]), bits=2, group_size=3)
 
     assert_close(scales, np.array([[2.0], [3.0]]), name="scales")
     assert_close(zeros, uint8([0], [1]), name="zero points")
     assert_close(codes, uint8([0, 1, 3], [0, 1, 3]), name="codes")
+    # scale 2: the zero point 127.5 becomes 128, and 127.5 + 128 would be the code 256
+    codes, scales, zeros = impl.quantize_affine(np.array([[-255.0, 1.0, 255.0]]), bits=8, group_size=3)
+    assert_close((scales, zeros), (np.array([[2.0]]), uint8([128])), name="scale and zero point in 8 bits")
+    assert_close(codes, uint8([0, 128, 255]), name="codes in 8 bits")
 
 
 @number("1.p3")
@@ -105,12 +110,12 @@ def whole_codes(matrix, *, bits, group_size):
 @tags("int8")
 def test_int8_matmul_by_hand(impl):
     """Two codes of 127 give 127² each; an outlier column is multiplied in float64, once."""
-    x, w = np.array([[127.0, 127.0, 0.5], [2.0, 6.0, 300.0]]), np.array([[127.0, 127.0, 0.25]])
+    x, w = np.array([[127.0, 127.0, 0.5], [2.0, 6.0, 200.0]]), np.array([[127.0, 127.0, 2.75]])
 
     plain = impl.int8_matmul(x[:, :2], w[:, :2], threshold=1000.0, quantize=whole_codes)
     assert_close(plain, np.array([[32258.0], [1016.0]]), name="product without outliers")
-    apart = impl.int8_matmul(x, w, threshold=200.0, quantize=whole_codes)
-    assert_close(apart, np.array([[32258.125], [1091.0]]), name="product with one outlier column")
+    apart = impl.int8_matmul(x, w, threshold=150.0, quantize=whole_codes)
+    assert_close(apart, np.array([[32259.375], [1566.0]]), name="product with one outlier column")
 
 
 # ---- Task 4: weights that make up for each other ----------------------------------------------------
@@ -132,11 +137,10 @@ def test_compensation_by_hand(impl):
         assert damage(other) > damage(best), f"{other} does less damage than your answer {best}"
 
 
-def half_to_the_right(hessian, error):
-    """A stand-in for `compensation`: the next column takes half of each error back, the columns after it nothing."""
-    change = np.zeros((len(error), len(hessian) - 1))
-    change[:, :1] = -0.5 * np.asarray(error)[:, None]
-    return change
+def by_the_first_row(hessian, error):
+    """A stand-in for `compensation`, and not the best change: each column takes the error back, times its entry of row 0."""
+    hessian = np.asarray(hessian)
+    return -np.asarray(error)[:, None] * hessian[:1, 1:]
 
 
 @number("4.p2")
@@ -144,11 +148,15 @@ def half_to_the_right(hessian, error):
 @tags("gptq")
 def test_gptq_by_hand(impl):
     """Each column is rounded as the columns before it have left it; a code beyond the largest is clipped."""
-    w, h, scales = np.array([[0.375, 0.375, 2.0], [0.75, 2.0, 0.5]]), np.eye(3), np.array([[1.0], [0.25]])
+    two = impl.gptq(np.array([[0.375, 0.375]]), np.array([[2.0, 1.0], [1.0, 1.0]]), np.ones((1, 1)), compensation=by_the_first_row)
+    assert_close(two, int8([0, 1]), name="codes of the handout's two columns")
 
-    # row 0: 0.375 -> 0, then 0.5625 -> 1, then 1.78 -> 2; row 1: 3, then 8 -> 7 by clipping, then 0.625 / 0.25 -> 2
-    codes = impl.gptq(w, h, scales, bits=4, compensation=half_to_the_right)
-    assert_close(codes, int8([0, 1, 2], [3, 7, 2]), name="codes")
+    w, scales = np.array([[0.375, 0.375, 1.5], [0.75, 2.0, 0.5]]), np.array([[1.0], [0.25]])
+    h = np.array([[4.0, 0.5, 0.0], [0.5, 4.0, 2.0], [0.0, 2.0, 4.0]])
+    # row 0: 0.375 -> 0, then 0.375 + 0.1875 -> 1, then 1.5 - 0.875 -> 1
+    # row 1: 3, then 8 -> 7 by clipping, then (0.5 + 0.5) / 0.25 -> 4
+    codes = impl.gptq(w, h, scales, bits=4, compensation=by_the_first_row)
+    assert_close(codes, int8([0, 1, 1], [3, 7, 4]), name="codes of three columns")
 
 
 # ---- Task 5: accept a word or replace it ------------------------------------------------------------
@@ -170,9 +178,10 @@ def test_acceptance_rate_by_hand(impl):
 @weight(2)
 @tags("accept")
 def test_a_token_that_the_target_prefers_is_accepted(impl):
-    """Tokens 0 and 1 are more probable for the target than for the draft, and are always accepted."""
+    """Tokens that are at least as probable for the target as for the draft are always accepted."""
     assert_close(law(impl.accept_or_resample, P, Q, 0), {(True, 0): 1.0}, name="law for token 0")
     assert_close(law(impl.accept_or_resample, P, Q, 1), {(True, 1): 1.0}, name="law for token 1")
+    assert_close(law(impl.accept_or_resample, P, P, 2), {(True, 2): 1.0}, name="law for token 2 if q = p")
 
 
 @number("5.p3")
@@ -210,6 +219,11 @@ def greedy_accept(p, q, token, *, draw, flip):
     return token == best, best
 
 
+def accept_from_one_row(p, q, token, *, draw, flip):
+    """A stand-in for `accept_or_resample`: a token that p and q are sure of is accepted, and any other becomes 0."""
+    return (True, token) if p[token] == q[token] == 1 else (False, 0)
+
+
 WITHOUT_LUCK = {"accept": greedy_accept, "draw": lambda p: int(np.argmax(p)), "flip": lambda p: False}
 
 
@@ -223,6 +237,10 @@ def test_a_counting_target_corrects_its_draft(impl):
 
     text = impl.speculative_generate(Counting(), Counting(), [3, 4], gamma=3, max_new_tokens=9, eos=6, **WITHOUT_LUCK)
     assert_close(text, [3, 4, 5, 6], name="text that ends with eos 6")
+
+    shifted = {**WITHOUT_LUCK, "accept": accept_from_one_row, "warp": lambda rows: np.roll(rows, 1, axis=-1)}
+    text = impl.speculative_generate(Counting(), Counting(), [3, 4], gamma=2, max_new_tokens=3, **shifted)
+    assert_close(text, [3, 4, 6, 8, 10], name="text if `warp` moves each probability to the next token")
 
 
 @number("6.p2")
@@ -408,10 +426,15 @@ def test_masked_distribution_by_hand(impl):
 @weight(1)
 @tags("constrain")
 def test_exact_distribution_by_hand(impl):
-    """Given that the text will be valid, A has 4/7 and B 3/7."""
+    """Given that the text will be valid, A has 4/7 and B 3/7; a text that is too long is not valid."""
     found = impl.exact_distribution(model, [], 0, allowed, step, eos=0, remaining=3)
-
     assert_close(found, np.array([0, 4 / 7, 3 / 7, 0]), name="probabilities of eos, A, B, C")
+
+    # A may come again and again. Two tokens are left: eos has 1/2, and A eos has 1/4 · 1/2; A A eos is too long
+    endless = {"allowed": lambda state: [0, 1], "step": lambda state, token: state, "eos": 0}
+    found = impl.exact_distribution(lambda text: np.array([0.5, 0.25, 0.25]), [], 0, remaining=2, **endless)
+    assert_close(found, np.array([0.8, 0.2, 0.0]), name="probabilities of eos, A, B with two tokens left")
+    assert_refuses(impl.exact_distribution, model, [], 0, allowed, step, eos=0, remaining=2, name="exact_distribution")
 
 
 @number("9.p3")

@@ -1,5 +1,7 @@
 """What the handout of the inference assignment states, computed from the reference: one test for each claim."""
 
+import tomllib
+
 import numpy as np
 import pytest
 
@@ -87,8 +89,11 @@ def test_bytes_of_task_2():
 
 
 def test_how_many_products_fit():
-    """2 into 16 bits, 133,144 into 32; codes of 4 bits into 8 bits: 2."""
+    """2 into 16 bits, 133,144 into 32; codes of 4 bits into 8 bits: 2. In int16, the sum of three products wraps around."""
     assert (I.longest_exact_sum(8, 16), I.longest_exact_sum(8), I.longest_exact_sum(4, 8)) == (2, 133_144, 2)
+    worst = np.full(3, 127**2, dtype=np.int16)
+    assert worst[:2].sum(dtype=np.int16) == 2 * 127**2 and worst.sum(dtype=np.int16) < 0
+    assert worst.sum() == 3 * 127**2 and worst.sum().dtype == np.int64
 
 
 def test_the_product_of_task_3():
@@ -129,6 +134,14 @@ def test_gptq_by_hand():
     assert I.compensation(h, np.array([-0.375])).tolist() == [[0.375]]
     assert I.compensation(h, np.array([3.0])).tolist() == [[-3.0]]
     assert I.gptq(np.array([[0.375, 0.375]]), h, np.ones((1, 1))).tolist() == [[0, 1]]
+
+
+def test_lstsq_finds_the_same_change():
+    """With H = XᵀX, least squares on the columns of X finds the compensation."""
+    x = np.random.default_rng(0).normal(size=(20, 4))
+
+    least_squares = np.linalg.lstsq(x[:, 1:], -0.7 * x[:, 0], rcond=None)[0]
+    np.testing.assert_allclose(I.compensation(x.T @ x, np.array([0.7]))[0], least_squares)
 
 
 @pytest.mark.parametrize("share, left, counts", [(0.0, 97, (75, 101, 24)), (0.5, 59, (125, 49, 26)), (0.9, 17, (137, 40, 23))])
@@ -233,6 +246,7 @@ def test_speeds():
 
     assert found == [(3, 1.67), (6, 2.47)]
     assert round(I.speedup(0.6, 16, 0.1), 2) == 0.96
+    assert round(I.expected_tokens(0.6, 200), 6) == 2.5
     assert I.expected_tokens(0.5, 1) == 1.5
     assert I.speedup(0.7, 4, 0.125, tokens=lambda alpha, gamma: 3.0) == 2.0
 
@@ -248,7 +262,8 @@ def test_the_list_automaton():
 
     lists = [I.allowed_tokens(moves, {3}, vocabulary, state, live, eos=0) for state in (1, 2)]
     assert lists == [[2, 3, 6], [4, 5]]
-    assert live == {0, 1, 2, 3}
+    assert live == {0, 1, 2, 3}  # what the snippet prints; its words and moves are these
+    assert [[vocabulary[token] for token in ids] for ids in lists] == [[b"0", b"1", b"0,"], [b",", b"]"]]
     assert I.advance(moves, 1, b"-") == 4 and I.advance(moves, 2, b"],") is None and I.advance(moves, 2, b"]") == 3
 
 
@@ -272,3 +287,48 @@ def test_masking_writes_a_with_ninety_percent():
     exact = I.exact_distribution(model, [], 0, allowed, step, eos=0, remaining=3)
     assert round(exact[1], 3) == 0.083
     np.testing.assert_allclose(exact[1], 0.009 / 0.109)
+
+
+def test_the_case_of_task_9():
+    """A C, B B and B C: masking gives A 2/3 and B 1/3; given a valid text, they have 4/7 and 3/7."""
+    rows = np.array([(1, 4, 2, 1), (4, 1, 1, 2), (4, 2, 1, 1)]) / 8
+
+    def model(text):
+        return rows[len(text)]
+
+    def allowed(state):
+        return {"": [1, 2], "A": [3], "B": [2, 3], "end": [0]}[state]
+
+    def step(state, token):
+        return {1: "A", 2: "B"}[token] if state == "" else "end"
+
+    np.testing.assert_allclose(I.masked_distribution(model, [], "", allowed), [0, 2 / 3, 1 / 3, 0])
+    exact = I.exact_distribution(model, [], "", allowed, step, eos=0, remaining=3)
+    np.testing.assert_allclose(exact, [0, 4 / 7, 3 / 7, 0])
+    # the texts one by one, as the test under Derive has it
+    texts = {"AC": rows[0][1] * rows[1][3] * rows[2][0], "BB": rows[0][2] * rows[1][2] * rows[2][0], "BC": rows[0][2] * rows[1][3] * rows[2][0]}
+    np.testing.assert_allclose(exact[1], texts["AC"] / sum(texts.values()))
+
+
+# The whole
+
+
+def test_points_and_minutes():
+    """100 points, 340 minutes."""
+    tasks = tomllib.loads((staff_files.ROOT / "assignments" / "inference" / "assignment.toml").read_text())["tasks"]
+
+    assert (sum(task["points"] for task in tasks), sum(task["minutes"] for task in tasks)) == (100, 340)
+
+
+def test_the_written_question():
+    """Masked to tokens 0 and 1, p = (5, 3, 0)/8. 0.3 is accepted if the draft is not masked, and 17/24 if it is."""
+    p, q = np.array([5, 3, 0]) / 8, np.array([1, 2, 7]) / 10
+    masked = np.array([1, 2, 0]) / 3
+
+    np.testing.assert_allclose(I.acceptance_rate(np.array([p, p]), np.array([q, masked])), [0.3, 17 / 24])
+    for draft in (q, masked):
+        text = np.zeros(3)
+        for token in np.flatnonzero(draft):
+            for (_, kept), chance in law(I.accept_or_resample, p, draft, int(token)).items():
+                text[kept] += draft[token] * chance
+        np.testing.assert_allclose(text, p, atol=1e-12)

@@ -36,7 +36,7 @@ def draw():
         ax.text(middle, 6.9, verdict, ha="center", va="center", size=9, color=COLORS[color])
     ax.text(LEFT + STEP * 5, 2.4 + HEIGHT / 2, "← drawn\nfrom what?", va="center", size=9, color=COLORS["red"])
     ax.text(LEFT + STEP, 19.4, "the text so far", ha="center", va="center", size=10, color=COLORS["grey"])
-    ax.text(LEFT + STEP * 4, 19.4, "a draft of γ = 4 tokens", ha="center", va="center", size=10, color=COLORS["orange"])
+    ax.text(LEFT + STEP * 4, 19.4, "γ = 4 drafted tokens", ha="center", va="center", size=10, color=COLORS["orange"])
     return fig
 
 
