@@ -4,7 +4,6 @@ import tomllib
 
 import numpy as np
 import pytest
-
 import staff_files
 from coursekit.chance import law, luck
 
@@ -144,7 +143,9 @@ def test_lstsq_finds_the_same_change():
     np.testing.assert_allclose(I.compensation(x.T @ x, np.array([0.7]))[0], least_squares)
 
 
-@pytest.mark.parametrize("share, left, counts", [(0.0, 97, (75, 101, 24)), (0.5, 59, (125, 49, 26)), (0.9, 17, (137, 40, 23))])
+@pytest.mark.parametrize(
+    "share, left, counts", [(0.0, 97, (75, 101, 24)), (0.5, 59, (125, 49, 26)), (0.9, 17, (137, 40, 23))]
+)
 def test_how_much_damage_is_left(share, left, counts):
     """97, 59 and 17% of the damage; at 0.9, more damage in 23 of 200 layers."""
     damage = np.zeros((200, 2))
@@ -165,6 +166,7 @@ def test_how_much_damage_is_left(share, left, counts):
 
 def test_the_colleague():
     """p = (1/2, 1/2), q = (9/10, 1/10), replacements from p: token 0 has 0.7."""
+
     def colleague(p, q, *, draw, flip):
         token = draw(q)
         return token if flip(min(1, p[token] / q[token])) else draw(p)
@@ -202,10 +204,14 @@ def test_the_case_of_task_5():
 
 def test_a_terrible_draft_changes_the_calls_and_not_the_text():
     """100 calls with draft A and 271 with B for 400 tokens; the distribution of the texts is the same."""
+
     def table(*rows):
         return I.Cached(lambda text: rows[text[-1]])
 
-    large, close = ((0.7, 0.2, 0.1), (0.2, 0.2, 0.6), (0.1, 0.8, 0.1)), ((0.6, 0.3, 0.1), (0.2, 0.3, 0.5), (0.2, 0.7, 0.1))
+    large, close = (
+        ((0.7, 0.2, 0.1), (0.2, 0.2, 0.6), (0.1, 0.8, 0.1)),
+        ((0.6, 0.3, 0.1), (0.2, 0.3, 0.5), (0.2, 0.7, 0.1)),
+    )
     laws, calls = [], []
     for rows in (close, ((0.01, 0.01, 0.98),) * 3):
         laws.append(law(I.speculative_generate, table(*large), table(*rows), [0], gamma=2, max_new_tokens=2))
@@ -242,7 +248,9 @@ def test_the_counting_round():
 
 def test_speeds():
     """c = 0.1. At 0.6, 1.67 with 3 tokens and 0.96 with 16; at 0.8, 2.47 with 6. By hand: 1.5 tokens; 3 tokens at 1/8: 2."""
-    found = [(I.best_draft_length(a, 0.1), round(I.speedup(a, I.best_draft_length(a, 0.1), 0.1), 2)) for a in (0.6, 0.8)]
+    found = [
+        (I.best_draft_length(a, 0.1), round(I.speedup(a, I.best_draft_length(a, 0.1), 0.1), 2)) for a in (0.6, 0.8)
+    ]
 
     assert found == [(3, 1.67), (6, 2.47)]
     assert round(I.speedup(0.6, 16, 0.1), 2) == 0.96
@@ -306,7 +314,11 @@ def test_the_case_of_task_9():
     exact = I.exact_distribution(model, [], "", allowed, step, eos=0, remaining=3)
     np.testing.assert_allclose(exact, [0, 4 / 7, 3 / 7, 0])
     # the texts one by one, as the test under Derive has it
-    texts = {"AC": rows[0][1] * rows[1][3] * rows[2][0], "BB": rows[0][2] * rows[1][2] * rows[2][0], "BC": rows[0][2] * rows[1][3] * rows[2][0]}
+    texts = {
+        "AC": rows[0][1] * rows[1][3] * rows[2][0],
+        "BB": rows[0][2] * rows[1][2] * rows[2][0],
+        "BC": rows[0][2] * rows[1][3] * rows[2][0],
+    }
     np.testing.assert_allclose(exact[1], texts["AC"] / sum(texts.values()))
 
 

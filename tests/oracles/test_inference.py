@@ -8,9 +8,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-import torch
-
 import staff_files
+import torch
 from coursekit.chance import law
 
 I = staff_files.reference("inference")
@@ -34,7 +33,11 @@ def test_row_quantization_is_torchs(rng):
     # torch stores scales as float64 and weights as float32: keep clear of halves
     halves = np.abs(w / scales - np.floor(w / scales) - 0.5) > 1e-4
     theirs = torch.quantize_per_channel(
-        torch.tensor(w, dtype=torch.float32), torch.tensor(scales[:, 0]), torch.zeros(6, dtype=torch.int64), 0, torch.qint8
+        torch.tensor(w, dtype=torch.float32),
+        torch.tensor(scales[:, 0]),
+        torch.zeros(6, dtype=torch.int64),
+        0,
+        torch.qint8,
     )
     assert (theirs.int_repr().numpy() == codes)[halves].all()
     np.testing.assert_allclose(theirs.dequantize().numpy(), I.dequantize(codes, scales), atol=1.01 * scales.max())
@@ -46,7 +49,9 @@ def test_affine_quantization_is_torchs(rng):
     w = rng.normal(size=(5, 30)) + rng.uniform(-2, 2)
     codes, scales, zeros = I.quantize_affine(w)
 
-    theirs = torch.quantize_per_tensor(torch.tensor(w, dtype=torch.float32), float(scales[0, 0]), int(zeros[0, 0]), torch.quint8)
+    theirs = torch.quantize_per_tensor(
+        torch.tensor(w, dtype=torch.float32), float(scales[0, 0]), int(zeros[0, 0]), torch.quint8
+    )
     clear = np.abs(w / scales - np.floor(w / scales) - 0.5) > 1e-4
     assert (theirs.int_repr().numpy() == codes)[clear].all()
     observer = torch.ao.quantization.MinMaxObserver(dtype=torch.quint8, qscheme=torch.per_tensor_affine)
@@ -194,7 +199,9 @@ def all_texts(next_probs, prompt, n, eos=None):
 def test_texts_are_the_targets(gamma, eos):
     """The distribution of whole texts, through the loop with its caches, is that of the target alone."""
     target, draft = random_model(1, 3), random_model(2, 3)
-    found = law(I.speculative_generate, I.Cached(target), I.Cached(draft), [1, 2], gamma=gamma, max_new_tokens=3, eos=eos)
+    found = law(
+        I.speculative_generate, I.Cached(target), I.Cached(draft), [1, 2], gamma=gamma, max_new_tokens=3, eos=eos
+    )
     due = all_texts(target, [1, 2], 3, eos)
 
     assert found.keys() == due.keys()
@@ -222,6 +229,7 @@ def test_a_model_as_its_own_draft_is_always_accepted():
 @pytest.mark.parametrize("gamma", [0, 1, 2, 5])
 def test_expected_tokens_by_every_branch(gamma):
     """The mean over the tree of accepted and rejected tokens."""
+
     def round_(*, flip):
         n = 0
         while n < gamma and flip(0.7):
@@ -291,9 +299,7 @@ def test_exact_is_the_model_given_a_valid_text():
     def distribution(text, state, remaining):
         return I.exact_distribution(model, text, state, allowed, step, eos=0, remaining=remaining)
 
-    found = law(
-        I.constrained_generate, distribution, [], 0, allowed, step, eos=0, max_new_tokens=n, given=("draw",)
-    )
+    found = law(I.constrained_generate, distribution, [], 0, allowed, step, eos=0, max_new_tokens=n, given=("draw",))
     total = sum(texts.values())
     assert found.keys() == texts.keys() and len(texts) > 3
     assert max(abs(found[text] - share / total) for text, share in texts.items()) < 1e-12
@@ -310,6 +316,8 @@ def test_masking_is_not_the_condition():
         return I.masked_distribution(model, text, state, allowed)
 
     found = law(I.constrained_generate, masked, [], 0, allowed, step, eos=0, max_new_tokens=3, given=("draw",))
-    assert all(accepts(moves, accepting, b"".join(vocabulary[token] for token in text)) and text[-1] == 0 for text in found)
+    assert all(
+        accepts(moves, accepting, b"".join(vocabulary[token] for token in text)) and text[-1] == 0 for text in found
+    )
     exact = I.exact_distribution(model, [], 0, allowed, step, eos=0, remaining=3)
     assert abs(exact[1] - sum(share for text, share in found.items() if text[0] == 1)) > 0.01
