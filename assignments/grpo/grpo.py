@@ -48,9 +48,8 @@ def equivalent(answer, truth):
 
     Two numbers mean the same if they are the same **rational number**, exactly. A number may begin with a sign, + or -. Then
     comes one of four forms: digits ("12"); digits with a decimal point inside ("0.50"); digits, a slash and digits ("1/2");
-    \frac{1}{2} with digits in both braces. If the denominator is 0, it is a text and no number. Everything else is a text, too.
-    Two texts mean the same if they are equal, letter by letter. A number never means the same as a text. Blanks at both ends
-    don't count.
+    \frac{1}{2} with digits in both braces. A fraction with the denominator 0 is a text, and so is everything else. Two texts
+    mean the same if they are equal, letter by letter. A number never means the same as a text. Blanks at both ends don't count.
 
     Args:
         answer: Text, or None if there is no answer. None never means the same as the truth.
@@ -71,7 +70,8 @@ def reward(text, prompt_length, truth):
 
     The first `prompt_length` characters are the prompt, which earns nothing. The rest is the response. The format is right
     if `</think>` stands in the response exactly once. The answer is the last closed box **after** `</think>`. The reward is
-    1.0 if the format is right and the answer is equivalent to the truth. If only one of the two is right, the reward is 0.0.
+    1.0 if the format is right and the answer is equivalent to the truth. Otherwise, the reward is 0.0, even if the format or
+    the answer is right.
 
     Args:
         text: The prompt and, right behind it, the response.
