@@ -47,8 +47,8 @@ def test_the_last_box_counts(impl):
 @weight(1)
 @tags("reward")
 def test_numbers_compare_as_rationals(impl):
-    r"""0.50, 1/2 and \frac{2}{4} are the same number, 0.3333 is not 1/3, and texts must be equal letter by letter."""
-    same = [("0.50", "1/2"), (r"\frac{2}{4}", "0.5"), (" 12", "12"), ("-3", "-6/2"), ("blue", "blue")]
+    r"""0.50, 1/2 and \frac{2}{4} are the same number, and so are 0.1 and 0.10. 0.3333 is not 1/3. Texts must be equal letter by letter."""
+    same = [("0.50", "1/2"), (r"\frac{2}{4}", "0.5"), (" 12", "12"), ("-3", "-6/2"), ("blue", "blue"), ("0.1", "0.10")]
     different = [("0.3333", "1/3"), ("x", "X"), (None, "0"), ("3", "-3"), ("1/0", "2/0")]
 
     for answer, truth in same + different:
@@ -95,14 +95,14 @@ def test_centered_by_hand(impl):
 @tags("advantages")
 def test_scaled_by_hand(impl):
     """Rewards 5, 1, 1, 1 have deviation sqrt(3): with eps = 0 the first gets sqrt(3), and with eps = sqrt(3) half of that. A
-    constant group gets exactly 0."""
+    constant group gets exactly 0: three rewards of 1, and three rewards of 0.1, whose computed mean is not 0.1."""
     rewards, root = numbers(5, 1, 1, 1), math.sqrt(3)
 
     assert_close(impl.group_advantages(rewards, kind="scaled", eps=0.0), numbers(3, -1, -1, -1) / root, name="eps = 0")
     half = impl.group_advantages(rewards, kind="scaled", eps=root)
     assert_close(half, numbers(3, -1, -1, -1) / root / 2, name="eps = sqrt(3)")
-    constant = impl.group_advantages(numbers(1, 1, 1), kind="scaled", eps=0.0)
-    assert_close(constant, numbers(0, 0, 0), name="a constant group")
+    constant = impl.group_advantages(numbers([1, 1, 1], [0.1, 0.1, 0.1]), kind="scaled", eps=0.0)
+    assert_close(constant, numbers([0, 0, 0], [0, 0, 0]), name="constant groups")
 
 
 @number("2.p3")
@@ -364,12 +364,14 @@ def test_pass_at_k_weights_are_its_slope(impl, k):
 @weight(1)
 @tags("feedback")
 def test_filtered_step_by_hand(impl):
-    """Answers of 0.4, 0.1 and 0.5, of which the first two are right: 0.8, 0.2 and 0. Without a right answer nothing changes."""
-    logp = logs([0.4, 0.1, 0.5], [0.4, 0.1, 0.5])
+    """Answers of 0.3, 0.3 and 0.4, of which the first two are right: 1/2, 1/2 and 0. Without a right answer nothing changes. Right
+    answers with the log-probabilities -900 + log 3 and -900 get 3/4 and 1/4."""
+    logp = logs([0.3, 0.3, 0.4], [0.4, 0.1, 0.5])
+    logp = torch.cat([logp, numbers([-900 + math.log(3), -900, 0])])
 
-    got = impl.filtered_step(logp, numbers([1, 1, 0], [0, 0, 0]))
+    got = impl.filtered_step(logp, numbers([1, 1, 0], [0, 0, 0], [1, 1, 0]))
 
-    assert_close(got.exp(), numbers([0.8, 0.2, 0], [0.4, 0.1, 0.5]))
+    assert_close(got.exp(), numbers([0.5, 0.5, 0], [0.4, 0.1, 0.5], [0.75, 0.25, 0]))
 
 
 @number("8.p2")
@@ -398,10 +400,13 @@ def test_each_critique_is_of_the_newest_answer(impl):
 @weight(1)
 @tags("feedback")
 def test_the_judge_is_asked_in_both_orders(impl):
-    """With A first, A gets 0.6 of 0.8. With B first, A gets 0.3 of 0.6. The preference for A is (0.75 + 0.5) / 2."""
+    """With A first, A gets 0.6 of 0.8. With B first, A gets 0.3 of 0.6. The preference for A is (0.75 + 0.5) / 2, also if all
+    four log-probabilities are lower by 900."""
     preference = impl.ai_preference(logs(0.6, 0.2), logs(0.3, 0.3))
-
     assert_close(preference, numbers(0.625)[0])
+
+    tiny = impl.ai_preference(logs(0.6, 0.2) - 900, logs(0.3, 0.3) - 900)
+    assert_close(tiny, numbers(0.625)[0], name="log-probabilities lower by 900")
 
 
 # --- Task 9 ------------------------------------------------------------------------------------
@@ -416,28 +421,34 @@ def doubled(rewards):
 @weight(1)
 @tags("train")
 def test_one_step_by_hand(impl):
-    """Three prompts with even odds and groups of two. The first group has one right answer of two, the others are all right or all
-    wrong, so the first row moves by the whole learning rate times its update, and the others stay."""
-    logits, rewards = torch.zeros(3, 2, dtype=F64), numbers([1, 0], [1, 1], [0, 0])
-    uniforms = numbers([[0.2, 0.8], [0.2, 0.8], [0.2, 0.8]])
+    """Three prompts with even odds and groups of two. The first group has one right answer of two, the second group is all right
+    and the third all wrong. So the first row moves by the whole learning rate times its update, and the other rows stay."""
+    logits, rewards = torch.zeros(3, 2, dtype=F64), numbers([1, 0], [1, 1], [0, 1])
+    uniforms = numbers([[0.2, 0.8], [0.2, 0.3], [0.2, 0.3]])  # below 1/2: the first answer
 
     new, history = impl.train(logits, rewards, uniforms, advantages_of=doubled, lr=0.5)
 
     # one of two answers has the advantage 2, and its grad log pi is (1/2, -1/2)
     assert_close(new, numbers([0.25, -0.25], [0, 0], [0, 0]), name="logits")
-    assert_close(history, [0.5], name="history")  # (1/2 + 1 + 0) / 3
+    # probabilities of being right 1/2, 1 and 1/2, though the third prompt's group is all wrong
+    assert_close(history, [2 / 3], name="history")
 
 
 @number("9.p2")
 @weight(1)
 @tags("train")
 def test_overoptimization_by_hand(impl):
-    """Proxy (log 3, 0) and true (0, 1) at pressure 1: probabilities 3/4 and 1/4. At pressure 0 all answers are equally likely."""
+    """Proxy (log 3, 0) and true (0, 1) at pressure 1: probabilities 3/4 and 1/4. At pressure 0 all answers are equally likely. A
+    proxy of 100000 gives the probabilities 1 and 0, and then the divergence is log 2."""
     got = impl.overoptimize(logs(3, 1), numbers(0, 1), numbers(0, 1))
 
     log3, kl = math.log(3), 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
     want = {"proxy": numbers(log3 / 2, 0.75 * log3), "true": numbers(0.5, 0.25), "kl": numbers(0, kl)}
     assert_close({name: got[name] for name in want}, want)
+
+    sure = impl.overoptimize(numbers(1e5, 0), numbers(0, 1), numbers(1))
+    want = {"true": numbers(0), "kl": numbers(math.log(2)), "true_slope": numbers(0)}
+    assert_close({name: sure[name] for name in want}, want, name="a proxy of 100000")
 
 
 @number("9.p3")

@@ -1,11 +1,11 @@
 r"""Training on answers that a program can check: rewards, group advantages, a clipped loss, its divisors, and their faults.
 
-P prompts have G answers each, the *group* of the prompt. Rewards and advantages have shape (P, G). What is given for each
-token has shape (P, G, T): answers are padded to T positions, and a boolean mask is True at the tokens of the answer, its end
-token included. Losses are minimized. A *table* is one prompt whose K possible answers are all listed. Results keep the dtype
-and device of the inputs, and no input is changed in place.
+Each of P prompts has G answers, which are the *group* of the prompt. Rewards and advantages have shape (P, G). Numbers for
+each token have shape (P, G, T), because answers are padded to T positions. A boolean mask is True at the tokens of an answer,
+including the token that ends the answer. Losses are minimized. A *table* lists all K possible answers to a prompt. Results
+keep the dtype and device of the inputs, and no input is changed in place.
 
-Left out: the language model itself. Random numbers are handed in.
+The language model itself is left out. Random numbers are handed in.
 """
 
 import itertools
@@ -25,16 +25,16 @@ REVISION = "Request: {prompt}\nAnswer: {answer}\nCritique: {critique}\nRewrite t
 
 
 def final_answer(text):
-    r"""What stands in the last box of a text.
+    r"""What stands in the last closed box of a text.
 
-    A box is `\boxed{...}`. It ends at the brace that closes the one after `boxed`: braces inside come in pairs. A box whose
-    brace is never closed is no box, and then an earlier one can be the last. No box stands inside another.
+    A box is `\boxed{...}`. It ends at the brace that closes the brace after `boxed`, so braces inside a box come in pairs. A
+    box that is never closed doesn't count. Texts with a box inside a box are not tested.
 
     Args:
         text: Any text.
 
     Returns:
-        The contents of the last box, without blanks at both ends; None if there is no box.
+        The contents of the last closed box, without blanks at both ends. None if there is no such box.
 
     Example:
         "So \boxed{ \frac{1}{2} }, not \boxed{" gives "\frac{1}{2}".
@@ -55,13 +55,14 @@ def final_answer(text):
 def equivalent(answer, truth):
     r"""Whether two answers mean the same.
 
-    Two numbers are the same if they are the same **rational number**, exactly. A number is, after an optional sign + or -:
-    digits ("12"), digits with a decimal point inside ("0.50"), two runs of digits with a slash ("1/2"), or
-    \frac{1}{2} with digits in both braces. A denominator of 0 makes no number. Everything else is text, and two texts are the
-    same if they are equal, letter by letter. A number is never the same as a text. Blanks at both ends don't count.
+    Two numbers mean the same if they are the same **rational number**, exactly. A number may begin with a sign, + or -. Then
+    comes one of four forms: digits ("12"); digits with a decimal point inside ("0.50"); digits, a slash and digits ("1/2");
+    \frac{1}{2} with digits in both braces. A fraction with the denominator 0 is a text, and so is everything else. Two texts
+    mean the same if they are equal, letter by letter. A number never means the same as a text. Blanks at both ends don't count.
 
     Args:
-        answer, truth: Text. `answer` may be None: there is no answer, which is never the same.
+        answer: Text, or None if there is no answer. None never means the same as the truth.
+        truth: Text.
 
     Returns:
         True or False.
@@ -93,10 +94,10 @@ def equivalent(answer, truth):
 def reward(text, prompt_length, truth):
     """The reward of one answer: 1.0 for a right answer in the right format, else 0.0.
 
-    The first `prompt_length` characters are the prompt, which earns nothing. The rest is the response. Its format is right
-    if `</think>` stands in it exactly once. The answer is the last box **after** `</think>`. The reward is 1.0 if the format
-    is right and the answer is equivalent to the truth. A wrong format gives 0.0 even with a right answer, and a
-    right format gives nothing by itself.
+    The first `prompt_length` characters are the prompt, which earns nothing. The rest is the response. The format is right
+    if `</think>` stands in the response exactly once. The answer is the last closed box **after** `</think>`. The reward is
+    1.0 if the format is right and the answer is equivalent to the truth. Otherwise, the reward is 0.0, even if the format or
+    the answer is right.
 
     Args:
         text: The prompt and, right behind it, the response.
@@ -126,8 +127,8 @@ def group_advantages(rewards, *, kind, eps=1e-6):
     """How much better each answer is than its own group.
 
     "centered":      the reward minus the mean of the group.
-    "scaled":        the same, divided by (s + eps). s is the standard deviation of the group: the root of the mean
-                     squared distance from the group's mean (divided by G, not G - 1).
+    "scaled":        the centered advantage, divided by (s + eps). s is the standard deviation of the group: the root of
+                     the mean squared distance from the group's mean (divided by G, not G - 1).
     "leave_one_out": the reward minus the mean of the **other** answers of the group.
 
     Args:
@@ -136,7 +137,7 @@ def group_advantages(rewards, *, kind, eps=1e-6):
         eps: Not negative. Only "scaled" uses it.
 
     Returns:
-        Shape (..., G). A group whose rewards are all equal has advantages of exactly 0, for eps = 0 too.
+        Shape (..., G). If all rewards of a group are equal, its advantages are exactly 0, also for eps = 0.
 
     Raises:
         ValueError: If kind is unknown, G is below 2, or eps is negative.
@@ -171,7 +172,7 @@ def policy_loss(logp, old_logp, advantages, mask, *, level, clip_low, clip_high)
 
         loss = -min(ratio * A, clamp(ratio, 1 - clip_low, 1 + clip_high) * A)
 
-    All tokens of an answer have the advantage A of the answer. At level "token", the ratio is that of the token,
+    A is the advantage of the answer, the same for all its tokens. At level "token", each token has its own ratio,
     pi(token) / pi_old(token). At level "sequence", all tokens of an answer share one ratio: the exponential of the **mean**,
     over the answer's tokens, of log pi - log pi_old.
 
@@ -181,10 +182,10 @@ def policy_loss(logp, old_logp, advantages, mask, *, level, clip_low, clip_high)
         advantages: Shape (P, G).
         mask: Boolean, shape (P, G, T): True at the tokens of the answer. Each answer has at least one.
         level: "token" or "sequence".
-        clip_low, clip_high: How far the ratio may fall below 1, and how far it may rise above 1.
+        clip_low, clip_high: The limits: how far the ratio may fall below 1, and how far it may rise above 1.
 
     Returns:
-        Shape (P, G, T). 0 where the mask is False, with gradient 0, whatever stands there, NaN and -inf included.
+        Shape (P, G, T). Where the mask is False, the loss and its gradient are 0, even if NaN or -inf stands there.
 
     Raises:
         ValueError: If level is unknown or an answer has no token.
@@ -221,7 +222,7 @@ def aggregate(losses, mask, *, how, max_len):
         max_len: A fixed length, the same for every batch. Only "constant" uses it.
 
     Returns:
-        A single number, shape (). What stands where the mask is False does not count, NaN included, and gets gradient 0.
+        A single number, shape (). Where the mask is False, losses don't count and have gradient 0, even if they are NaN.
 
     Raises:
         ValueError: If how is unknown or an answer has no token.
@@ -245,8 +246,8 @@ def aggregate(losses, mask, *, how, max_len):
 def micro_batch_losses(parts, *, how, max_len):
     """What each part of a batch adds to the loss of the whole batch.
 
-    A batch that doesn't fit into memory is cut into parts, which are handled one after the other. Their gradients
-    are added up. So the numbers returned here must add up to what `aggregate` gives for the whole batch.
+    If a batch doesn't fit into memory, it is cut into parts, which are handled one after the other. The gradients of all
+    parts are added up. So the numbers returned here must add up to what `aggregate` gives for the whole batch.
 
     Args:
         parts: List of (losses, mask) of shape (P, G, T), where P and T may differ from part to part.
@@ -309,12 +310,12 @@ def expected_update(logits, rewards, *, group_size, advantages_of):
 
         (1/G) sum_i A_i grad log pi(y_i)
 
-    where y_i is the i-th answer, A_i its advantage, and the gradient is that in the logits.
+    where y_i is the i-th answer of the group and A_i is its advantage. The gradient is taken in the logits.
 
     Args:
         logits: Shape (K,).
         rewards: Shape (K,).
-        group_size: G, at least 2. K^G groups are at most a few hundred.
+        group_size: G, at least 2. K^G is at most a few hundred.
         advantages_of: A function from rewards of shape (..., G) to advantages of the same shape.
 
     Returns:
@@ -344,7 +345,7 @@ def expected_update(logits, rewards, *, group_size, advantages_of):
 
 
 def kl_term(logp, ref_logp, mask, *, kind):
-    """For each token, an estimate of the divergence from the reference, to be added to the loss.
+    """For each token, an estimate of the divergence from the reference, which is added to the loss.
 
     With d = log pi - log pi_ref of the token:
 
@@ -352,12 +353,12 @@ def kl_term(logp, ref_logp, mask, *, kind):
 
     Args:
         logp: log pi of each token, shape (P, G, T). Only this argument gets a gradient.
-        ref_logp: log pi_ref of each token, same shape.
-        mask: Boolean, same shape.
+        ref_logp: log pi_ref of each token, shape (P, G, T).
+        mask: Boolean, shape (P, G, T).
         kind: "k1", "k2" or "k3".
 
     Returns:
-        Shape (P, G, T). 0 where the mask is False, with gradient 0, whatever stands there, NaN and -inf included.
+        Shape (P, G, T). Where the mask is False, the term and its gradient are 0, even if NaN or -inf stands there.
 
     Raises:
         ValueError: If kind is unknown.
@@ -378,18 +379,18 @@ def kl_term(logp, ref_logp, mask, *, kind):
 
 
 def penalized_rewards(rewards, logp, ref_logp, mask, *, beta):
-    """Rewards that hold the price of leaving the reference.
+    """Rewards from which the price of leaving the reference is subtracted.
 
-    The reward of an answer, minus beta times the **sum** of k1 over the tokens of the answer.
+    Each answer gets its reward, minus beta times the **sum** of k1 over the tokens of the answer.
 
     Args:
         rewards: Shape (P, G).
         logp, ref_logp: log pi and log pi_ref of each token, shape (P, G, T).
         mask: Boolean, shape (P, G, T).
-        beta: Price of one nat.
+        beta: The price of one nat.
 
     Returns:
-        Shape (P, G). A reward is data: no gradient reaches any argument.
+        Shape (P, G). Rewards are data, so no argument gets a gradient.
 
     Example:
         Reward 1, beta = 0.1 and two tokens with pi / pi_ref = 2 and 8: 1 - 0.1 log 16.
@@ -411,7 +412,7 @@ def informative(rewards):
         rewards: Shape (P, G).
 
     Returns:
-        Boolean, shape (P,). Rewards that are equal as numbers are equal, whatever a mean or a deviation rounds to.
+        Boolean, shape (P,). Only the rewards themselves decide, not what their mean or deviation rounds to.
     """
     # BEGIN SOLUTION shaping
     return (rewards != rewards[:, :1]).any(-1)
@@ -419,15 +420,15 @@ def informative(rewards):
 
 
 def overlong_penalty(lengths, *, max_len, margin):
-    """A penalty that warns an answer before it is cut off at max_len.
+    """A penalty for answers that come close to max_len, where they are cut off.
 
-    0 for an answer of at most max_len - margin tokens. From there it falls along a straight line to -1, which it reaches
-    at max_len, and it stays at -1 for longer answers.
+    Up to max_len - margin tokens, the penalty is 0. From there, the penalty falls along a straight line and reaches -1 at
+    max_len. Longer answers get -1.
 
     Args:
         lengths: Integers, any shape.
         max_len: The length at which answers are cut off.
-        margin: In 1 .. max_len: the last tokens before max_len, in which the penalty falls.
+        margin: Over how many tokens before max_len the penalty falls, in 1 .. max_len.
 
     Returns:
         float64, the shape of `lengths`.
@@ -443,10 +444,10 @@ def overlong_penalty(lengths, *, max_len, margin):
 
 
 def pass_at_k_weights(success, k):
-    """By how much the gradient of p grows when the goal is pass@k.
+    """The weight of each prompt if the goal is pass@k.
 
-    pass@k is the probability that at least one of k independent answers to a prompt is right. p is the probability
-    that one answer is right. The gradient of pass@k is this weight times the gradient of p.
+    p is the probability that one answer to a prompt is right. pass@k is the probability that at least one of k independent
+    answers to this prompt is right. The gradient of pass@k is the weight times the gradient of p.
 
     Args:
         success: p of each prompt, any shape, floating point, in [0, 1].
@@ -471,16 +472,16 @@ def pass_at_k_weights(success, k):
 def filtered_step(logp, rewards):
     """The policy after training to the end on its own right answers.
 
-    Infinitely many answers are drawn from the policy. The wrong ones are thrown away. The new policy is the one that
-    maximizes the mean log-probability of what is left.
+    Infinitely many answers are drawn from the policy, and the wrong answers are thrown away. The new policy maximizes the
+    mean log-probability of the right answers that are left.
 
     Args:
-        logp: Log-probabilities of the answers of each prompt, shape (P, K); -inf for an impossible one.
+        logp: Log-probabilities of the answers of each prompt, shape (P, K). An impossible answer has -inf.
         rewards: Shape (P, K), 1 for a right answer and 0 for a wrong one.
 
     Returns:
-        Log-probabilities, shape (P, K); -inf for what the new policy never says. If a prompt has no right
-        answer that is possible, its row stays as it is. A log-probability of -900 is possible.
+        Log-probabilities, shape (P, K), -inf for an answer that the new policy never gives. If no right answer of a prompt
+        is possible, its row stays as it is. An answer with log-probability -900 is possible.
     """
     # BEGIN SOLUTION feedback
     kept = torch.where(rewards > 0, logp, -math.inf)
@@ -492,13 +493,13 @@ def filtered_step(logp, rewards):
 def critique_and_revise(prompt, principles, *, generate):
     """Let a model improve its own answer, one principle after the other.
 
-    The first answer is what the model makes of the prompt alone. Then, for each principle in its turn: the model writes a
-    critique of the **newest** answer, and a new answer in view of this critique. The texts that it is shown are CRITIQUE and
-    REVISION, filled in.
+    The model is first shown the prompt alone, and writes an answer. Then the principles take turns. For each principle, the
+    model is shown CRITIQUE, filled in with the **newest** answer, and writes a critique. Next it is shown REVISION, filled in
+    with the newest answer and this critique, and writes a new answer.
 
     Args:
         prompt: What was asked.
-        principles: List of texts; may be empty.
+        principles: List of texts. It may be empty.
         generate: A function from the text that the model is shown to the text that it writes.
 
     Returns:
@@ -516,16 +517,17 @@ def critique_and_revise(prompt, principles, *, generate):
 def ai_preference(logp_a_first, logp_b_first):
     """The probability with which a judge prefers answer A to answer B, asked in both orders.
 
-    The judge is shown two answers and says "1" for the first or "2" for the second. It may favor a place. So it is
-    asked twice: with A first, and with B first. In each order, the probability of A is A's share of the probabilities of
-    "1" and "2". The result is the **mean of the two probabilities**.
+    The judge is shown two answers and says "1" for the first or "2" for the second. The judge may favor a place, so we ask
+    twice: with A first, and with B first. In each order, the probability of A is A's share of the probabilities of "1" and
+    "2". The result is the **mean of the two probabilities**.
 
     Args:
         logp_a_first: Log-probabilities of "1" and of "2" when A is shown first, shape (..., 2).
         logp_b_first: Log-probabilities of "1" and of "2" when B is shown first, shape (..., 2).
 
     Returns:
-        Shape (...). The judge may say other things as well: the two need not add up to 1, and both may be tiny, as at -900.
+        Shape (...). The judge may say other things as well, so the probabilities of "1" and "2" need not add up to 1. Both
+        may be tiny: log-probabilities may be -900.
 
     Example:
         A first: "1" 0.6, "2" 0.2. B first: "1" 0.3, "2" 0.3. The result is (0.75 + 0.5) / 2.
@@ -557,21 +559,20 @@ def train(logits, rewards, uniforms, *, advantages_of, lr):
     """The policy after training on groups of its own answers.
 
     Each step draws a group for each prompt from the newest policy, with `draw_answers`. The update of a prompt is
-    (1/G) sum_i A_i grad log pi(y_i) in the logits of this prompt. A group is *informative* if its rewards are not all
-    equal. The step changes the logits by lr times the **mean over the informative groups** of their updates: each prompt's
-    row moves by lr / (number of informative groups) times its update. Rows of other groups stay as they are. If no group
-    is informative, the step changes nothing.
+    (1/G) sum_i A_i grad log pi(y_i), with the gradient in the logits of this prompt. A group is *informative* if its rewards
+    are not all equal. The row of a prompt with an informative group moves by lr / (number of informative groups) times its
+    update. All other rows stay as they are. If no group is informative, the step changes nothing.
 
     Args:
         logits: Shape (P, K): row x is the policy softmax(logits[x]) for prompt x.
         rewards: Shape (P, K).
-        uniforms: Shape (n_steps, P, G): step i draws with uniforms[i].
+        uniforms: Shape (n_steps, P, G). Step i draws with uniforms[i].
         advantages_of: A function from rewards of shape (P, G) to advantages of the same shape.
         lr: Step size.
 
     Returns:
-        The new logits, shape (P, K). And the history, a list with one float for each step: the mean reward of the policy
-        **before** the step. It is exact: the mean over prompts of the sum of probability times reward.
+        (logits, history): the new logits, shape (P, K), and a list with one float for each step. This float is the mean
+        reward of the policy **before** the step, without luck: the mean over prompts of the sum of probability times reward.
     """
     # Steps, in each round: the policy and its mean reward; a group for each prompt; rewards and advantages of the groups;
     # which groups are informative; the update of each row.
@@ -596,8 +597,8 @@ def train(logits, rewards, uniforms, *, advantages_of, lr):
 def overoptimize(proxy, true, pressures):
     """What more and more optimization of a proxy does to the true reward.
 
-    N answers are equally likely under the reference. The policy with pressure s gives each a probability in proportion to
-    exp(s * proxy). (It is the best policy for the proxy at the price beta = 1/s.)
+    N answers are equally likely under the reference. Under the policy with pressure s, the probability of an answer is
+    proportional to exp(s * proxy). (This policy is the best for the proxy if a nat costs beta = 1/s.)
 
     Args:
         proxy: The proxy's reward of each answer, shape (N,).
@@ -607,7 +608,7 @@ def overoptimize(proxy, true, pressures):
     Returns:
         A dict of tensors of shape (S,): "proxy" and "true", the mean rewards under each policy; "kl", its divergence from the
         reference; "proxy_slope" and "true_slope", the derivatives of both means in s, by your formula, without autograd.
-        All are finite for rewards and pressures of any size; 0 log 0 counts 0.
+        All numbers are finite for rewards and pressures of any size. 0 log 0 counts as 0.
 
     Example:
         Proxy (log 3, 0), true (0, 1), s = 1: probabilities 3/4 and 1/4, true 0.25, kl 0.1308, true_slope -0.206.
