@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 import pytest
-import torch
-
 import staff_files
+import torch
 
 F64 = torch.float64
 
@@ -60,10 +59,14 @@ def test_what_division_by_the_length_optimizes():
 
 
 def test_two_answers():
-    """The docstrings' batch: "sequence (6 + 2) / 2 = 4; token 10/3; constant 10/8"; "as two parts: sequence 3 and 1; token 2 and 4/3". """
+    """The docstrings' batch: "sequence (6 + 2) / 2 = 4; token 10/3; constant 10/8"; "as two parts: sequence 3 and 1; token 2 and 4/3"."""
     losses, mask = numbers([[6, 0], [1, 3]]), torch.tensor([[[True, False], [True, True]]])
     parts = [(losses[:, :1], mask[:, :1]), (losses[:, 1:], mask[:, 1:])]
-    for how, want, shares in (("sequence", 4, (3, 1)), ("token", 10 / 3, (2, 4 / 3)), ("constant", 10 / 8, (6 / 8, 4 / 8))):
+    for how, want, shares in (
+        ("sequence", 4, (3, 1)),
+        ("token", 10 / 3, (2, 4 / 3)),
+        ("constant", 10 / 8, (6 / 8, 4 / 8)),
+    ):
         assert grpo.aggregate(losses, mask, how=how, max_len=4).item() == pytest.approx(want)
         assert [x.item() for x in grpo.micro_batch_losses(parts, how=how, max_len=4)] == pytest.approx(shares)
 
@@ -83,7 +86,7 @@ def test_boxes_and_numbers():
 
 
 def test_rare_successes():
-    """ "One right: 2.65 and −0.38. Four: 1 and −1. Seven: 0.38 and −2.65." And the square roots that students derive. """
+    """ "One right: 2.65 and −0.38. Four: 1 and −1. Seven: 0.38 and −2.65." And the square roots that students derive."""
     for k, right, wrong in ((1, 2.65, -0.38), (4, 1, -1), (7, 0.38, -2.65)):
         advantages = grpo.group_advantages((torch.arange(8) < k).double(), kind="scaled")
         assert advantages[0].item() == near(right, 2) and advantages[-1].item() == near(wrong, 2)
@@ -93,14 +96,16 @@ def test_rare_successes():
 
 def test_groups_by_hand():
     """ "Rewards (5, 1, 1, 1) have the deviation √3. The first scaled advantage is √3 for eps = 0"; the docstring's 3, 0, 0; "three
-    rewards of 0.1 whose computed mean is not 0.1". """
+    rewards of 0.1 whose computed mean is not 0.1"."""
     rewards = numbers(5, 1, 1, 1)
     assert rewards.std(correction=0).item() == pytest.approx(math.sqrt(3))
     assert grpo.group_advantages(rewards, kind="scaled", eps=0.0)[0].item() == pytest.approx(math.sqrt(3))
     three = numbers(3, 0, 0)
     assert grpo.group_advantages(three, kind="centered").tolist() == [2, -1, -1]
     assert grpo.group_advantages(three, kind="leave_one_out").tolist() == [3, -1.5, -1.5]
-    assert grpo.group_advantages(three, kind="scaled", eps=0.0).tolist() == pytest.approx([1.414, -0.707, -0.707], abs=5e-4)
+    assert grpo.group_advantages(three, kind="scaled", eps=0.0).tolist() == pytest.approx(
+        [1.414, -0.707, -0.707], abs=5e-4
+    )
     assert numbers(0.1, 0.1, 0.1).mean().item() != 0.1
 
 
@@ -125,10 +130,18 @@ def test_where_the_push_stops():
 def test_ratios_by_hand():
     """ "At level token, the ratios 2 and ½ cost −1.5 and −0.5 if A = 1, and they cost 2 and 0.8 if A = −1. At level sequence, tokens with
     the ratios 4 and ½ share the ratio √2." """
-    zero, mask, limits = torch.zeros(1, 2, 2, dtype=F64), torch.ones(1, 2, 2, dtype=torch.bool), {"clip_low": 0.2, "clip_high": 0.5}
-    shared = grpo.policy_loss(numbers([[4, 0.5], [4, 0.5]]).log(), zero, numbers([1, 1]), mask, level="sequence", **limits)
+    zero, mask, limits = (
+        torch.zeros(1, 2, 2, dtype=F64),
+        torch.ones(1, 2, 2, dtype=torch.bool),
+        {"clip_low": 0.2, "clip_high": 0.5},
+    )
+    shared = grpo.policy_loss(
+        numbers([[4, 0.5], [4, 0.5]]).log(), zero, numbers([1, 1]), mask, level="sequence", **limits
+    )
     assert shared.flatten().tolist() == pytest.approx([-math.sqrt(2)] * 4)
-    losses = grpo.policy_loss(numbers([[2, 0.5], [2, 0.5]]).log(), zero, numbers([1, -1]), mask, level="token", **limits)
+    losses = grpo.policy_loss(
+        numbers([[2, 0.5], [2, 0.5]]).log(), zero, numbers([1, -1]), mask, level="token", **limits
+    )
     assert losses.flatten().tolist() == pytest.approx([-1.5, -0.5, 2, 0.8])
 
 
@@ -144,7 +157,9 @@ def test_parts_of_the_gradient():
         for kind, want in (("centered", part), ("leave_one_out", 1.0)):
             update = grpo.expected_update(logits, rewards, group_size=G, advantages_of=kind_of(kind))
             assert (update / gradient).tolist() == pytest.approx([want] * 4)
-    groups = numbers(*([1.0, *(float(n >> i & 1) for i in range(3))] for n in range(8)))  # the other three, at even odds
+    groups = numbers(
+        *([1.0, *(float(n >> i & 1) for i in range(3))] for n in range(8))
+    )  # the other three, at even odds
     for kind, want in (("centered", 3 / 8), ("leave_one_out", 1 / 2)):
         assert grpo.group_advantages(groups, kind=kind)[:, 0].mean().item() == pytest.approx(want)
 
@@ -163,7 +178,10 @@ def test_boosts():
     assert scaled[8, 0.5] == near(0.46, 2) and scaled[8, 0.1] == near(0.21, 2)
     half = grpo.exact_gradient(numbers(0, 0), numbers(1, 0))
     assert half.tolist() == [0.25, -0.25]
-    assert grpo.expected_update(numbers(0, 0), numbers(1, 0), group_size=2, advantages_of=lambda r: r).tolist() == [0.25, -0.25]
+    assert grpo.expected_update(numbers(0, 0), numbers(1, 0), group_size=2, advantages_of=lambda r: r).tolist() == [
+        0.25,
+        -0.25,
+    ]
 
 
 # --- Task 6 ------------------------------------------------------------------------------------
@@ -191,7 +209,7 @@ def test_pulls():
 
 
 def test_the_deviation_divides_the_price_away():
-    """ "The advantages are −1.41, 0, 0 and 1.41 for every β far above eps = 10⁻⁶." Not so for β near eps, and 0 at β = 0. """
+    """ "The advantages are −1.41, 0, 0 and 1.41 for every β far above eps = 10⁻⁶." Not so for β near eps, and 0 at β = 0."""
     k1 = numbers([[2], [0], [0], [-2]])
     for beta in (1.0, 0.1, 0.001):
         rewards = grpo.penalized_rewards(torch.ones(1, 4, dtype=F64), k1 - 5, 0 * k1 - 5, k1 < 9, beta=beta)
@@ -204,7 +222,7 @@ def test_the_deviation_divides_the_price_away():
 
 
 def test_estimates_by_hand():
-    """ "pi = 1/2 and pi_ref = 1/4: k1 = 0.693, k2 = 0.240, k3 = 0.193"; "Reward 1, beta = 0.1 and two tokens with pi / pi_ref = 2 and 8: 1 - 0.1 log 16". """
+    """ "pi = 1/2 and pi_ref = 1/4: k1 = 0.693, k2 = 0.240, k3 = 0.193"; "Reward 1, beta = 0.1 and two tokens with pi / pi_ref = 2 and 8: 1 - 0.1 log 16"."""
     one = torch.ones(1, 1, 1, dtype=torch.bool)
     for kind, want in (("k1", 0.693), ("k2", 0.240), ("k3", 0.193)):
         assert grpo.kl_term(numbers([[0.5]]).log(), numbers([[0.25]]).log(), one, kind=kind).item() == near(want, 3)
@@ -217,7 +235,7 @@ def test_estimates_by_hand():
 
 
 def test_what_teaches():
-    """ "(1) 0.08, 0.57, 0.99. (2) 7.5, 0.06"; "85 tokens get −¼"; "three rewards of 0.1 whose computed mean is not 0.1". """
+    """ "(1) 0.08, 0.57, 0.99. (2) 7.5, 0.06"; "85 tokens get −¼"; "three rewards of 0.1 whose computed mean is not 0.1"."""
     groups = (torch.arange(256)[:, None] >> torch.arange(8) & 1).double()
     for p, want in ((0.01, 0.08), (0.1, 0.57), (0.5, 0.99)):
         chance = torch.where(groups > 0, p, 1 - p).prod(-1)
@@ -232,7 +250,7 @@ def test_what_teaches():
 
 
 def test_what_becomes_of_variety():
-    """ "Probabilities of 0.3, 0.3 and 0.4 (wrong) become ½, ½ and 0." "20%, then 3.3%." And the docstring's judge. """
+    """ "Probabilities of 0.3, 0.3 and 0.4 (wrong) become ½, ½ and 0." "20%, then 3.3%." And the docstring's judge."""
     r, x = numbers(1, 1, 0), numbers(0.4, 0.1, 0.5).log()
     assert grpo.filtered_step(numbers([0.3, 0.3, 0.4]).log(), r[None]).exp()[0].tolist() == pytest.approx([0.5, 0.5, 0])
     assert grpo.filtered_step(x[None], r[None]).exp()[0].tolist() == pytest.approx([0.8, 0.2, 0])
@@ -249,7 +267,7 @@ def test_what_becomes_of_variety():
 
 
 def test_the_best_of_many():
-    """ "Normal errors: 0, 1.3, 2.3. Heavy tails: 0, 0.7, 0.1, because a high proxy means a large error." By the handout's lines. """
+    """ "Normal errors: 0, 1.3, 2.3. Heavy tails: 0, 0.7, 0.1, because a high proxy means a large error." By the handout's lines."""
     rng, got, wrong = np.random.default_rng(0), [], []
     for error in (rng.standard_normal, lambda shape: rng.standard_t(2, size=shape)):
         for n in (1, 16, 1024):

@@ -8,13 +8,12 @@ import math
 
 import numpy as np
 import pytest
+import staff_files
 import torch
+from coursekit.gradcheck import check_vjp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import Categorical, kl_divergence
-
-import staff_files
-from coursekit.gradcheck import check_vjp
 
 F64 = torch.float64
 
@@ -128,7 +127,12 @@ def one_loss(logp, old, A, level, low, high):
 @pytest.mark.parametrize("level", ["token", "sequence"])
 def test_losses_and_divisors_answer_by_answer(rng, level):
     """Loops over answers without any padding; gradients by finite differences."""
-    logp, old, A, mask = 0.4 * normal(rng, 2, 3, 4) - 2, 0.4 * normal(rng, 2, 3, 4) - 2, normal(rng, 2, 3), masks(rng, 2, 3, 4)
+    logp, old, A, mask = (
+        0.4 * normal(rng, 2, 3, 4) - 2,
+        0.4 * normal(rng, 2, 3, 4) - 2,
+        normal(rng, 2, 3),
+        masks(rng, 2, 3, 4),
+    )
     options = {"level": level, "clip_low": 0.2, "clip_high": 0.5}
 
     losses = grpo.policy_loss(logp, old, A, mask, **options)
@@ -192,7 +196,9 @@ def test_kl_terms_as_losses(rng):
         mean = (logp.detach().exp() * term).sum()
         same(torch.autograd.grad(mean, x, retain_graph=True)[0], want)
         assert kind == "k2" or mean.item() == pytest.approx(there.item())
-    priced = grpo.penalized_rewards(torch.ones(1, 5, dtype=F64), logp[None, :, None], logq[None, :, None], mask, beta=0.3)
+    priced = grpo.penalized_rewards(
+        torch.ones(1, 5, dtype=F64), logp[None, :, None], logq[None, :, None], mask, beta=0.3
+    )
     same(priced[0], 1 - 0.3 * (logp - logq).detach())
     # the price in the reward pushes each answer as k2 in the loss
     k2 = grpo.kl_term(logp[None, :, None], logq[None, :, None], mask, kind="k2")[0, :, 0]
