@@ -154,6 +154,13 @@ def kit_with_torch(small_kit: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
+def grade_with_torch(sandboxed: None, kit_with_torch: Path) -> Iterator[Callable[[str], Graded]]:
+    """Grade where workers have torch too."""
+    with grading(kit_with_torch) as grade:
+        yield grade
+
+
+@pytest.fixture(scope="session")
 def grade_on_a_device(sandboxed: None, kit_with_torch: Path) -> Iterator[Callable[[str], Graded]]:
     """Grade where workers have torch and a CUDA device; `GRADKIT_DEVICE` names a stand-in for it."""
     with grading(kit_with_torch, device=os.environ.get("GRADKIT_DEVICE", "cuda")) as grade:

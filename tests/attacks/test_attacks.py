@@ -91,7 +91,8 @@ def test_attack_gains_nothing(request, reference_source, path, record_property):
     facts = header(path)
     if facts.get("NEEDS") == "cuda" and not (Path("/dev/nvidiactl").exists() or "GRADKIT_DEVICE" in os.environ):
         pytest.skip("not run: no CUDA device")
-    grade = request.getfixturevalue("grade_on_a_device" if "NEEDS" in facts else "grade_source")
+    fixtures = {"cuda": "grade_on_a_device", "torch": "grade_with_torch"}
+    grade = request.getfixturevalue(fixtures.get(facts.get("NEEDS"), "grade_source"))
 
     graded = grade(f"{reference_source}\n\n{path.read_text(encoding='utf-8')}")
 
