@@ -72,7 +72,7 @@ def law(
     """
     if not given or set(given) - {"draw", "flip"}:
         raise ValueError(f"given must name draw, flip or both, got {given!r}")
-    tree = _Tree(cut, most_runs)
+    tree = _Tree(most_runs)
 
     def run(choices: list[int]) -> tuple[object, list, str]:
         replayed = getattr(function, "_replayed", None)  # of a function in the judge's worker: draws need not cross
@@ -106,7 +106,7 @@ def replayed_call(
     tools = {name: _unrecorded(getattr(tape, name)) for name in given}
     try:
         result = function(*args, **kwargs, **tools)
-    except Exception:
+    except Exception:  # a run that was broken off may end in any exception of its own; others are the function's fault
         if not tape.ended:
             raise
     return (None if tape.ended else result), tape.asked, tape.ended  # whatever the function made of it
@@ -218,8 +218,8 @@ class _Choice(NamedTuple):
 class _Tree:
     """Walks the tree of all draws depth first: each run follows the choices of the one before, but for the last."""
 
-    def __init__(self, cut: int | None, most_runs: int) -> None:
-        self._cut, self._most_runs = cut, most_runs
+    def __init__(self, most_runs: int) -> None:
+        self._most_runs = most_runs
         self._path: list[_Choice] | None = None  # of the last run; None before the first
         self._runs = 0
 

@@ -8,7 +8,6 @@ The error is the largest difference from the same distribution in exact fraction
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import shutil
 import sys
@@ -26,6 +25,10 @@ from gradkit.model import Graded
 from gradkit.scaffold import new_assignment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from staff_files import reference  # noqa: E402
+
 CHECK = '''"""One check."""
 
 from coursekit.chance import law
@@ -59,15 +62,6 @@ TARGET = [[4, 2, 2], [1, 6, 1], [3, 3, 2]]  # by the token before, in eighths
 DRAFT = [[2, 4, 2], [2, 5, 1], [1, 5, 2]]
 '''
 exec(MODEL)  # the same text runs in the check
-
-
-def reference(id: str) -> object:
-    path = ROOT / "solutions" / id / f"{id}.py"
-    spec = importlib.util.spec_from_file_location(id, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[id] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 class Counted:
