@@ -26,7 +26,7 @@ psutil = pytest.importorskip("psutil")  # comes with it
 pytestmark = pytest.mark.usefixtures("sandboxed")
 
 SLOW = "\nimport time\ntime.sleep(0.1)\n"
-SLOWER = "\nimport time\ntime.sleep(0.6)\n"  # long enough for it to be seen at work, and its worker killed
+SLOWER = "\nimport time\ntime.sleep(1.5)\n"  # its worker dies in this time
 
 
 def local_cluster(workers: int):
@@ -73,16 +73,6 @@ def told(out: Path) -> dict[str, dict]:
     return found
 
 
-def worker_at_work(client, sign: str) -> int | None:
-    """Pid of the worker process that has a task whose key holds `sign`."""
-    for worker, keys in client.processing().items():
-        if any(sign in str(key) for key in keys):
-            with contextlib.suppress(TimeoutError):  # asked of one that has just been killed: it never answers
-                ask = {"workers": [worker], "on_error": "ignore", "callback_timeout": 2}
-                return client.sync(client._run, os.getpid, **ask).get(worker)
-    return None
-
-
 def our_judges() -> set[int]:
     """Pids of the judges below this process, those that other tests share among them."""
     found = set()
@@ -93,34 +83,45 @@ def our_judges() -> set[int]:
     return found
 
 
-@pytest.fixture
-def killer(two_workers):
-    """Kill, in the background, each worker process that is seen at work on a submission with a name, up to some times.
+class DiesAtWork(distributed.WorkerPlugin):
+    """Ends its worker process in the middle of a submission with a name, up to some times; the deaths are in a file.
 
     A submission can't do that itself; a machine that fails on it can.
     """
-    ended, threads = threading.Event(), []
 
-    def start(sign: str, times: int) -> list[int]:
-        killed: list[int] = []
+    name = "dies-at-work"
 
-        def watch() -> None:
-            with distributed.Client(two_workers.scheduler_address, set_as_default=False) as client:
-                while not ended.is_set() and len(killed) < times:
-                    pid = worker_at_work(client, sign)
-                    if pid is not None and pid not in killed:
-                        os.kill(pid, signal.SIGKILL)
-                        killed.append(pid)
-                    time.sleep(0.02)
+    def __init__(self, sign: str, times: int, deaths: Path) -> None:
+        self.sign, self.times, self.deaths = sign, times, deaths
 
-        threads.append(threading.Thread(target=watch))
-        threads[-1].start()
-        return killed
+    def transition(self, key, start, finish, **kwargs) -> None:
+        if finish == "executing" and self.sign in str(key):
+            threading.Timer(0.2, self.die).start()
 
-    yield start
-    ended.set()
-    for thread in threads:
-        thread.join()
+    def die(self) -> None:
+        if len(pids(self.deaths)) < self.times:
+            with open(self.deaths, "a", encoding="utf-8") as file:
+                print(os.getpid(), file=file)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def pids(deaths: Path) -> list[int]:
+    return [int(line) for line in deaths.read_text(encoding="utf-8").split()]
+
+
+@pytest.fixture
+def killer(two_workers, tmp_path):
+    """Have each worker process die that works on a submission with a name, up to some times: the file of their pids."""
+    with distributed.Client(two_workers.scheduler_address, set_as_default=False) as client:
+
+        def start(sign: str, times: int) -> Path:
+            deaths = tmp_path / "deaths"
+            deaths.touch()
+            client.register_plugin(DiesAtWork(sign, times, deaths))
+            return deaths
+
+        yield start
+        client.unregister_worker_plugin(DiesAtWork.name)
 
 
 def test_a_killed_worker_costs_nothing_and_the_grades_are_the_local_ones(
@@ -133,7 +134,7 @@ def test_a_killed_worker_costs_nothing_and_the_grades_are_the_local_ones(
     files += [write("empty", " ")]
     with LocalJudges(small_kit, "scaling", jobs=2) as judges:
         Batch(scaling, files, tmp_path / "here", judges, seed=3).run()
-    killed, judges_killed, others = killer("s3", 1), [], our_judges()
+    deaths, judges_killed, others = killer("s3", 1), [], our_judges()
 
     def kill_a_judge(row) -> None:
         if not judges_killed:
@@ -143,7 +144,7 @@ def test_a_killed_worker_costs_nothing_and_the_grades_are_the_local_ones(
     with cluster.ClusterJudges(two_workers.scheduler_address, small_kit, "scaling") as judges:
         result = Batch(scaling, files, tmp_path / "there", judges, seed=3).run(kill_a_judge)
 
-    assert len(killed) == len(judges_killed) == 1 and result.all_graded
+    assert len(pids(deaths)) == len(judges_killed) == 1 and result.all_graded
     assert (tmp_path / "there" / "grades.csv").read_bytes() == (tmp_path / "here" / "grades.csv").read_bytes()
     assert told(tmp_path / "there") == told(tmp_path / "here")
 
@@ -154,13 +155,13 @@ def test_a_submission_on_which_workers_die_is_not_graded_and_its_neighbours_are(
     """After three workers it is given up, by name and with the reason; nobody else is suspected."""
     files = [write(name) for name in ("a", "b", "culprit", "c", "d", "e")]
     write("culprit", f"{files[2].read_text()}{SLOWER}")
-    killed = killer("culprit", 10)
+    deaths = killer("culprit", 10)
 
     with cluster.ClusterJudges(two_workers.scheduler_address, small_kit, "scaling") as judges:
         result = Batch(scaling, files, tmp_path / "out", judges, seed=3).run()
 
     table = rows(tmp_path / "out")
-    assert not result.all_graded and len(killed) == 3
+    assert not result.all_graded and len(pids(deaths)) == 3
     assert table.pop("culprit")["status"] == "not_graded"
     assert {row["score"] for row in table.values()} == {"100"} and len(table) == 5
     reason = next(row.reason for row in result.rows if row.submission == "culprit")
