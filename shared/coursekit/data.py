@@ -190,3 +190,51 @@ def _normal_quantile(level: float) -> float:
         if middle in (low, high) and math.nextafter(low, high) == high:
             break
     return (low + high) / 2
+
+
+# Points in the plane
+
+
+def two_moons(rng: np.random.Generator, n: int, *, noise: float = 0.08) -> tuple[np.ndarray, np.ndarray]:
+    """Return points on two half circles that reach into each other, with Gaussian noise.
+
+    Moon 0 is the upper half of the unit circle around (0, 0), moon 1 the lower half of that around (1, ½).
+
+    Args:
+        rng: The only source of randomness.
+        n: Number of points; every second one lies on moon 1.
+        noise: Standard deviation of what is added to each coordinate.
+
+    Returns:
+        Points, shape (n, 2), and the moon of each, shape (n,), 0 or 1.
+    """
+    moon = np.arange(n) % 2
+    angle = rng.uniform(0, np.pi, size=n)
+    turned = 1 - 2 * moon
+    points = np.stack([moon + turned * np.cos(angle), 0.5 * moon + turned * np.sin(angle)], axis=1)
+    return points + noise * rng.standard_normal((n, 2)), moon
+
+
+def ring_of_modes(modes: int = 8, *, radius: float = 2.0) -> np.ndarray:
+    """Return the centers of equally spaced modes on a circle around the origin, the first at (radius, 0): (modes, 2)."""
+    angles = 2 * np.pi * np.arange(modes) / modes
+    return radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def normal_mixture(
+    rng: np.random.Generator, n: int, centers: np.ndarray, *, std: float = 0.15, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return points of a mixture of round normal distributions.
+
+    Args:
+        rng: The only source of randomness.
+        n: Number of points.
+        centers: Means, shape (k, d).
+        std: Standard deviation of each coordinate.
+        weights: How likely each component is, shape (k,); equally likely if not given.
+
+    Returns:
+        Points, shape (n, d), and the component of each, shape (n,).
+    """
+    component = rng.choice(len(centers), size=n, p=weights)
+    return centers[component] + std * rng.standard_normal((n, centers.shape[1])), component

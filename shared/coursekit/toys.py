@@ -1,7 +1,8 @@
 """Small models that several assignments use, where building them is not the exercise.
 
-One decoder-only transformer in plain code, with its weights in a dictionary: `ModelConfig` says how large
-it is, `weight_shapes` names its weights, `random_weights` draws them and `forward` runs it. Conventions:
+A network of dense layers, `mlp`, with its weights in a list. And one decoder-only transformer in plain code, with its
+weights in a dictionary: `ModelConfig` says how large it is, `weight_shapes` names its weights, `random_weights` draws
+them and `forward` runs it. Conventions:
 
 - vectors are rows, so a layer is x @ W + b with W of shape (in, out);
 - pre-norm blocks: x + attention(norm_1(x)), then x + mlp(norm_2(x));
@@ -18,7 +19,9 @@ Torch is imported when a function is called, so that importing this module needs
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -216,3 +219,43 @@ def _attention(config: ModelConfig, w: dict[str, Tensor], x: Tensor, positions: 
     blind = ~seen.any(-1, keepdim=True).unsqueeze(-3)
     probabilities = scores.masked_fill(blind, 0.0).softmax(-1).masked_fill(blind, 0.0)
     return (probabilities @ v).transpose(-2, -3).flatten(-2) @ w["W_O"]
+
+
+# Dense layers
+
+
+def mlp_weights(sizes: Sequence[int], rng: np.random.Generator) -> list[Tensor]:
+    """Return the weights of a network of dense layers: W_1, b_1, W_2, b_2, …, float64 CPU tensors without gradients.
+
+    Matrices are normal with variance 1/fan-in; biases are near 0 but never at it, so that a forgotten bias shows.
+
+    Args:
+        sizes: Width of the input, of each hidden layer and of the output; W_i has shape (sizes[i - 1], sizes[i]).
+        rng: The only source of randomness.
+    """
+    import torch
+
+    weights = []
+    for fan_in, fan_out in pairwise(sizes):
+        weights.append(torch.from_numpy(rng.standard_normal((fan_in, fan_out)) / math.sqrt(fan_in)))
+        weights.append(torch.from_numpy(0.1 * rng.standard_normal(fan_out)))
+    return weights
+
+
+def mlp(weights: Sequence[Tensor], x: Tensor) -> Tensor:
+    """Return what a network of dense layers makes of x: SiLU after every layer but the last.
+
+    Args:
+        weights: As `mlp_weights` returns.
+        x: Shape (..., fan_in).
+
+    Returns:
+        Shape (..., fan_out); differentiable, and smooth in x.
+    """
+    import torch
+
+    for i in range(0, len(weights), 2):
+        if i:
+            x = torch.nn.functional.silu(x)
+        x = x @ weights[i] + weights[i + 1]
+    return x

@@ -116,3 +116,35 @@ def test_regression_quantiles_are_exact(level):
     assert data.regression_quantile(x, level) == pytest.approx(want, abs=1e-9)
     with pytest.raises(ValueError, match="level must lie strictly between"):
         data.regression_quantile(x, 1.0)
+
+
+def test_moons_are_half_circles_that_reach_into_each_other():
+    """Without noise each point lies at distance 1 from its center, the upper above it and the lower below it."""
+    points, moon = data.two_moons(np.random.default_rng(0), 51, noise=0.0)
+    away = points - np.array([[0, 0], [1, 0.5]])[moon]
+
+    assert moon.tolist() == [i % 2 for i in range(51)]
+    assert np.hypot(*away.T) == pytest.approx(1)
+    assert (away[moon == 0, 1] > 0).all() and (away[moon == 1, 1] < 0).all()
+    upper, lower = points[moon == 0], points[moon == 1]
+    assert upper[:, 1].min() < lower[:, 1].max() and lower[:, 0].min() < upper[:, 0].max()
+
+
+def test_modes_lie_on_a_ring_at_equal_distances():
+    ring = data.ring_of_modes()
+
+    assert ring[0] == pytest.approx([2, 0]) and ring[2] == pytest.approx([0, 2])
+    assert np.hypot(*ring.T) == pytest.approx(2)
+    assert np.hypot(*(ring - np.roll(ring, 1, axis=0)).T) == pytest.approx(4 * np.sin(np.pi / 8))
+
+
+def test_a_mixture_spreads_around_its_centers():
+    """n = 9,000 numbers of a component: six standard errors of their mean, and of the share of a component."""
+    centers = np.array([[0.0, 5.0], [3.0, -1.0]])
+
+    points, component = data.normal_mixture(np.random.default_rng(1), 18_000, centers, std=0.2, weights=[0.5, 0.5])
+
+    assert abs(component.mean() - 0.5) < 6 * 0.5 / np.sqrt(18_000)
+    assert np.abs((points - centers[component]).mean(axis=0)).max() < 6 * 0.2 / np.sqrt(18_000)
+    assert np.abs((points - centers[component]).std() - 0.2) < 6 * 0.2 / np.sqrt(2 * 36_000)
+    assert set(data.normal_mixture(np.random.default_rng(1), 50, centers, weights=[0, 1])[1]) == {1}

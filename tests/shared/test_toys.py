@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from coursekit.gradcheck import check_vjp
-from coursekit.toys import ModelConfig, forward, layer_norm, random_weights, rotate, weight_shapes
+from coursekit.toys import ModelConfig, forward, layer_norm, mlp, mlp_weights, random_weights, rotate, weight_shapes
 
 CONFIG = ModelConfig()
 
@@ -183,3 +183,17 @@ def test_inputs_are_checked(rng, weights):
         forward(CONFIG, weights, torch.tensor([17]))
     with pytest.raises(ValueError, match="valid must have the shape of tokens"):
         forward(CONFIG, weights, tokens_of(rng, 3), valid=torch.ones(2) > 0)
+
+
+def test_a_network_of_dense_layers_is_torchs(rng):
+    """Linear layers with SiLU between them and none at the end; any leading axes."""
+    weights = mlp_weights([3, 5, 4, 2], rng)
+    layers = []
+    for weight, bias in zip(weights[::2], weights[1::2], strict=True):
+        layer = torch.nn.Linear(*weight.shape, dtype=torch.float64)
+        layer.weight.data, layer.bias.data = weight.T, bias
+        layers += [layer, torch.nn.SiLU()]
+    x = torch.from_numpy(rng.standard_normal((2, 7, 3)))
+
+    assert torch.allclose(mlp(weights, x), torch.nn.Sequential(*layers[:-1])(x), atol=1e-14)
+    assert [tuple(weight.shape) for weight in weights] == [(3, 5), (5,), (5, 4), (4,), (4, 2), (2,)]
