@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -31,14 +31,24 @@ from gradkit.archives import (
     zip_records,
 )
 from gradkit.errors import InputError
-from gradkit.exports import METADATA, ChunkReader, Submitter, Who, read_metadata
+from gradkit.exports import METADATA, CanvasFile, ChunkReader, Submitter, Who, canvas_files, read_metadata
 from gradkit.manifest import Manifest
 
 TAKEN_NAMES = ("report", "grades.csv", "run.json")  # what a batch writes beside its submissions' folders
 
-_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip", ".py", ".ipynb")
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
-_KEPT_BY_STAFF = (".csv", ".tsv", ".xlsx", ".json", ".yml", ".yaml", ".toml", ".md", ".log", ".html")
+MODULES = (".py", ".py.txt")  # browsers and mail programs add a suffix to what they don't know
+NOTEBOOKS = (".ipynb", ".ipynb.txt", ".ipynb.json")
+_SUFFIXES = (*ARCHIVES, *MODULES, *NOTEBOOKS)
+_KEPT_BY_STAFF = (".csv", ".tsv", ".xlsx", ".ods", ".toml", ".yml", ".yaml")  # which no one hands in for a program
+_NOT_GRADED = {
+    (".html", ".htm"): "is a web page, as a notebook's export is",
+    (".pdf",): "is a PDF",
+    (".doc", ".docx", ".odt", ".rtf"): "is a text document",
+    (".rar", ".7z", ".gz", ".bz2", ".xz"): "is an archive of a kind that is not opened",
+    (".txt", ".md", ".log", ".json"): "is a text, neither a module nor a notebook",
+    (".pyc",): "is compiled Python",
+}
 _LONGEST_NAME = 80
 
 
@@ -54,6 +64,8 @@ class Submission:
         folder: For a submission of an export zip: its folder there, with a slash at the end.
         spans: And where the zip's directory lists its files, so that no one else's are looked at.
         shift: What was put before that zip.
+        names: For a student's files among those of a class, in one folder or zip: what each is called there, and what
+            the student called it.
     """
 
     name: str
@@ -63,6 +75,16 @@ class Submission:
     folder: str = ""
     spans: tuple[Span, ...] = ()
     shift: int = 0
+    names: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def bare(self) -> str:
+        """What the student called the one file that was handed in, a module or a notebook; else empty."""
+        if len(self.names) == 1:
+            name = self.names[0][1]
+        else:
+            name = "" if self.names or self.source.is_dir() else self.source.name
+        return name if suffix_of(name) in (*MODULES, *NOTEBOOKS) else ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +111,7 @@ def discover(paths: Sequence[Path], manifest: Manifest, *, caps: Caps = CAPS) ->
     """Find the submissions that the arguments of a command stand for.
 
     An argument is a submission (a .py, an .ipynb, a .zip, a .tar.gz, or a folder that holds the module or a
-    notebook), a folder of submissions, or a Gradescope export. Nothing but listings is read.
+    notebook), a folder of submissions, a Gradescope export, or a download from Canvas. Nothing but listings is read.
 
     Args:
         paths: As given on the command line.
@@ -109,8 +131,7 @@ def discover(paths: Sequence[Path], manifest: Manifest, *, caps: Caps = CAPS) ->
     notes: list[str] = []
     for argument in arguments:
         if argument.export and mixed:
-            reason = f"holds a {METADATA}, as a Gradescope export does: grade an export by itself"
-            items.append(Refused(_label(argument.path), reason))
+            items.append(Refused(_label(argument.path), f"looks like {argument.export}: grade an export by itself"))
         else:
             items += argument.items
             notes += argument.notes
@@ -130,7 +151,7 @@ class _Argument:
     path: Path
     items: list[Submission | Refused]
     notes: list[str]
-    export: bool = False
+    export: str = ""  # what holds a whole class, as a platform writes it
 
     @classmethod
     def read(cls, path: Path, manifest: Manifest, caps: Caps) -> _Argument:
@@ -140,7 +161,11 @@ class _Argument:
             raise InputError(f"{shown(str(path), 200)}: {error_text(error)}; check the path") from None
         if stat.S_ISDIR(mode):
             return _folder_argument(path, manifest, caps)
-        if stat.S_ISREG(mode) and suffix_of(path.name) == ".zip" and (export := _zip_export(path, caps)):
+        if (
+            stat.S_ISREG(mode)
+            and suffix_of(path.name) == ".zip"
+            and (export := _zip_export(path, caps) or _zip_canvas(path))
+        ):
             return export
         return cls(path, [_one(path)], [])
 
@@ -183,6 +208,11 @@ def _folder_argument(path: Path, manifest: Manifest, caps: Caps, depth: int = 1)
         return _Argument(path, [Refused(label, "the folder is empty")], [])
     if METADATA in files:
         return _folder_export(path, folders, files, caps)
+    left_out = [name for name in files if name.lower().endswith(_KEPT_BY_STAFF) or name.lower().startswith("readme")]
+    handed_in = [name for name in files if name not in left_out]
+    if len(files) == len(entries) and handed_in and (theirs := canvas_files(handed_in)):
+        found = _canvas(path, theirs)
+        return replace(found, notes=[*found.notes, *_passed_over(path, left_out)])
     if _is_one_submission(path, files, folders, manifest):
         return _Argument(path, [Submission(label, path)], [])
     if len(entries) == 1 and folders and depth < caps.depth:
@@ -192,12 +222,14 @@ def _folder_argument(path: Path, manifest: Manifest, caps: Caps, depth: int = 1)
         return inner
     if len(entries) == 1 and files and suffix_of(files[0]) == ".zip":
         return _Argument.read(path / files[0], manifest, caps)
-    left_out = [name for name in files if name.lower().endswith(_KEPT_BY_STAFF) or name.lower().startswith("readme")]
     items = [_one(path / entry.name) for entry in entries if entry.name not in left_out]
-    notes = [f"{shown(str(path / name), 200)} is not a submission and was passed over" for name in left_out]
     if not items:
         return _Argument(path, [Refused(label, f"holds no submission, only {some_of(left_out)}")], [])
-    return _Argument(path, items, notes)
+    return _Argument(path, items, _passed_over(path, left_out))
+
+
+def _passed_over(path: Path, names: Sequence[str]) -> list[str]:
+    return [f"{shown(str(path / name), 200)} is not a submission and was passed over" for name in names]
 
 
 def _is_one_submission(path: Path, files: Sequence[str], folders: Sequence[str], manifest: Manifest) -> bool:
@@ -238,7 +270,10 @@ def _one(path: Path) -> Submission | Refused:
     if not stat.S_ISREG(mode):
         return Refused(label, "is a device or a pipe, not a file")
     if not suffix_of(path.name):
-        return Refused(path.name, "is not a submission: hand in a .py, .ipynb, .zip or .tar.gz, or a folder")
+        what = next(
+            (what for ends, what in _NOT_GRADED.items() if path.name.lower().endswith(ends)), "is not a submission"
+        )
+        return Refused(path.name, f"{what}: hand in a .py, .ipynb, .zip or .tar.gz, or a folder")
     return Submission(label, path)
 
 
@@ -354,7 +389,54 @@ def _export(
     if not items:
         items.append(Refused(_label(path), "is a Gradescope export without submissions; export it again"))
     notes.insert(0, f"{shown(path.name)} is a Gradescope export of {len(items):,} submissions")
-    return _Argument(path, items, notes, export=True)
+    return _Argument(path, items, notes, export="a Gradescope export")
+
+
+# --- Canvas's downloads -------------------------------------------------------------------------------------
+
+
+def _zip_canvas(path: Path) -> _Argument | None:
+    """The submissions of a Canvas download; None for any other zip, and for one that can't be listed."""
+    spans: dict[str, Span] = {}
+    try:
+        with open_regular(path) as file:
+            directory = zip_directory(file)
+            for record in zip_records(file, directory.span, directory.shift):
+                if is_noise((record.name,)):
+                    continue
+                if "/" in record.name or record.name in spans or not canvas_files([record.name]):
+                    return None  # found at the first such name, however many there are
+                spans[record.name] = record.span
+    except (InputError, OSError):
+        return None  # it is told where the submission is opened
+    return _canvas(path, canvas_files(list(spans)), spans, directory.shift) if spans else None
+
+
+def _canvas(
+    path: Path, files: Sequence[CanvasFile], spans: Mapping[str, Span] | None = None, shift: int = 0
+) -> _Argument:
+    """One submission for each student: of files with the same name the one that was handed in last."""
+    latest: dict[str, dict[str, CanvasFile]] = {}
+    notes = []
+    for file in sorted(files, key=lambda file: -file.number):
+        theirs = latest.setdefault(file.student, {})
+        if (later := theirs.setdefault(file.name.casefold(), file)) is not file:
+            notes.append(f"{shown(file.listed)} was passed over: {shown(later.listed)} was handed in later")
+    if late := sorted(student for student, theirs in latest.items() if any(file.late for file in theirs.values())):
+        notes.append(f"Canvas marks as late, and they are graded all the same: {some_of(late, 20)}")
+    items = []
+    for student, theirs in sorted(latest.items(), key=lambda pair: _natural(pair[0])):
+        names = tuple((file.listed, safe_name(file.name)) for file in theirs.values())
+        if spans is not None:
+            held = tuple(spans[listed] for listed, _ in names)
+            items.append(Submission(student, path, names=names, spans=held, shift=shift))
+        elif len(names) == 1 and suffix_of(names[0][1]) not in (*MODULES, *NOTEBOOKS):
+            items.append(replace(_one(path / names[0][0]), name=student))
+        else:
+            items.append(Submission(student, path, names=names))
+    students = "1 student" if len(items) == 1 else f"{len(items):,} students"
+    notes.insert(0, f"{shown(path.name)} is a Canvas download of {students}")
+    return _Argument(path, items, notes, export="a Canvas download")
 
 
 # --- names --------------------------------------------------------------------------------------------------

@@ -18,7 +18,13 @@ class IsolationError(GradkitError):
 
 
 class WorkerError(GradkitError):
-    """The untrusted side broke off. Always a fact about the submission, never a grader error."""
+    """The untrusted side broke off. Always a fact about the submission, never a grader error.
+
+    Attributes:
+        at_import: While its file was imported, before any check called it.
+    """
+
+    at_import = False
 
 
 class WorkerTimeout(WorkerError):

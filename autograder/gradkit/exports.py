@@ -1,8 +1,9 @@
-"""A Gradescope export's submission_metadata.yml: who handed in which submission, and when."""
+"""What course platforms export: Gradescope's submission_metadata.yml, and the names that Canvas gives to files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -133,3 +134,45 @@ def _scalars(stream: Readable) -> Iterator[tuple[tuple[str | int, ...], str]]:
 
 def _clean(text: str) -> str:
     return "".join(char for char in text[:_LONGEST_VALUE] if char.isprintable())
+
+
+# --- Canvas -------------------------------------------------------------------------------------------------
+
+_CANVAS = re.compile(r"(?P<who>[^_]+)_(?P<late>LATE_)?(?P<user>\d{1,19})_(?P<number>\d{1,19})_(?P<name>[^/\\]+)")
+_HANDED_IN_AGAIN = re.compile(r"-\d+(?=\.\w+$)")  # of a file with the same name
+
+
+@dataclass(frozen=True)
+class CanvasFile:
+    """A file of Canvas's "Download Submissions".
+
+    Attributes:
+        listed: Its name in the download: `doejane_LATE_123_4567_attention-1.py`.
+        student: Name and number of who handed it in, `doejane_123`; namesakes differ by the number.
+        number: Of the file; a later one is higher.
+        name: As the student called it.
+        late: Canvas marks it so.
+    """
+
+    listed: str
+    student: str
+    number: int
+    name: str
+    late: bool
+
+
+def canvas_files(names: Sequence[str]) -> list[CanvasFile]:
+    """The files of a Canvas download; none where one of the names is not of that form."""
+    matches = [_CANVAS.fullmatch(name) for name in names]
+    if not all(matches):
+        return []
+    return [
+        CanvasFile(
+            match[0],
+            f"{match['who']}_{match['user']}",
+            int(match["number"]),
+            _HANDED_IN_AGAIN.sub("", match["name"]),
+            match["late"] is not None,
+        )
+        for match in matches
+    ]

@@ -323,7 +323,9 @@ def _summary(graded: Graded) -> str:
     lines = [
         f"<b>{_number(graded.score)} of {_number(graded.max_score)} points for the code.</b> Under each check cell is what was found."
     ]
-    lines += [html.escape(line) for note in graded.notes for line in results.clean(note).splitlines() if line.strip()]
+    lines += [
+        html.escape(line) for note in results.notes(graded) for line in results.clean(note).splitlines() if line.strip()
+    ]
     return f"<div>{'<br>'.join(lines)}</div>"
 
 

@@ -339,21 +339,19 @@ def _flag(start: Graded, prepared: Prepared, manifest: Manifest) -> Graded:
 def _unreadable(start: Graded, checks: list[Check], prepared: Prepared) -> Graded:
     """Every check failed for the same reason: the file is not valid Python."""
     problem = prepared.syntax_error
-    summary = not_python(problem.place, problem.message)
-    cases = {
-        check.id: tuple(CaseResult(case, Outcome.FAILED, summary=summary) for case in check.cases) for check in checks
-    }
-    return replace(
-        start,
-        results=tuple(CheckResult(check, cases[check.id]) for check in checks),
-        notes=(*start.notes, summary),
-    )
+    summary = not_python(problem.place, problem.message, note=", which grades here")
+    failed = CaseResult("", Outcome.FAILED, summary=summary, unimportable=True)
+    cases = {check.id: tuple(replace(failed, case=case) for case in check.cases) for check in checks}
+    return replace(start, results=tuple(CheckResult(check, cases[check.id]) for check in checks))
 
 
 def _in_their_file(case: CaseResult, prepared: Prepared) -> CaseResult:
-    """The same result with the place named as the student knows it: a cell of the notebook, not a line of its code."""
-    file, _, line = case.where.rpartition(":")
-    if prepared.notebook is None or file != prepared.module.name or not line.isdigit():
+    """The same result with places named as the student knows them: by the name that was handed in, a notebook's by the cell."""
+    module = prepared.module.name
+    if prepared.origin == module:
         return case
-    where = prepared.where(int(line))
-    return replace(case, where=where, summary=case.summary.replace(case.where, where))
+    file, _, line = case.where.rpartition(":")
+    if file == module and line.isdigit():
+        where = prepared.where(int(line))
+        case = replace(case, where=where, summary=case.summary.replace(case.where, where))
+    return replace(case, summary=case.summary.replace(f"{module} defines no ", f"{prepared.origin} defines no "))

@@ -37,6 +37,7 @@ from gradkit.archives import (
 )
 from gradkit.discovery import (
     ARCHIVES,
+    MODULES,
     Discovery,
     Refused,
     Submission,
@@ -50,7 +51,7 @@ from gradkit.errors import GradkitError, InputError
 from gradkit.exports import METADATA, Submitter
 from gradkit.manifest import Manifest
 from gradkit.notebooks.read import NotebookSource, read_notebook
-from gradkit.sourcetext import SyntaxProblem, defined_by_look, read_module, unwritten, what_it_is
+from gradkit.sourcetext import SyntaxProblem, defined, read_module, unwritten, what_it_is
 
 __all__ = [
     "CAPS",
@@ -163,8 +164,7 @@ def _lay_out(
     dropped: list[str] = []
     with contextlib.closing(_entries(submission, manifest, caps)) as entries:
         files = _unpack(entries, beside, dropped, caps)
-    bare = submission.source.name if _is_bare(submission) else ""
-    graded = _Chooser(manifest, beside, files, bare, {*names, *_functions(manifest)}, caps).choose()
+    graded = _Chooser(manifest, beside, files, submission.bare, {*names, *_functions(manifest)}, caps).choose()
     root = graded.file[:-1]
     for parts in files:
         if parts[-1].lower().endswith(".ipynb"):
@@ -203,14 +203,27 @@ def _make_readable(folder: Path) -> None:
 # --- its files ----------------------------------------------------------------------------------------------
 
 
-def _is_bare(submission: Submission) -> bool:
-    """Whether the submission is one .py or .ipynb, whatever its name."""
-    return suffix_of(submission.source.name) in (".py", ".ipynb") and not submission.source.is_dir()
-
-
 def _entries(submission: Submission, manifest: Manifest, caps: Caps) -> Iterator[Entry]:
-    """The submission's files, with their paths in it."""
+    """The submission's files, with their paths in it. A single module or notebook may have any name."""
+    given = dict(submission.names)
+    for parts, chunks in _packed_entries(submission, caps):
+        if given and "/".join(parts) not in given:
+            raise InputError("the zip is not the one that was listed; run again")
+        if submission.bare:
+            parts = (manifest.module if suffix_of(submission.bare) in MODULES else notebook_name(manifest),)
+        elif given:
+            parts = (given["/".join(parts)],)
+        yield Entry(parts, chunks)
+
+
+def _packed_entries(submission: Submission, caps: Caps) -> Iterator[Entry]:
+    """The submission's files, with their paths where they lie."""
     source = submission.source
+    if source.is_dir() and submission.names:
+        for listed, _ in submission.names:
+            with open_regular(source / listed) as file:
+                yield Entry((listed,), file_chunks(file))
+        return
     if source.is_dir():
         yield from folder_entries(source, caps)
         return
@@ -218,9 +231,8 @@ def _entries(submission: Submission, manifest: Manifest, caps: Caps) -> Iterator
         if submission.spans:
             yield from zip_entries(file, submission.spans, submission.shift, folder=submission.folder, caps=caps)
             return
-        if _is_bare(submission):
-            name = manifest.module if suffix_of(source.name) == ".py" else notebook_name(manifest)
-            yield Entry((name,), file_chunks(file))
+        if submission.bare:
+            yield Entry((source.name,), file_chunks(file))
             return
         if os.fstat(file.fileno()).st_size > caps.compressed:
             raise over_cap(
@@ -422,17 +434,18 @@ class _Chooser:
         """A line for each task of whose functions a notebook lacks one.
 
         Raises:
-            InputError: When it has none of any task: it is another assignment's notebook, or was emptied.
+            InputError: When module or notebook has none of any task: it is another assignment's, or was emptied.
         """
-        if taken.notebook is None or taken.problem is not None:
+        if taken.problem is not None:
             return
         functions = [name.partition(".")[0] for task in self.manifest.tasks for name in task.functions]
-        there = defined_by_look(taken.text, functions)
+        there = defined(taken.text, functions)
         if not there:
             names = some_of(list(dict.fromkeys(functions)))
-            raise InputError(
-                f"{taken.origin}: no cell defines any function of this assignment ({names}); is it another one's notebook?"
-            )
+            what = "no cell defines any function" if taken.notebook else "defines no function"
+            raise InputError(f"{taken.origin}: {what} of this assignment ({names}); is it another one's?")
+        if taken.notebook is None:
+            return
         for task in self.manifest.tasks:
             lacks = [
                 name for name in dict.fromkeys(name.partition(".")[0] for name in task.functions) if name not in there

@@ -71,6 +71,7 @@ class CaseResult:
         rivals: The known mistakes that give the same answers.
         raised: What the submission raised and where, if that ended the case.
         refusal: The reference raises in this case.
+        unimportable: Nothing was called: the file can't be imported, as `summary` says.
     """
 
     case: str
@@ -88,6 +89,7 @@ class CaseResult:
     rivals: tuple[str, ...] = ()
     raised: str = ""
     refusal: bool = False
+    unimportable: bool = False
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ def clean(text: str) -> str:
 def explain(result: CheckResult) -> str:
     """What a student reads about one check. For a hidden check: never an input, an expected value or a print."""
     failed = [case for case in result.cases if case.outcome not in (Outcome.PASSED, Outcome.NOT_RUN)]
+    if failed and all(case.unimportable for case in failed):
+        return "Not checked: your file can't be imported. The reason stands at the top."
     if not failed:
         skipped = [case.summary for case in result.cases if case.outcome is Outcome.NOT_RUN]
         return f"Not run here: {skipped[0]}. It counts neither for nor against." if skipped else ""
@@ -90,7 +92,7 @@ def gradescope(graded: Graded, best: float | None = None) -> dict[str, object]:
             "isolation": graded.isolation,
             "flags": list(graded.flags),
         },
-        "tests": [_test(result) for result in graded.results],
+        "tests": [_test(result, graded) for result in graded.results],
     }
 
 
@@ -102,7 +104,7 @@ def headline(graded: Graded, best: float | None = None) -> str:
             if graded.status == "not_graded"
             else "Can't be graded"
         )
-        return "\n".join([f"{kind}. {graded.reason}", *graded.notes])
+        return "\n".join([f"{kind}. {graded.reason}", *notes(graded)])
     lines = [f"{points(graded.score)} of {points(graded.max_score)} points."]
     if best is not None and best > graded.score:
         lines.append(f"Your best submission so far has {points(best)}, and the best one counts.")
@@ -111,8 +113,13 @@ def headline(graded: Graded, best: float | None = None) -> str:
     not_run = [result for result in graded.results if result.cases and not result.ran]
     if not_run:
         lines.append(f"{len(not_run)} checks need a device that is not here; the score is out of those that ran.")
-    lines += graded.notes
-    return "\n".join(lines)
+    return "\n".join([*lines, *notes(graded)])
+
+
+def notes(graded: Graded) -> list[str]:
+    """What concerns a submission as a whole, a line each: why its file can't be imported, and what intake noted."""
+    unimportable = [case.summary for result in graded.results for case in result.cases if case.unimportable]
+    return list(dict.fromkeys([*unimportable, *graded.notes]))
 
 
 def heading(check: Check) -> str:
@@ -120,9 +127,11 @@ def heading(check: Check) -> str:
     return f"{check.title} ({'hidden' if check.hidden else 'public'})"
 
 
-def shown(result: CheckResult) -> str:
+def shown(result: CheckResult, graded: Graded) -> str:
     """What a student reads under a check's heading; empty where it passed."""
-    return explain(result) if result.cases else "No result yet."
+    if result.cases:
+        return explain(result)
+    return "Not run." if graded.complete else "No result yet."
 
 
 def looks_passed(result: CheckResult) -> bool:
@@ -130,7 +139,7 @@ def looks_passed(result: CheckResult) -> bool:
     return bool(result.cases) and result.outcome in (Outcome.PASSED, Outcome.NOT_RUN)
 
 
-def _test(result: CheckResult) -> dict[str, object]:
+def _test(result: CheckResult, graded: Graded) -> dict[str, object]:
     check, outcome = result.check, result.outcome
     return {
         "name": heading(check),
@@ -138,7 +147,7 @@ def _test(result: CheckResult) -> dict[str, object]:
         "score": _number(result.score),
         "max_score": _number(check.points if result.ran else 0),
         "status": "passed" if looks_passed(result) else "failed",
-        "output": shown(result),
+        "output": shown(result, graded),
         "tags": [check.task],
         "visibility": "visible",
         "extra_data": {

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from gradkit.archives import CAPS, Caps, over_cap, shown, size_text
 from gradkit.errors import InputError
+from gradkit.notebooks.names import names_of
 
 
 class SyntaxProblem(NamedTuple):
@@ -102,6 +103,8 @@ def read_module(raw: bytes, name: str, caps: Caps = CAPS) -> tuple[str, SyntaxPr
     if problem is None:
         parsed = parse(text, name, caps)
         problem = parsed if isinstance(parsed, SyntaxProblem) else None
+        if problem is not None and text.split("\n")[problem.line - 1].lstrip().startswith(("%", "!")):
+            problem = problem._replace(message="this is a notebook's line: delete it, or hand in the .ipynb")
     return text, problem
 
 
@@ -170,6 +173,18 @@ def check_size(text: str, name: str, caps: Caps = CAPS) -> None:
     """Refuse what would take too much memory to parse."""
     if len(text) > caps.tokens and sum(1 for _ in re.finditer(r"\w+|[^\w\s]", text)) > caps.tokens:
         raise over_cap(f"{name}: holds", f"{caps.tokens:,} words and signs", "a module", "leave out tables of data")
+
+
+def defined(text: str, wanted: Collection[str]) -> frozenset[str]:
+    """The wanted names that a module's text defines; all of them where it may define what no one can read off."""
+    try:
+        names = names_of(text)
+    except (SyntaxError, RecursionError, MemoryError, ValueError):
+        return defined_by_look(text, wanted)
+    return frozenset(wanted) if _UNREADABLE.search(text) else names.binds & frozenset(wanted)
+
+
+_UNREADABLE = re.compile(r"^[ \t]*from\b.*\bimport\s*\*|\b(exec|globals|setattr)\s*\(", re.MULTILINE)
 
 
 def defined_by_look(text: str, wanted: Collection[str]) -> frozenset[str]:

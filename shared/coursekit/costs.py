@@ -6,7 +6,9 @@ The grader reads the same text for more than this; here is what a student is tol
 from __future__ import annotations
 
 import ast
+import io
 import sys
+import tokenize
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
@@ -33,9 +35,9 @@ def defines_no(module: str, name: str) -> str:
     return f"{module} defines no {name}: is it deleted, renamed or inside another function?"
 
 
-def not_python(place: str, message: str) -> str:
-    """The file can't be parsed where it is graded."""
-    return f"{place}: not valid Python: {message}"
+def not_python(place: str, message: str, *, version: tuple[int, int] = sys.version_info[:2], note: str = "") -> str:
+    """The file can't be parsed: `attention.py, line 3: not valid Python 3.11, which grades here: invalid syntax`."""
+    return f"{place}: not valid Python {version[0]}.{version[1]}{note}: {message}"
 
 
 # ---- what is found
@@ -47,7 +49,7 @@ def costs_of(path: Path, text: str, manifest: Mapping) -> list[str]:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    found = [*_strange_imports(tree, path, manifest), *_newer_python(text, path)]
+    found = [*_strange_imports(tree, path, manifest), *_newer_python(text, path, oldest=graded_with(manifest))]
     written = written_in_text(text)
     lacking = [function.name for function in functions_of(manifest) if written.lacks(function)]
     found += [defines_no(path.name, name) for name in dict.fromkeys(lacking)]
@@ -126,14 +128,48 @@ def _strange_imports(tree: ast.Module, path: Path, manifest: Mapping) -> list[st
     return [f"{path.name} imports {' and '.join(strange)}: not there when it is graded."] if strange else []
 
 
-def _newer_python(text: str, path: Path, *, oldest: tuple[int, int] = OLDEST_PYTHON) -> list[str]:
-    """Statements of a Python that is newer than the one that may grade. Newer f-strings are not noticed."""
+def graded_with(manifest: Mapping) -> tuple[int, int]:
+    """The Python that grades, as the manifest of a student's bundle says; the oldest that may, if it says nothing."""
+    major, _, minor = manifest.get("python", "").partition(".")
+    return (int(major), int(minor)) if major else OLDEST_PYTHON
+
+
+def another_python(manifest: Mapping) -> str:
+    """A line for a student whose Python is not the one that grades; empty where it is, or nobody said which one is."""
+    graded, here = graded_with(manifest), sys.version_info[:2]
+    if "python" not in manifest or graded == here:
+        return ""
+    return f"You run Python {here[0]}.{here[1]}; your file is graded with Python {graded[0]}.{graded[1]}."
+
+
+def _newer_python(text: str, path: Path, *, oldest: tuple[int, int]) -> list[str]:
+    """Where a text uses what is newer than the Python that grades."""
     try:
         ast.parse(text, feature_version=oldest)
+        line, message = _newer_f_string(text) if oldest < (3, 12) <= sys.version_info else (0, "")
     except SyntaxError as error:
-        graded = f"it may be graded with Python {oldest[0]}.{oldest[1]}"
-        return [f"{not_python(f'{path.name}, line {error.lineno}', error.msg)}; {graded}"]
-    return []
+        line, message = error.lineno or 1, error.msg
+    return [not_python(f"{path.name}, line {line}", message, version=oldest, note=", which grades")] if message else []
+
+
+def _newer_f_string(text: str) -> tuple[int, str]:
+    """The line of an f-string that only Python 3.12 can read, and why; (0, "") where there is none.
+
+    From then on an f-string may hold its own quotes in its braces. Each of its parts is a token of its own.
+    """
+    quotes: list[str] = []
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        kind = tokenize.tok_name[token.type]
+        if kind == "FSTRING_START":
+            quote = token.string.lstrip("fFrR")
+            if quotes and quotes[-1] in token.string:
+                return token.start[0], "an f-string holds its own quotes in its braces"
+            quotes.append(quote)
+        elif kind == "FSTRING_END":
+            quotes.pop()
+        elif kind == "STRING" and quotes and quotes[-1] in token.string:
+            return token.start[0], "an f-string holds its own quotes in its braces"
+    return 0, ""
 
 
 def _aliases(tree: ast.Module) -> Iterator[tuple[str, str]]:

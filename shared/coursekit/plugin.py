@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from coursekit.compare import Mismatch
-from coursekit.costs import costs_of, defines_no, not_python
+from coursekit.costs import another_python, costs_of, defines_no, not_python
 from coursekit.functions import About, CheckFile, Function, Written, functions_of, owner_of, written_in_text
 from coursekit.progress import NOT_WRITTEN, STOPPED, WRONG, Progress, Ran, left_to_see
 from coursekit.terminal import Summary, last_line
@@ -408,7 +408,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         written = written_in_text(text)
         progress = progress_of(path, manifest, checks, written)
         left = left_to_see(path.parent, manifest, progress, written)
-        summary.write(manifest, module.name, checks, progress, left, costs_of(module, text, manifest))
+        summary.write(
+            manifest, module.name, checks, progress, left, costs_of(module, text, manifest), another_python(manifest)
+        )
 
 
 def progress_of(path: Path, manifest: dict, checks: list[Ran], written: Written) -> Progress:

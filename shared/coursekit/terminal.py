@@ -86,6 +86,7 @@ class Summary:
         progress: Progress,
         left: Left,
         costs: Sequence[str] = (),
+        python: str = "",
     ) -> None:
         """The table, and what to do next.
 
@@ -96,12 +97,15 @@ class Summary:
             progress: What they say about each function.
             left: What remains to see.
             costs: What will cost points when it is graded, a line each.
+            python: A line on which Python grades, where it isn't this one.
         """
         loaded = all(ran.loaded for ran in checks)
         self._terminal.section(plain(manifest["title"], self._encoding), sep="-")
         self._table(manifest, checks, progress.states if loaded else {})
-        if costs:
+        if costs or python:
             self._line()
+        if python:
+            self._entry_below(python)
         for cost in costs:
             self._entry_below(cost, bold=True, red=True)
         failing = [ran for ran in checks if ran.outcome == WRONG]

@@ -73,6 +73,8 @@ def test_a_bare_file_is_graded_whatever_its_name(lay_out, tmp_path):
         ({"class/ada.py": "", "class/bob.py": ""}, ["ada", "bob"]),
         ({"s10/attention.py": "", "s9/attention.py": ""}, ["s9", "s10"]),
         ({"ada.py": "", "bob.docx": ""}, ["ada", "!bob.docx"]),
+        ({"ada.py": "", "bob.html": "", "cy.ipynb.json": "", "dee.md": ""}, ["ada", "cy", "!bob.html", "!dee.md"]),
+        ({"ada.py.txt": "", "bob.ipynb.txt": "", "cy.txt": "", "dee.json": ""}, ["ada", "bob", "!cy.txt", "!dee.json"]),
         ({"ada.py": "", "bob.py": "", "roster.csv": "", "README.txt": ""}, ["ada", "bob"]),
         ({}, ["!top"]),
     ],
@@ -105,6 +107,29 @@ def test_what_is_passed_over_is_said(manifest, tmp_path):
     found = discover([folder(tmp_path / "top", {"ada.py": "", "bob.py": "", "roster.csv": ""})], manifest)
 
     assert found.notes == (f"{tmp_path}/top/roster.csv is not a submission and was passed over",)
+
+
+def test_what_can_not_be_graded_is_refused_for_what_it_is(manifest, tmp_path):
+    """Everything that somebody may have handed in has a row, which says what to hand in."""
+    top = folder(tmp_path / "top", {"ada.py": "", "bob.html": "", "cy.pdf": "", "dee.rar": "", "eve.weird": ""})
+
+    reasons = {one.name: one.reason for one in discover([top], manifest).refused}
+
+    assert set(reasons) == {"bob.html", "cy.pdf", "dee.rar", "eve.weird"}
+    assert reasons["bob.html"].startswith("is a web page, as a notebook's export is: hand in a .py, .ipynb,")
+    assert reasons["cy.pdf"].startswith("is a PDF: ") and reasons["eve.weird"].startswith("is not a submission: ")
+    assert reasons["dee.rar"].startswith("is an archive of a kind that is not opened: ")
+
+
+@pytest.mark.parametrize("name", ["ada.py.txt", "bob.ipynb.txt", "cy.ipynb.json", "DEE.PY.TXT"])
+def test_a_suffix_that_a_browser_added_changes_nothing(lay_out, tmp_path, name):
+    """The file is graded as what it is."""
+    body = notebook(SOLUTION) if "ipynb" in name else SOLUTION.encode()
+    (tmp_path / name).write_bytes(body)
+
+    laid_out = lay_out(tmp_path / name)
+
+    assert laid_out.origin == name and "def softmax" in laid_out.text
 
 
 def test_an_argument_that_is_not_there_is_bad_usage(manifest, tmp_path):
@@ -175,6 +200,98 @@ def test_a_folder_that_cannot_be_read_is_a_row(names, refusal, tmp_path, monkeyp
 
     assert names(top) == ["ada", "!bob"]
     assert names(tmp_path / "top" / "bob") == ["!bob"]
+
+
+# --- Canvas's downloads -------------------------------------------------------------------------------------
+
+DOWNLOAD = {
+    "doejane_1234_77_attention.py": "old = 1",
+    "doejane_1234_99_attention-1.py": SOLUTION,
+    "poejohn_LATE_17_80_hw_final.ipynb": notebook(SOLUTION),
+    "poejohn_18_81_attention.py": SOLUTION,
+    "poejohn_18_82_helpers.py": "x = 1",
+}
+
+
+@pytest.mark.parametrize("kind", ["zip", "folder"])
+def test_a_canvas_download_has_a_row_for_each_student(manifest, tmp_path, kind):
+    """Folder or zip: the file handed in last counts, all of a student's files belong together, namesakes are two."""
+    path = zipped(tmp_path / "c.zip", DOWNLOAD) if kind == "zip" else folder(tmp_path / "c", DOWNLOAD)
+
+    found = discover([path], manifest)
+
+    assert [one.name for one in found.submissions] == ["doejane_1234", "poejohn_17", "poejohn_18"]
+    assert not found.refused
+    assert found.notes == (
+        f"{path.name} is a Canvas download of 3 students",
+        "doejane_1234_77_attention.py was passed over: doejane_1234_99_attention-1.py was handed in later",
+        "Canvas marks as late, and they are graded all the same: poejohn_17",
+    )
+    laid_out = [
+        materialise(one, manifest, tmp_path / "out" / one.name) for one in pickle.loads(pickle.dumps(found.submissions))
+    ]
+    assert [one.text == SOLUTION for one in laid_out] == [True, True, True]
+    assert laid_out[0].origin == "attention.py" and laid_out[1].origin == "hw_final.ipynb"
+    assert sorted(os.listdir(laid_out[2].folder)) == ["attention.py", "helpers.py"]
+
+
+def test_an_archive_in_a_canvas_download_is_opened(manifest, tmp_path):
+    """Under its student's name; a roster beside the files is passed over, and said so."""
+    (tmp_path / "c").mkdir()
+    zipped(tmp_path / "c" / "doejane_12_34_hw.zip", {"attention.py": SOLUTION})
+    folder(tmp_path / "c", {"poejohn_13_35_essay.pdf": "", "roster.csv": ""})
+
+    found = discover([tmp_path / "c"], manifest)
+
+    assert materialise(found.submissions[0], manifest, tmp_path / "out").text == SOLUTION
+    assert [(one.name, one.reason[:8]) for one in found.refused] == [("poejohn_13", "is a PDF")]
+    assert found.notes[-1].endswith("roster.csv is not a submission and was passed over")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"doejane_12_34_a.py": "", "bob.py": ""},
+        {"doejane_12_34_a.py": "", "x/attention.py": ""},
+        {"a_12_b.py": "", "c_13_d.py": ""},
+    ],
+)
+def test_other_folders_are_no_canvas_download(manifest, tmp_path, files):
+    """One name of another form is enough."""
+    path = folder(tmp_path / "top", files)
+
+    assert not any("Canvas" in note for note in discover([path], manifest).notes)
+
+
+def test_a_student_can_not_pass_for_a_canvas_download(manifest, tmp_path):
+    """Among single submissions such an archive is refused, and its names lead nowhere else."""
+    zipped(tmp_path / "evil.zip", {"doejane_12_34_attention.py": SOLUTION, "doejane_12_35_...py": SOLUTION})
+    (tmp_path / "ada.py").write_text(SOLUTION)
+
+    among_others = discover([tmp_path / "ada.py", tmp_path / "evil.zip"], manifest)
+    alone = discover([tmp_path / "evil.zip"], manifest)
+
+    assert "looks like a Canvas download: grade an export by itself" in among_others.refused[0].reason
+    laid_out = materialise(alone.submissions[0], manifest, tmp_path / "out")
+    assert sorted(os.listdir(tmp_path / "out")) == ["attention.py", "py"] and laid_out.text == SOLUTION
+
+
+def test_a_link_in_a_canvas_download_is_refused(names, tmp_path):
+    """It may lead to the reference, so nothing there is taken for granted."""
+    path = folder(tmp_path / "c", {"doejane_12_34_attention.py": SOLUTION, "poejohn_13_35_attention.py": SOLUTION})
+    (path / "roejay_14_36_attention.py").symlink_to(tmp_path)
+
+    assert "!roejay_14_36_attention.py" in names(path)
+
+
+def test_a_canvas_zip_that_changed_since_it_was_listed_is_refused(manifest, tmp_path):
+    """No one is given another one's work."""
+    path = zipped(tmp_path / "c.zip", DOWNLOAD)
+    found = discover([path], manifest)
+    zipped(path, {name.replace("doejane", "roejane"): body for name, body in DOWNLOAD.items()})
+
+    with pytest.raises(InputError, match="listed"):
+        materialise(found.submissions[0], manifest, tmp_path / "out")
 
 
 # --- names --------------------------------------------------------------------------------------------------

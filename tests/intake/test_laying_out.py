@@ -220,8 +220,36 @@ def test_what_is_no_python_at_all_is_refused(refusal, tmp_path, raw, says):
 
 def test_a_module_that_only_begins_like_something_else_is_python(lay_out, tmp_path):
     """`MZ` and `BZh` begin names as well as programs."""
-    for text in ("MZ = 1\n", "BZh = 1\n", "GIF8 = 1\n", ""):
-        assert lay_out(zipped(tmp_path / "a.zip", {"attention.py": text})).syntax_error is None
+    for text in ("MZ = 1\n", "BZh = 1\n", "GIF8 = 1\n", "\n"):
+        assert lay_out(zipped(tmp_path / "a.zip", {"attention.py": text + SOLUTION})).syntax_error is None
+
+
+@pytest.mark.parametrize("text", ["", "x = 1\n", "import torch\n\ndef conformal_rank(n):\n    return n\n"])
+def test_a_file_of_another_assignment_is_refused(refusal, tmp_path, text):
+    """A 0 would be taken for this assignment's; so would it for a file that was emptied."""
+    (tmp_path / "hw.py").write_text(text)
+
+    assert refusal(tmp_path / "hw.py").startswith("hw.py: defines no function of this assignment (")
+
+
+@pytest.mark.parametrize(
+    "text", ["from helpers import softmax\n", "from helpers import *\n", "softmax = lambda x: x\n", "exec('...')\n"]
+)
+def test_a_function_may_be_defined_in_any_way(lay_out, tmp_path, text):
+    """What no one can read off the text is run and seen."""
+    (tmp_path / "hw.py").write_text(text)
+
+    assert lay_out(tmp_path / "hw.py").text == text
+
+
+@pytest.mark.parametrize("line", ["%matplotlib inline", "!pip install torch", "%%time"])
+def test_a_notebooks_line_in_a_module_is_told_as_that(lay_out, tmp_path, line):
+    """Python itself says only that the syntax is invalid."""
+    (tmp_path / "hw.py").write_text(f"import torch\n{line}\n{SOLUTION}")
+
+    problem = lay_out(tmp_path / "hw.py").syntax_error
+
+    assert problem == ("hw.py", 2, "this is a notebook's line: delete it, or hand in the .ipynb")
 
 
 # --- folders ------------------------------------------------------------------------------------------------
@@ -295,7 +323,7 @@ def test_a_full_disk_is_not_the_submissions_doing(manifest, tmp_path, monkeypatc
 def test_nothing_of_a_submission_is_run(lay_out, tmp_path, monkeypatch):
     """Neither module, notebook nor helpers are imported or executed."""
     monkeypatch.setattr(sys, "intake_test_mark", [], raising=False)
-    evil = "import sys\nsys.intake_test_mark.append(1)\n"
+    evil = f"import sys\nsys.intake_test_mark.append(1)\n{SOLUTION}"
     for files in (
         {"attention.py": evil, "__init__.py": evil, "conftest.py": evil},
         {"attention.ipynb": notebook(evil + "x = sys.intake_test_mark.append(2)\ndef softmax(a=x): pass")},

@@ -282,7 +282,18 @@ def test_a_broken_cell_without_a_wanted_name_is_left_out_and_said():
     source = read(SOFTMAX, "this isn't Python", "def other(:\n  pass")
 
     assert source.syntax_error is None and source.text == SOFTMAX + "\n"
-    assert [note.partition(":")[0] for note in source.notes] == ["cell 2 was left out", "cell 3 was left out"]
+    assert [note.split(":")[0] for note in source.notes] == ["hw.ipynb, cell 2, line 1", "hw.ipynb, cell 3, line 1"]
+    assert all(note.endswith("; the cell was left out") for note in source.notes)
+
+
+def test_a_broken_cell_costs_its_own_functions():
+    """As in Jupyter, where the other cells run: what it should define is missing, and the student reads why."""
+    source = read(SOFTMAX, "def attend(q:\n    pass", wanted=("softmax", "attend"))
+
+    assert source.syntax_error is None and source.text == SOFTMAX + "\n"
+    (note,) = source.notes
+    assert note.startswith("hw.ipynb, cell 2, line 1: not valid Python 3.") and ", which grades here: " in note
+    assert note.endswith("; the cell was left out, so attend can't be graded")
 
 
 @pytest.mark.parametrize(

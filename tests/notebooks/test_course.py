@@ -250,7 +250,7 @@ def test_old_and_overfull_notebooks_are_graded(rows, student):
     ("student", "why"),
     [
         ("notjson", "scaling.ipynb: is not a notebook (Input data was truncated); save it again and hand that in"),
-        ("stranger", "scaling.ipynb: no cell defines any function of this assignment (centre, standardise); is it another one's notebook?"),
+        ("stranger", "scaling.ipynb: no cell defines any function of this assignment (centre, standardise); is it another one's?"),
     ],
 )  # fmt: skip
 def test_what_cant_be_graded_has_no_score_and_a_reason(course, rows, student, why):

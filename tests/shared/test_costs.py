@@ -1,11 +1,12 @@
 """What a student is told of their file before it costs points, in the grader's words."""
 
 import ast
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
-from coursekit.costs import _newer_python, costs_of, defines_no
+from coursekit.costs import OLDEST_PYTHON, _newer_python, another_python, costs_of, defines_no, graded_with
 
 from gradkit.lint import find_banned
 from gradkit.manifest import load_all, load_manifest
@@ -46,8 +47,38 @@ def test_a_file_for_a_newer_python_is_told():
 
     (line,) = _newer_python(text, Path("x.py"), oldest=(3, 9))
 
-    assert line.startswith("x.py, line 3: not valid Python: Pattern matching is only supported in Python 3.10")
-    assert line.endswith("; it may be graded with Python 3.9") and _newer_python(text, Path("x.py")) == []
+    assert line.startswith("x.py, line 3: not valid Python 3.9, which grades: Pattern matching is only supported in")
+    assert _newer_python(text, Path("x.py"), oldest=OLDEST_PYTHON) == []
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="this Python can't read such f-strings at all")
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('a = 1\nx = f"{d["a"]}"\n', 2),
+        ('x = f"{f"{1}"}"\n', 1),
+        ('x = f"{d[\'a\']}" + "b"\n', 0),
+        ('x = f"""{d["a"]}"""\n', 0),
+        ('x = f"{1:{2}}" f"{3!r}"\n', 0),
+    ],
+)
+def test_an_f_string_for_a_newer_python_is_told(text, line):
+    """One that holds its own quotes is read from Python 3.12 on."""
+    found = _newer_python(text, Path("x.py"), oldest=(3, 11))
+
+    assert found == [
+        f"x.py, line {line}: not valid Python 3.11, which grades: an f-string holds its own quotes in its braces"
+    ] * bool(line)
+    assert _newer_python(text, Path("x.py"), oldest=(3, 12)) == []
+
+
+def test_a_student_reads_which_python_grades():
+    """Where the bundle says so and theirs is another one."""
+    here = "{}.{}".format(*sys.version_info[:2])
+
+    assert another_python({"python": "3.9"}) == f"You run Python {here}; your file is graded with Python 3.9."
+    assert another_python({"python": here}) == another_python({}) == ""
+    assert graded_with({"python": "3.13"}) == (3, 13) and graded_with({}) == OLDEST_PYTHON
 
 
 @pytest.mark.parametrize("assignment", load_all(ROOT), ids=lambda assignment: assignment.id)

@@ -20,7 +20,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from coursekit.compare import Mismatch
 
-from gradkit.errors import ProtocolError, WorkerCrashed, WorkerError, WorkerTimeout, ZygoteError
+from gradkit.errors import WorkerCrashed, WorkerError, WorkerTimeout, ZygoteError
 from gradkit.judge import wording
 from gradkit.judge.answers import Repeat, StaffAnswers
 from gradkit.judge.explain import Cause, Explanation, Seen
@@ -308,10 +308,8 @@ class Judge:
             if "NotImplementedError" in info.bases and not info.at_import:
                 return CaseResult("", Outcome.NOT_WRITTEN, summary="not written yet", where=where)
             if info.at_import:  # before any input was there to be told
-                summary = (
-                    f"importing your file raised {info.type_name} at {where or 'an unknown line'}: {info.message[:200]}"
-                )
-                return CaseResult("", Outcome.FAILED, summary=summary, where=where)
+                summary = wording.raised_at_import(info)
+                return CaseResult("", Outcome.FAILED, summary=summary, where=where, unimportable=True)
             subject = self.run.subject
             line = subject.line if isinstance(subject, SubmissionSubject) else lambda file, number: ""
             return CaseResult(
@@ -329,18 +327,14 @@ class Judge:
                 Outcome.FAILED,
                 summary=f"{self.assignment.manifest.module} defines no {name}: is it deleted, renamed or inside another function?",
             )
-        if isinstance(error, WorkerTimeout):
-            return CaseResult("", Outcome.TIMEOUT, summary=wording.timed_out(error))
+        if isinstance(error, WorkerError) and error.at_import:
+            result = self._describe_broken_off(error)
+            return replace(result, summary=wording.broken_off_at_import(error), unimportable=True)
+        if isinstance(error, WorkerError):
+            return self._describe_broken_off(error)
         if isinstance(error, LocalTimeout):
             names = " and ".join(sorted(self.run.open().names)) or "your code"
             return CaseResult("", Outcome.TIMEOUT, summary=f"checking what {names} returned took too long")
-        if isinstance(error, WorkerCrashed):
-            return CaseResult("", Outcome.CRASHED, summary=str(error))
-        if isinstance(error, UnreadableAnswer):
-            text = "the answer holds something that is not read: neither numbers, text, plain containers, dense arrays nor tensors"
-            return CaseResult("", Outcome.REJECTED, summary=text, detail=str(error))
-        if isinstance(error, ProtocolError):
-            return CaseResult("", Outcome.REJECTED, summary=str(error))
         if isinstance(error, Mismatch):
             difference = error.difference
             outcome = Outcome.REJECTED if difference.kind in WRONG_KINDS else Outcome.FAILED
@@ -354,6 +348,17 @@ class Judge:
             return CaseResult("", Outcome.REJECTED, summary=text, detail=str(error)[:MAX_DETAIL])
         text = f"the check could not use what your code returned ({type(error).__name__})"
         return CaseResult("", Outcome.REJECTED, summary=text, detail=str(error)[:MAX_DETAIL])
+
+    def _describe_broken_off(self, error: WorkerError) -> CaseResult:
+        """The outcome where the worker ended, or was ended."""
+        if isinstance(error, WorkerTimeout):
+            return CaseResult("", Outcome.TIMEOUT, summary=wording.timed_out(error))
+        if isinstance(error, WorkerCrashed):
+            return CaseResult("", Outcome.CRASHED, summary=str(error))
+        if isinstance(error, UnreadableAnswer):
+            text = "the answer holds something that is not read: neither numbers, text, plain containers, dense arrays nor tensors"
+            return CaseResult("", Outcome.REJECTED, summary=text, detail=str(error))
+        return CaseResult("", Outcome.REJECTED, summary=str(error))
 
     # ---- repeating a case on staff's code
 

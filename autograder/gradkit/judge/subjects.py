@@ -243,7 +243,7 @@ class Session:
         except Raised as raised:
             self._raise_callback_error()
             self._record("raised", encode(raised.bases[0] if raised.bases else ""))
-            if of_module and "AttributeError" in raised.bases:
+            if of_module and "AttributeError" in raised.bases and not raised.at_import:
                 raise MissingName(value[1]) from None
             error = submission_raised(raised, iterating=kind is Kind.OPERATE and value[0] == "next")
             error.asked = asked

@@ -16,7 +16,8 @@ from coursekit.compare import describe
 from coursekit.gradcheck import positions_of
 
 from gradkit.calls.protocol import Kind
-from gradkit.errors import WorkerTimeout
+from gradkit.calls.runtime import Raised
+from gradkit.errors import WorkerError, WorkerTimeout
 from gradkit.judge.subjects import Asked, Handed, Object, SubmissionRaised
 
 MOST_ARGUMENTS = 4  # of a call that are described
@@ -45,6 +46,22 @@ _OPERATIONS = {
 }  # fmt: skip
 
 
+def raised_at_import(info: Raised) -> str:
+    """What a file raised while it was imported: its own text, since no input was there to be told."""
+    where = f"{info.file}:{info.line}" if info.line else "an unknown line"
+    text = f"importing your file raised {info.type_name} at {where}: {info.message[:200]}"
+    return (
+        f"{text}; this is a notebook's line: delete it, or hand in the .ipynb"
+        if "get_ipython" in info.message
+        else text
+    )
+
+
+def broken_off_at_import(error: WorkerError) -> str:
+    """How the worker ended before the file was imported."""
+    return str(error) if isinstance(error, WorkerTimeout) else f"while importing your file, {error}"
+
+
 def raised(error: SubmissionRaised, reference: types.ModuleType, line: Callable[[str, int], str]) -> str:
     """What a submission raised, and where.
 
@@ -57,6 +74,8 @@ def raised(error: SubmissionRaised, reference: types.ModuleType, line: Callable[
     if not info.line:
         return _raised_elsewhere(error, reference)
     text = f"your code raised {info.type_name} at {info.file}:{info.line}"
+    if "PermissionError" in info.bases:
+        text += " (no processes are started, no other files written and no network used where this is graded)"
     if source := textwrap.shorten(line(info.file, info.line), MOST_LINE, placeholder=" ..."):
         text += f": {source}"
         if types_named := _types_in(info.message, source):

@@ -348,6 +348,7 @@ class SubmissionSubject:
             ended = self._end_now(GRACE_S if crashed else 0.0)
             if crashed:
                 error = WorkerCrashed(_obituary(ended))
+            error.at_import = importing
             if importing and ended.signal != signal.SIGKILL:
                 self._note_failed_import(error)
             raise error from None

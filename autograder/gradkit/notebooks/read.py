@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 import msgspec
+from coursekit.costs import not_python
 
 from gradkit.archives import CAPS, Caps, over_cap, shown, size_text
 from gradkit.errors import InputError
@@ -40,7 +41,8 @@ class NotebookSource:
     Attributes:
         text: The module, with a newline at its end.
         lines: Cell and line in that cell of each line of `text`.
-        syntax_error: Where a cell stops being Python that should define a wanted name, if no other cell does.
+        syntax_error: Where a cell stops being Python that should define a wanted name, if no cell defines any. A cell that
+            stops being Python is left out otherwise, as Jupyter does, and its functions are missing.
         notes: Lines for the student on what is not run.
     """
 
@@ -92,18 +94,16 @@ def read_notebook(
             lines = _without_line_magics(lines)
             tree = parse("\n".join(lines), name, caps)
         if isinstance(tree, SyntaxProblem):
-            problem = tree._replace(file=f"{name}, cell {cell.number}")
-            defines = defined_by_look(cell.text, wanted)
-            broken.append((problem, defines))
-            if not defines:
-                notes.append(f"cell {cell.number} was left out: line {problem.line}: {problem.message}")
+            broken.append((tree._replace(file=f"{name}, cell {cell.number}"), defined_by_look(cell.text, wanted)))
             continue
         with no_warnings():
             units += _units(tree, lines, cell, PurePath(module).stem)
     units = list(_without_results(units, notes))
     kept = _kept(units, wanted, frozenset(libraries))
     defined = {bound for unit in kept for bound in unit.binds}
-    syntax_error = next((problem for problem, defines in broken if defines - defined), None)
+    lost = [problem for problem, defines in broken if defines - defined]
+    syntax_error = lost[0] if lost and not defined & wanted else None
+    notes += [_left_out_cell(problem, defines - defined) for problem, defines in broken if problem is not syntax_error]
     notes += _left_out(units, kept, wanted)
     return _assembled(kept, syntax_error, notes)
 
@@ -695,6 +695,12 @@ def _is_literal(node: ast.expr) -> bool:
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return False
     return True
+
+
+def _left_out_cell(problem: SyntaxProblem, lost: Collection[str]) -> str:
+    """A note for a cell that is no Python, and what is missing because of it."""
+    text = f"{not_python(problem.place, problem.message, note=', which grades here')}; the cell was left out"
+    return f"{text}, so {' and '.join(sorted(lost))} can't be graded" if lost else text
 
 
 def _left_out(units: list[_Unit], kept: list[_Unit], wanted: frozenset[str]) -> Iterator[str]:

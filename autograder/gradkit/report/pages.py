@@ -121,7 +121,7 @@ def _what_the_student_sees(graded: Graded) -> dict[str, object]:
             "state": ("passed" if result.ran else "not run here") if results.looks_passed(result) else "failed",
             "score": result.score,
             "possible": result.check.points if result.ran else 0,
-            "said": results.shown(result),
+            "said": results.shown(result, graded),
         }
         for result in graded.results
     ]
