@@ -9,6 +9,7 @@ import contextlib
 import secrets
 import shlex
 import shutil
+import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -58,7 +59,8 @@ _START = """Start here
 Or work in the notebook of the same name: pip install notebook, then jupyter notebook in the assignment's folder.
 It holds the handout, the same functions, and cells that run the checks. Hand in one of the two.
 
-Public checks run here. Hidden checks run when you submit.
+Public checks run here. Hidden checks run when you submit: with Python {python}, NumPy and PyTorch, where your code can't
+start processes or use the network. Threads are fine.
 """
 
 _ALL_FIGURES = "\n   All assignments' figures, from this folder:   python -m coursekit.figures"
@@ -118,12 +120,14 @@ def student_bundle(assignments: Sequence[Assignment], out: Path, *, agents_file:
         for assignment in assignments:
             _copy_assignment(assignment, folder)
             _add_questions(assignment, folder / assignment.id / "README.md")
+            _add_python(assignment, folder / assignment.id / "assignment.toml")
         _copy_package(Path(coursekit.__file__).parent, folder / "coursekit")
         modules = ", ".join(entry.manifest.module for entry in assignments)
         start = _START.format(
             folders=", ".join(entry.id for entry in assignments),
             modules=modules,
             all_figures=_ALL_FIGURES if len(assignments) > 1 else "",
+            python=" or ".join(sorted({_graded_with(assignment) for assignment in assignments})),
         )
         agents = {"AGENTS.md": _AGENTS.format(modules=modules)} if agents_file else {}
         _write_files(
@@ -300,3 +304,15 @@ def _add_questions(assignment: Assignment, readme: Path) -> None:
     before, heading, after = text.rpartition("## Submit\n")
     text = f"{before}{sections}{heading}{after}" if heading else f"{text.rstrip()}\n\n{sections}"
     readme.write_text(text, encoding="utf-8")
+
+
+def _graded_with(assignment: Assignment) -> str:
+    """The Python that grades, as far as is known where the bundle is made."""
+    return assignment.manifest.python or "{}.{}".format(*sys.version_info)
+
+
+def _add_python(assignment: Assignment, manifest: Path) -> None:
+    """Let a student's own checks know which Python grades."""
+    if not assignment.manifest.python:
+        text = manifest.read_text(encoding="utf-8")
+        manifest.write_text(f'python = "{_graded_with(assignment)}"\n{text}', encoding="utf-8")

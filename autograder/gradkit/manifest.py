@@ -53,6 +53,9 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory_mib: int = 2048
     banned: list[str] = []
     questions: list[Question] = []
+    python: str = (
+        ""  # the version that grades, such as 3.11; a student bundle names the bundling machine's if it is empty
+    )
     draft: bool = False  # not for release yet: what a whole assignment has may be missing
 
     @property
@@ -171,6 +174,11 @@ def _check(manifest: Manifest, path: Path) -> None:
         manifest.module.endswith(".py") and "/" not in manifest.module,
         "module",
         f"a file name such as {manifest.id}.py, got {manifest.module!r}",
+    )
+    rule(
+        not manifest.python or re.fullmatch(r"3\.\d\d?", manifest.python) is not None,
+        "python",
+        f"a version such as 3.11, got {manifest.python!r}",
     )
     rule(manifest.timeout_s > 0, "timeout_s", f"must be above 0, got {manifest.timeout_s}")
     rule(manifest.memory_mib >= 256, "memory_mib", f"at least 256, got {manifest.memory_mib}")

@@ -283,6 +283,22 @@ def test_a_syntax_error_is_one_line(bundle, solved):
     assert "scaling.py:1: not valid Python" in done.stdout and "importlib" not in done.stdout
 
 
+def test_a_student_reads_which_python_grades(bundle, solved):
+    """In START.txt, and below the table where theirs is another one: a line, no failure."""
+    here = "{}.{}".format(*sys.version_info)
+    start = (bundle / "START.txt").read_text(encoding="utf-8")
+    alike = student(bundle, "pytest").stdout
+    manifest = solved.with_name("assignment.toml")
+    manifest.write_text(
+        manifest.read_text(encoding="utf-8").replace(f'python = "{here}"', 'python = "3.10"'), encoding="utf-8"
+    )
+    other = student(bundle, "pytest")
+
+    assert f"with Python {here}, NumPy and PyTorch" in start
+    assert "is graded with Python" not in alike
+    assert f"You run Python {here}; your file is graded with Python 3.10." in other.stdout and other.returncode == 0
+
+
 def test_a_file_that_can_not_be_imported_is_told_of_once(bundle, solved):
     """The place and the student's line; no claims of checks that were not reached."""
     solved.write_text("import numpy as np\n\nEPS = np.epsilon\n", encoding="utf-8")

@@ -158,16 +158,42 @@ def test_prints_and_warnings_cost_nothing(grade_source, reference_source):
     assert grade_source(noise + reference_source).score == 100
 
 
-def test_a_submission_that_does_not_import_says_where(grade_source, reference_source):
-    """An error at import fails each check with the line."""
-    graded = grade_source("import numpy as np\nx = 1 / 0\n" + reference_source)
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("x = 1 / 0", "importing your file raised ZeroDivisionError at scaling.py:2: division by zero"),
+        ("x = np.no_such", "importing your file raised AttributeError at scaling.py:2: module 'numpy' has no attribute 'no_such'"),
+        ("get_ipython().magic('x')", "importing your file raised NameError at scaling.py:2: name 'get_ipython' is not defined; this is a notebook's line: delete it, or hand in the .ipynb"),
+        ("raise NotImplementedError", "importing your file raised NotImplementedError at scaling.py:2"),
+        ("import os; os._exit(3)", "while importing your file, the program ended before answering (exit code 3)"),
+    ],
+)  # fmt: skip
+def test_a_submission_that_does_not_import_is_told_once_where(grade_source, reference_source, line, said):
+    """Whatever goes wrong at import stands at the top with its line, and no check says that a function is missing."""
+    graded = grade_source(f"import numpy as np\n{line}\n{reference_source}")
+    content = results.gradescope(graded)
 
-    assert graded.score == 0
-    assert all(
-        "importing your file raised ZeroDivisionError at scaling.py:2: division by zero" in case.summary
-        for result in graded.results
-        for case in result.cases
-    )
+    assert graded.score == 0 and content["output"].splitlines() == ["0 of 100 points.", said]
+    assert {test["output"] for test in content["tests"]} == {
+        "Not checked: your file can't be imported. The reason stands at the top."
+    }
+
+
+def test_a_compiled_function_runs_as_written(grade_with_torch, reference_source):
+    """A worker starts no compiler, so torch.compile changes nothing there."""
+    text = reference_source.replace("def centre(", "import torch\n\n\n@torch.compile\ndef centre(")
+
+    assert grade_with_torch(text).score == 100
+
+
+def test_what_may_not_be_done_where_it_is_graded_is_told(grade_source, reference_source):
+    """A process that can't be started is no riddle."""
+    pool = "\n    import multiprocessing\n    multiprocessing.Pool(1)\n    return x\n"
+
+    graded = grade_source(reference_source + BROKEN_STANDARDISE + pool)
+
+    said = " ".join(results.explain(result) for result in graded.results)
+    assert "(no processes are started, no other files written and no network used where this is graded)" in said
 
 
 def test_every_run_gives_the_same_score(grade_source, mistaken):

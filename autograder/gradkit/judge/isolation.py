@@ -209,6 +209,7 @@ def clean_environment(scratch: Path) -> dict[str, str]:
         "HOME": str(scratch),
         "LANG": "C.UTF-8",
         "OMP_NUM_THREADS": "1",
+        "TORCHDYNAMO_DISABLE": "1",  # torch.compile starts a compiler, which no worker may: what it decorates runs as written
         "MKL_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONHASHSEED": "0",
