@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -23,6 +23,7 @@ from gradkit.intake import Discovery, Refused, Submission, discover, materialise
 from gradkit.judges import Judges, Judging, scratch_folder
 from gradkit.manifest import Assignment
 from gradkit.model import Graded, Outcome, Submitter
+from gradkit.roster import ROSTER, Roster, label, read_roster, write_roster
 
 LAST_WORK_S = 120  # for the submissions that are being graded when the run is interrupted
 
@@ -80,6 +81,10 @@ class Batch:
         judges: Who grades, entered already; a thread here attends to each.
         seed: For the checks' inputs; drawn in secret when None.
         resume: Keep what an earlier run into `out` graded.
+        roster: Who takes the course; a run that is resumed knows it already.
+
+    Attributes:
+        notes: After the run, a line for each student whose gradebook stays blank.
 
     Raises:
         InputError: When nothing is to be graded, or `out` can't be written or holds another run.
@@ -94,12 +99,18 @@ class Batch:
         *,
         seed: int | None = None,
         resume: bool = False,
+        roster: Path | None = None,
     ) -> None:
         self.assignment, self.out, self.judges = assignment, out, judges
+        self.students = read_roster(roster) if roster else ()
+        self.notes: tuple[str, ...] = ()
         self.found: Discovery = discover(paths, assignment.manifest)
         if not self.found.submissions and not self.found.refused:
             raise InputError("there is nothing to grade in what was named")
         self.record = self._open_out(seed, resume)
+        self.students = self.students or kept_roster(out)
+        if self.students:
+            results.write_whole(out / ROSTER, write_roster(self.students).encode("utf-8"))
         self.resume = resume
         self._queue: queue.SimpleQueue[Submission] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -271,23 +282,63 @@ class Batch:
         return earlier
 
     def _write_tables(self) -> None:
-        write_tables(list(self._rows.values()), self.assignment, self.out)
+        self.notes = write_tables(list(self._rows.values()), self.assignment, self.out, self.students)
 
 
-def write_tables(rows: Sequence[Row], assignment: Assignment, out: Path) -> None:
-    """Write grades.csv into `out`, and where students are known the files that gradebooks take."""
-    rows = sorted(rows, key=lambda row: row.submission)
+def write_tables(
+    rows: Sequence[Row], assignment: Assignment, out: Path, students: Sequence[Submitter] = ()
+) -> tuple[str, ...]:
+    """Write grades.csv into `out`, and where students are known the files that gradebooks take.
+
+    Args:
+        students: The roster, where there is one: each of them has a row, whoever handed in nothing too.
+
+    Returns:
+        A line for each student who is left blank in a gradebook's file, and for each submission that is nobody's.
+    """
+    rows, notes = _with_roster(sorted(rows, key=lambda row: row.submission), assignment, students)
     results.write_whole(out / "grades.csv", table(rows, assignment).encode("utf-8"))
-    entries = [
-        uploads.Entry(row.submission, row.submitters, row.score if final(row, assignment) else None) for row in rows
-    ]
+    entries = []
+    for row in rows:
+        reason = why_blank(row, assignment)
+        entries.append(uploads.Entry(row.submission, row.submitters, None if reason else row.score, reason))
     for name, text in uploads.files(entries, assignment.manifest).items():
         results.write_whole(out / name, text.encode("utf-8"))
+    return (*(f"{label(student)} is left blank: {why}" for student, why in uploads.blank(entries)), *notes)
 
 
-def final(row: Row, assignment: Assignment) -> bool:
-    """Whether a row's score is one that a student can be given: graded, and out of all points."""
-    return row.status == "graded" and abs(row.max_score - assignment.manifest.points) < 1e-6
+def _with_roster(
+    rows: Sequence[Row], assignment: Assignment, students: Sequence[Submitter]
+) -> tuple[list[Row], list[str]]:
+    """The rows with the students of a roster, and a row for each of them who handed in nothing."""
+    if not students:
+        return list(rows), []
+    roster = Roster(students)
+    rows = [replace(row, submitters=roster.behind(row.submission, row.submitters)) for row in rows]
+    there = {student for row in rows for student in row.submitters}
+    notes = [
+        f"{row.submission} belongs to nobody on the roster"
+        for row in rows
+        if not any(student in roster.students for student in row.submitters)
+    ]
+    missing = Row("", assignment.id, "missing", 0.0, float(assignment.manifest.points), reason="nothing was handed in")
+    rows += [replace(missing, submitters=(student,)) for student in students if student not in there]
+    return rows, notes
+
+
+def why_blank(row: Row, assignment: Assignment) -> str:
+    """Why a row has no score that a student can be given: one that was graded, and out of all points. Empty if it has."""
+    if row.status in ("refused", "not_graded"):
+        return f"{row.status.replace('_', ' ')}: {row.reason}"
+    if row.status != "graded":
+        return row.reason
+    lacking = assignment.manifest.points - row.max_score
+    return f"checks of {lacking:g} points need a device that was not there" if abs(lacking) >= 1e-6 else ""
+
+
+def kept_roster(out: Path) -> tuple[Submitter, ...]:
+    """The roster that a run was given, if it was."""
+    return read_roster(out / ROSTER) if (out / ROSTER).exists() else ()
 
 
 def checks_digest(assignment: Assignment) -> str:
@@ -326,7 +377,7 @@ def make_row(
 
 
 def table(rows: Sequence[Row], assignment: Assignment) -> str:
-    """grades.csv: a row per submission. A score that is not known is empty, never 0."""
+    """grades.csv: a row per submission, and per student of a roster without one. What nobody has judged is empty, never 0."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     tasks = [task.id for task in assignment.manifest.tasks]
@@ -344,7 +395,7 @@ def table(rows: Sequence[Row], assignment: Assignment) -> str:
         ]
     )
     for row in rows:
-        known = row.status != "not_graded"
+        known = row.status == "graded"
         scores = dict(row.tasks)
         cells = [
             row.submission,

@@ -228,7 +228,9 @@ def grade(
     id: Annotated[str, typer.Argument(metavar="ID", help="The assignment.")],
     submissions: Annotated[
         list[Path] | None,
-        typer.Argument(help="A .py, .ipynb, folder, .zip or .tar.gz, or a Gradescope export; any number."),
+        typer.Argument(
+            help="A .py, .ipynb, folder, .zip or .tar.gz, a Gradescope export or a download from Canvas; any number."
+        ),
     ] = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Where results go: a folder per submission, and grades.csv.")
@@ -256,6 +258,13 @@ def grade(
             min=0, help="Processor time per submission to look for the wrong line where no hint fits; 0: never."
         ),
     ] = REPAIR_S,
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Who takes the course, as Canvas or Gradescope exports it: each student gets a row.",
+        ),
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Grade submissions."""
@@ -273,7 +282,7 @@ def grade(
         raise InputError("--out is missing: name a folder for the results")
     refuse_faults(assignment, grading_faults(assignment))
     with _judges(base, assignment, scheduler, device, jobs, at_least, line_seconds) as judges:
-        batch = Batch(assignment, submissions or [], out_dir, judges, seed=seed, resume=resume)
+        batch = Batch(assignment, submissions or [], out_dir, judges, seed=seed, resume=resume, roster=roster)
         for note in batch.found.notes:
             err.print(f"note: {note}", markup=False)
         total = len(batch.found.submissions) + len(batch.found.refused)
@@ -284,7 +293,7 @@ def grade(
             for note in judges.notes:
                 err.print(f"note: {note}", markup=False)
     _print_rows(result.rows)
-    _print_counts(result.rows, f"; isolation: {_isolation_line(result.isolation)}", out_dir)
+    _print_counts(result.rows, f"; isolation: {_isolation_line(result.isolation)}", out_dir, batch.notes)
     if not result.all_graded:
         raise typer.Exit(1)
 
@@ -319,7 +328,7 @@ def _judges(
     return ClusterJudges(scheduler, base, assignment.id, device=device, at_least=at_least, repair_s=line_seconds)
 
 
-def _print_counts(rows: Sequence[Row], more: str, out_dir: Path) -> None:
+def _print_counts(rows: Sequence[Row], more: str, out_dir: Path, notes: Sequence[str]) -> None:
     graded, refused, not_graded = (
         sum(row.status == status for row in rows) for status in ("graded", "refused", "not_graded")
     )
@@ -331,6 +340,8 @@ def _print_counts(rows: Sequence[Row], more: str, out_dir: Path) -> None:
     )
     if (out_dir / CANVAS).exists():
         out.print(f"for gradebooks: {out_dir}/{CANVAS} and {out_dir}/{GRADESCOPE}", markup=False)
+    for note in notes:
+        out.print(f"  {note}", markup=False)
 
 
 def _device(wanted: str, assignment: Assignment) -> str:
@@ -411,7 +422,7 @@ def merge(
     _print_rows(merged.rows)
     for problem in merged.problems:
         err.print(f"gradkit: {problem}", markup=False)
-    _print_counts(merged.rows, "", out_dir)
+    _print_counts(merged.rows, "", out_dir, merged.notes)
     if any(row.status == "not_graded" for row in merged.rows):
         raise typer.Exit(1)
 

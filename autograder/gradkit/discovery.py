@@ -34,7 +34,7 @@ from gradkit.errors import InputError
 from gradkit.exports import METADATA, CanvasFile, ChunkReader, Submitter, Who, canvas_files, read_metadata
 from gradkit.manifest import Manifest
 
-TAKEN_NAMES = ("report", "grades.csv", "run.json")  # what a batch writes beside its submissions' folders
+TAKEN_NAMES = ("report", "grades.csv", "run.json", "roster.csv")  # what a batch writes beside its submissions' folders
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 MODULES = (".py", ".py.txt")  # browsers and mail programs add a suffix to what they don't know

@@ -14,6 +14,7 @@ from gradkit.errors import InputError
 from gradkit.model import Submitter
 
 METADATA = "submission_metadata.yml"
+_SUBMITTER = ("name", "email", "sid")
 _DEEPEST = 100
 _LONGEST_VALUE = 200
 _MOST_SUBMITTERS = 100
@@ -62,12 +63,7 @@ def read_metadata(stream: Readable) -> tuple[dict[str, Who], str]:
     try:
         for path, value in _scalars(stream):
             held = fields.setdefault(str(path[0]), {})
-            if (
-                len(path) == 4
-                and path[1] == "submitters"
-                and path[3] in Submitter._fields
-                and path[2] < _MOST_SUBMITTERS
-            ):
+            if len(path) == 4 and path[1] == "submitters" and path[3] in _SUBMITTER and path[2] < _MOST_SUBMITTERS:
                 held[path[2], path[3]] = value
             elif path[1:] == ("created_at",):
                 held["created_at",] = value
@@ -82,7 +78,7 @@ def read_metadata(stream: Readable) -> tuple[dict[str, Who], str]:
 
 def _who(fields: dict[tuple, str]) -> Who:
     rows = sorted({key[0] for key in fields if len(key) == 2})
-    submitters = tuple(Submitter(*(fields.get((row, name), "") for name in Submitter._fields)) for row in rows)
+    submitters = tuple(Submitter(*(fields.get((row, name), "") for name in _SUBMITTER)) for row in rows)
     return Who(submitters, fields.get(("created_at",), ""))
 
 

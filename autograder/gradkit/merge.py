@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 
 from gradkit import results
-from gradkit.batch import Row, RunRecord, checks_digest, make_row, write_tables
+from gradkit.batch import Row, RunRecord, checks_digest, kept_roster, make_row, write_tables
 from gradkit.errors import InputError
 from gradkit.manifest import Assignment, load_assignment
 from gradkit.model import CheckResult, Graded, Outcome
+from gradkit.roster import ROSTER, write_roster
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Merged:
     assignment: Assignment
     rows: tuple[Row, ...]
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()  # on students whose gradebook stays blank
 
 
 def merge(root: Path, cpu: Path, gpu: Path, out: Path) -> Merged:
@@ -72,9 +74,12 @@ def merge(root: Path, cpu: Path, gpu: Path, out: Path) -> Merged:
         (out / name).mkdir()
         results.write(graded, out / name)
         rows.append(make_row(graded, assignment))
-    write_tables(rows, assignment, out)
+    students = kept_roster(cpu) or kept_roster(gpu)
+    notes = write_tables(rows, assignment, out, students)
+    if students:
+        results.write_whole(out / ROSTER, write_roster(students).encode("utf-8"))
     results.write_whole(out / "run.json", msgspec.json.encode(record))
-    return Merged(assignment, tuple(rows), tuple(problems))
+    return Merged(assignment, tuple(rows), tuple(problems), notes)
 
 
 def run_record(folder: Path) -> RunRecord:

@@ -8,11 +8,20 @@ from typing import NamedTuple
 
 
 class Submitter(NamedTuple):
-    """A student as an export names them. Any of the three may be empty."""
+    """A student as an export or a roster names them. Any of these may be empty.
+
+    Attributes:
+        sid: The number that the school gives.
+        login: At the school.
+        canvas_id: The number that Canvas gives.
+    """
 
     name: str
     email: str
     sid: str
+    login: str = ""
+    canvas_id: str = ""
+    section: str = ""
 
 
 class Outcome(enum.StrEnum):

@@ -36,11 +36,18 @@ GRADESCOPE_COLUMNS = (
 
 @dataclass(frozen=True)
 class Entry:
-    """A submission's score for those who handed it in; None where there is none that they can be given."""
+    """A submission's score for those who handed it in.
+
+    Attributes:
+        submission: Empty for a student who handed in nothing.
+        score: None where there is none that they can be given.
+        reason: Why there is none.
+    """
 
     submission: str
     submitters: tuple[Submitter, ...]
     score: float | None
+    reason: str = ""
 
 
 def files(entries: Sequence[Entry], manifest: Manifest) -> dict[str, str]:
@@ -57,7 +64,8 @@ def canvas(entries: Sequence[Entry], manifest: Manifest) -> str:
         ["    Points Possible", "", "", "", "", f"{manifest.points:g}"],
     ]
     rows += [
-        [student.name, "", student.sid, student.email, "", _number(score)] for student, _, score in _students(entries)
+        [student.name, student.canvas_id, student.sid, student.login or student.email, student.section, _number(score)]
+        for student, _, score in _students(entries)
     ]
     return _csv(rows)
 
@@ -67,11 +75,22 @@ def gradescope(entries: Sequence[Entry], manifest: Manifest) -> str:
     rows: list[Sequence[str]] = [GRADESCOPE_COLUMNS]
     for student, submission, score in _students(entries):
         first, _, last = student.name.partition(" ")
-        status = "Ungraded" if score is None else "Graded"
+        status = ("Ungraded" if submission else "Missing") if score is None else "Graded"
         number = submission.removeprefix("submission_")
         points = f"{manifest.points:g}"
-        rows.append([first, last, student.sid, student.email, "", _number(score), points, status, number])
+        rows.append([first, last, student.sid, student.email, student.section, _number(score), points, status, number])
     return _csv(rows)
+
+
+def blank(entries: Sequence[Entry]) -> list[tuple[Submitter, str]]:
+    """Every student who is left empty in these files, and why."""
+    left = []
+    for student, _, score in _students(entries):
+        if score is None:
+            theirs = [entry for entry in entries if any(_key(who) == _key(student) for who in entry.submitters)]
+            twice = f"handed in as {' and as '.join(entry.submission for entry in theirs)}: grade one of them alone"
+            left.append((student, theirs[0].reason if len(theirs) == 1 else twice))
+    return left
 
 
 def cell(text: str) -> str:
@@ -92,7 +111,7 @@ def _students(entries: Iterable[Entry]) -> list[tuple[Submitter, str, float | No
 
 
 def _key(student: Submitter) -> tuple[str, str]:
-    return ("", student.email.casefold()) if student.email else (student.sid, student.name)
+    return ("", student.email.casefold()) if student.email else (student.sid or student.canvas_id, student.name)
 
 
 def _number(score: float | None) -> str:

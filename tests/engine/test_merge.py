@@ -113,7 +113,7 @@ def test_two_runs_make_one_grade(gradkit, kit, runs, tmp_path):
     assert {id: (row["status"], row["score"], row["max_score"]) for id, row in rows.items()} == {
         "submission_1": ("graded", "100", "100"),
         "submission_2": ("graded", "60", "100"),
-        "submission_3": ("refused", "0", "100"),
+        "submission_3": ("refused", "", "100"),
     }
     told = json.loads((tmp_path / "out" / "submission_2" / "results.json").read_text())
     assert told["score"] == 60 and {test["extra_data"]["outcome"] for test in told["tests"]} == {

@@ -49,7 +49,9 @@ _OPERATIONS = {
 def raised_at_import(info: Raised) -> str:
     """What a file raised while it was imported: its own text, since no input was there to be told."""
     where = f"{info.file}:{info.line}" if info.line else "an unknown line"
-    text = f"importing your file raised {info.type_name} at {where}" + (f": {info.message[:200]}" if info.message else "")
+    text = f"importing your file raised {info.type_name} at {where}" + (
+        f": {info.message[:200]}" if info.message else ""
+    )
     return (
         f"{text}; this is a notebook's line: delete it, or hand in the .ipynb"
         if "get_ipython" in info.message

@@ -87,7 +87,8 @@ def _read_table(path: Path) -> tuple[dict[str, str], list[str]]:
     try:
         with open(path, encoding="utf-8", newline="") as file:
             table = list(csv.DictReader(file))
-        return {row["submission"]: row["submitters"] or "" for row in table}, []
+        # a student of the roster who handed in nothing has a row without a submission
+        return {row["submission"]: row["submitters"] or "" for row in table if row["submission"]}, []
     except FileNotFoundError:
         return {}, [f"{TABLE} is missing: the run was killed or is still going, and submitters are not known"]
     except OSError as error:
