@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +31,7 @@ UNFINISHED = "unfinished"
 NEGLIGIBLE = 1e-12  # what is rarer is rounding: a branch of that probability isn't followed
 SUM_TOLERANCE = 1e-6  # by which probabilities in float32 may miss a sum of 1
 MOST_DRAWS = 1_000  # in one run, where the check sets no `cut`
+MOST_AT_ONCE = 64  # runs that the judge asks for in one request
 
 
 def law(
@@ -52,7 +53,7 @@ def law(
         given: Which of "draw" and "flip" it takes.
         cut: End a run that asks for more draws than this, with the result `UNFINISHED`. Without it such a run fails at
             1,000 draws.
-        most_runs: How many branches there may be. In the judge a run costs some 0.2 ms, and a check has a few seconds.
+        most_runs: How many branches there may be. A check has a few seconds.
 
     Returns:
         The probability of each result that is likelier than 1e-12, ordered by result. They add up to 1.
@@ -74,18 +75,18 @@ def law(
         raise ValueError(f"given must name draw, flip or both, got {given!r}")
     tree = _Tree(most_runs)
 
-    def run(choices: list[int]) -> tuple[object, list, str]:
+    def replay(runs: list[list[int]]) -> object:
         replayed = getattr(function, "_replayed", None)  # of a function in the judge's worker: draws need not cross
         if replayed:
-            return replayed(args, kwargs, tuple(given), choices, cut)
-        return replayed_call(function, tuple(map(_copied, args)), _copied(kwargs), given, choices, cut)
+            return replayed(args, kwargs, tuple(given), runs, cut)
+        return replayed_calls(function, args, kwargs, given, runs, cut)
 
     def explore() -> Law:
         shares: dict[Hashable, list[float]] = defaultdict(list)
-        while (choices := tree.next_run()) is not None:
-            result, asked, ended = _checked(run(choices))
-            tree.take(asked, ended)
-            shares[UNFINISHED if ended else as_key(result)].append(tree.probability())
+        while branches := tree.next_runs():
+            for branch, (result, asked, ended) in _paired(branches, replay([branch.choices for branch in branches])):
+                probability = tree.take(branch, asked, ended)
+                shares[UNFINISHED if ended else as_key(result)].append(probability)
         sums = {outcome: math.fsum(parts) for outcome, parts in shares.items()}
         return Law(sorted(sums.items(), key=lambda item: repr(item[0])))
 
@@ -93,23 +94,30 @@ def law(
     return as_one(explore) if as_one else explore()
 
 
-def replayed_call(
-    function: Callable, args: tuple, kwargs: dict, given: Sequence[str], choices: Sequence[int], cut: int | None
-) -> tuple[object, list[list[float]], str]:
-    """One run of a random function: its draws come out as `choices` say, and later ones as the first result that can occur.
+def replayed_calls(
+    function: Callable, args: tuple, kwargs: dict, given: Sequence[str], runs: Sequence[Sequence[int]], cut: int | None
+) -> list[tuple[object, list[list[float]], str]]:
+    """Runs of a random function, each with a copy of its arguments: the draws of a run come out as its `choices` say, and later
+    ones as the first result that can occur.
 
     Returns:
-        What the function returned; the probabilities of each draw; and why the run was broken off: a key of `FAULTS`,
-        "cut", or empty if it was not. A run that was broken off returns None.
+        For each run what the function returned; the probabilities of each draw; and why the run was broken off: a key of
+        `FAULTS`, "cut", or empty if it was not. A run that was broken off returns None. After a fault there are no more.
     """
-    tape = _Tape(choices, cut)
-    tools = {name: _unrecorded(getattr(tape, name)) for name in given}
-    try:
-        result = function(*args, **kwargs, **tools)
-    except Exception:  # a run that was broken off may end in any exception of its own; others are the function's fault
-        if not tape.ended:
-            raise
-    return (None if tape.ended else result), tape.asked, tape.ended  # whatever the function made of it
+    answers = []
+    for choices in runs:
+        tape = _Tape(choices, cut)
+        tools = {name: _unrecorded(getattr(tape, name)) for name in given}
+        try:
+            result = function(*map(_copied, args), **_copied(kwargs), **tools)
+        except Exception:  # a run that was broken off may end in any; others are the function's fault
+            if not tape.ended:
+                raise
+        # whatever the function made of it; a copy, for later runs may change what this one returned
+        answers.append((None if tape.ended else _copied(result), tape.asked, tape.ended))
+        if tape.ended in FAULTS:
+            break
+    return answers
 
 
 def luck(seed: int) -> tuple[Callable[[Sequence[float]], int], Callable[[float], bool]]:
@@ -208,62 +216,66 @@ class _Tape:
         return self._choices[at] if at < len(self._choices) else _next(shares, 0)
 
 
-class _Choice(NamedTuple):
-    """One draw of the run at hand: what it was drawn from, and which result it has in this run."""
+class _Branch(NamedTuple):
+    """A run that is still to be made: how its first draws come out, and what an earlier run drew them from."""
 
-    shares: list[float]
-    taken: int
+    choices: list[int]
+    shares: list[list[float]]
 
 
 class _Tree:
-    """Walks the tree of all draws depth first: each run follows the choices of the one before, but for the last."""
+    """Walks the tree of all draws. Each run tells its draws, and with them which other branches there are: many are known at a time."""
 
     def __init__(self, most_runs: int) -> None:
         self._most_runs = most_runs
-        self._path: list[_Choice] | None = None  # of the last run; None before the first
-        self._runs = 0
+        self._waiting = [_Branch([], [])]
+        self._known = 1  # branches, followed or waiting
 
-    def next_run(self) -> list[int] | None:
-        """How the first draws of the next run come out; None once every branch has been followed.
+    def next_runs(self) -> list[_Branch]:
+        """Some of the branches that were not followed yet; none once every one has been."""
+        branches, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+        return branches
 
-        Raises:
-            Mismatch: When there are too many.
-        """
-        if self._path is None:
-            self._path = []
-        else:
-            while self._path and (following := _next(self._path[-1].shares, self._path[-1].taken + 1)) is None:
-                self._path.pop()
-            if not self._path:
-                return None
-            self._path[-1] = self._path[-1]._replace(taken=following)
-        self._runs += 1
-        if self._runs > self._most_runs:
-            text = f"can take more than {self._most_runs:,} different ways, and this check follows no more"
-            raise _wrong(f"{text}: does it draw more often than it needs to?")
-        return [choice.taken for choice in self._path]
-
-    def take(self, asked: list[list[float]], ended: str) -> None:
-        """Take the draws of a run, which followed the choices as far as they went.
+    def take(self, branch: _Branch, asked: list[list[float]], ended: str) -> float:
+        """Take the draws of a run, which followed the branch as far as it went, and give the probability of the run.
 
         Raises:
-            Mismatch: If one of them was wrong, or they are not those of the runs before.
+            Mismatch: If one of them was wrong, or they are not those of the runs before, or there are too many branches.
         """
-        for choice, shares in zip(self._path, asked, strict=False):
-            if len(choice.shares) != len(shares) or not np.allclose(choice.shares, shares, rtol=0.0, atol=NEGLIGIBLE):
-                raise _wrong(f"asks for other draws when the earlier ones come out the same: {_MEMORY}")
+        if not all(map(_alike, branch.shares, asked)):
+            raise _wrong(f"asks for other draws when the earlier ones come out the same: {_MEMORY}")
         if ended in FAULTS:
             raise _wrong(FAULTS[ended], "unnormalized" if ended == "sum" else "value")
-        if len(asked) < len(self._path):
+        if len(asked) < len(branch.choices):
             raise _wrong(f"makes fewer draws when the earlier ones come out the same: {_MEMORY}")
-        self._path += [_Choice(shares, _next(shares, 0)) for shares in asked[len(self._path) :]]
-
-    def probability(self) -> float:
-        """Of the last run."""
-        return math.prod(choice.shares[choice.taken] for choice in self._path)
+        choices = list(branch.choices)
+        for at in range(len(choices), len(asked)):
+            first = _next(asked[at], 0)
+            others = [index for index in range(first + 1, len(asked[at])) if asked[at][index] > NEGLIGIBLE]
+            self._known += len(others)
+            if self._known > self._most_runs:  # before they take room
+                text = f"can take more than {self._most_runs:,} different ways, and this check follows no more"
+                raise _wrong(f"{text}: does it draw more often than it needs to?")
+            self._waiting += [_Branch([*choices, other], asked[: at + 1]) for other in others]
+            choices.append(first)
+        return math.prod(shares[taken] for shares, taken in zip(asked, choices, strict=True))
 
 
 _MEMORY = "it uses other random numbers, or remembers earlier calls"
+
+
+def _paired(branches: list[_Branch], answers: object) -> Iterator[tuple[_Branch, tuple[object, list, str]]]:
+    """Each branch with what came of its run. A submission's process may answer with anything: then it is no run.
+
+    Raises:
+        TypeError: If it is none, or runs are missing.
+    """
+    if isinstance(answers, list):
+        for branch, answer in zip(branches, answers, strict=False):
+            yield branch, _checked(answer)
+        if len(answers) == len(branches):
+            return
+    raise TypeError("a replayed call answers with its result, its draws and its end, for each run")
 
 
 def _checked(answer: object) -> tuple[object, list[list[float]], str]:
@@ -282,6 +294,13 @@ def _checked(answer: object) -> tuple[object, list[list[float]], str]:
         ):
             return answer
     raise TypeError("a replayed call answers with its result, its draws and its end")
+
+
+def _alike(before: list[float], now: list[float]) -> bool:
+    """Whether two draws are from the same probabilities, up to rounding. They are short, and each run compares all of its path."""
+    return before == now or (
+        len(before) == len(now) and all(abs(a - b) <= NEGLIGIBLE for a, b in zip(before, now, strict=True))
+    )
 
 
 def _next(shares: list[float], first: int) -> int | None:
@@ -333,6 +352,6 @@ def _copied(value: object) -> object:
         return value.copy()
     if isinstance(value, dict):
         return {key: _copied(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_copied(part) for part in value]
+    if type(value) in (list, tuple, set):
+        return type(value)(map(_copied, value))
     return value.detach().clone() if hasattr(value, "detach") else value

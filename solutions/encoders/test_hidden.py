@@ -152,12 +152,12 @@ def test_reach_of_different_layers(agree, torch_rng):
 @tags("reach")
 def test_reach_never_shrinks(impl, agree):
     """In hundreds of layers, as in a few, all tokens of a text depend on each other, and on no other text."""
-    segments = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
+    segments = torch.arange(33) // 32
     mask = segments[:, None] == segments
 
-    reached = impl.reachable([mask] * 520)  # 4^520 paths: more than a float64 holds, and 0 in 64 bits
+    reached = impl.reachable([mask] * 208)  # 32^208 paths: more than a float64 holds, and 0 in 64 bits
 
-    assert_close(reached, mask, name="reach of 520 layers")
+    assert_close(reached, mask, name="reach of 208 layers")
     agree("reachable", [visible_ring(6)] * 2)
 
 
@@ -457,11 +457,11 @@ def steps(impl, x, layers, memory, **options):
 @number("5.2")
 @weight(1)
 @tags("memory")
-@pytest.mark.parametrize("n_layers", [1, 3])
+@pytest.mark.parametrize("n_layers", [1, 2])
 def test_steps_are_the_whole_decoder(impl, reference, torch_rng, n_layers):
     """Token by token comes out what the layers give for all tokens at once."""
     layers, source, memory = layers_and_memory(torch_rng, reference, n_layers=n_layers)
-    x = normal(torch_rng, 5, 4)
+    x = normal(torch_rng, 4, 4)
 
     outputs, _ = steps(impl, x, layers, memory)
 
@@ -525,6 +525,8 @@ def test_every_sublayer_reads_through_the_norm(agree, reference, torch_rng):
 # --- Task 6: BERT's corruption -----------------------------------------------------------------
 
 VOCABULARY = {"special": {0}, "mask_token": 1, "n_vocab": 6}
+# Two tokens have (n_vocab + 3)^2 branches: where two are looked at and no word is special, few words say as much.
+NO_SPECIAL = {"special": set()}
 
 
 def laws(impl, tokens, look, **options):
@@ -551,7 +553,7 @@ def test_which_tokens_are_chosen(agree, rng):
         return laws(impl, tokens, lambda text, labels: tuple(label != -100 for label in labels), **options)
 
     agree(chosen, some_words(rng, 1))
-    agree(chosen, some_words(rng, 2, 4), share=0.3, n_vocab=4)
+    agree(chosen, [0, 0], share=0.3, n_vocab=2, **NO_SPECIAL)
 
 
 @number("6.2")
@@ -576,8 +578,8 @@ def test_labels_are_the_original_tokens(agree, rng):
     def asked(impl, tokens, **options):
         return laws(impl, tokens, lambda text, labels: labels, **options)
 
-    agree(asked, some_words(rng, 2, 4), n_vocab=4)
-    agree(asked, [2, 2], n_vocab=3)
+    agree(asked, [0, 2] if rng.random() < 0.5 else [2, 0], n_vocab=3, **NO_SPECIAL)
+    agree(asked, [0, 0], n_vocab=2, **NO_SPECIAL)
 
 
 @number("6.4")
@@ -600,8 +602,8 @@ def test_special_tokens_are_never_chosen(impl, agree, rng):
 @tags("corrupt")
 def test_tokens_are_changed_independently(impl, agree, rng):
     """What becomes of one token says nothing about what becomes of another."""
-    tokens = some_words(rng, 2, 4)
-    options = {**VOCABULARY, "n_vocab": 4}
+    tokens = [0, 2] if rng.random() < 0.5 else [2, 0]
+    options = {**VOCABULARY, **NO_SPECIAL, "n_vocab": 3}
 
     both = law(impl.mlm_corrupt, tokens, **options)
 
@@ -610,11 +612,11 @@ def test_tokens_are_changed_independently(impl, agree, rng):
         for place in (0, 1):
             key = text[place], labels[place]
             alone[place][key] = alone[place].get(key, 0.0) + p
-    for (first, p), (second, q) in itertools.product(*(one.items() for one in alone)):
-        joint = both.get(tuple(zip(first, second, strict=True)), 0.0)
-        assert_close(joint, p * q, name="the probability of two changes together")
+    pairs = list(itertools.product(*(one.items() for one in alone)))
+    joint = [both.get(tuple(zip(first, second, strict=True)), 0.0) for (first, _), (second, _) in pairs]
+    assert_close(joint, [p * q for (_, p), (_, q) in pairs], name="probabilities of two changes together")
     assert len(alone[0]) > 1
-    agree(lambda impl: laws(impl, tokens[:1], lambda text, labels: tuple(sorted({*labels, *tokens, -100})), n_vocab=4))
+    agree(lambda impl: laws(impl, tokens[:1], lambda text, labels: tuple(sorted({*labels, *tokens, -100})), **options))
 
 
 # --- Task 7: three losses ----------------------------------------------------------------------
@@ -888,42 +890,40 @@ def test_the_text_comes_back(agree, reference, rng):
 @weight(1)
 @tags("spans")
 def test_nothing_is_lost(impl):
-    """All ways to hide parts of six tokens: what you corrupt, you restore, and nothing stands in both texts."""
-    tokens = [11, 12, 13, 14, 15, 16]
+    """All ways to hide parts of five tokens: what you corrupt, you restore, and nothing stands in both texts."""
+    tokens = [11, 12, 13, 14, 15]
 
-    for hidden in itertools.product([False, True], repeat=6):
+    for hidden in itertools.product([False, True], repeat=5):
         source, target = impl.span_corrupt(tokens, list(hidden), n_vocab=60, eos=1)
         assert sorted(token for token in [*source, *target] if 10 < token < 20) == tokens
         assert_close(impl.restore(source, target, n_vocab=60), tokens, name="the restored text")
 
 
-def calls(reference, rng, torch_rng):
-    """For each function, arguments that are worth changing."""
+def calls(reference, torch_rng):
+    """For each function, how arguments are made that are worth changing."""
     layers, source, memory = layers_and_memory(torch_rng, reference)
     states, real = normal(torch_rng, 2, 3, 4), torch.tensor([[1, 1, 0], [0, 1, 1]]).bool()
     labels = torch.tensor([1, -100, 2])
     masks = list(torch.rand(2, 5, 5, generator=torch_rng) < 0.3)
     x = normal(torch_rng, 3, 4)
-    _, past = reference.decode_step(x[:1], layers, memory, None)
     tokens = [3, 4, 5]
     hidden = [True, False, True]
-    texts = reference.span_corrupt(tokens, hidden, n_vocab=60, eos=1)
     likeliest = {"draw": lambda p: max(range(len(p)), key=list(p).__getitem__), "flip": lambda p: p >= 0.5}
     return {
-        "visible": (("prefix", 3), {"prefix": torch.tensor([1, 2]), "real": real, "segments": torch.tensor([1, 1, 2])}),
-        "reachable": ((masks,), {}),
-        "pool": ((states, real), {"how": "mean"}),
-        "cross_attention": ((x, source, layers[0]["cross"]), {}),
-        "decoder_block": ((x, source, layers[0]), {"cross": lent_cross(normal(torch_rng, 4, 4))}),
-        "encode_memory": ((source, layers), {}),
-        "decode_step": ((x[1:2], layers, memory, past), {}),
-        "mlm_corrupt": ((tokens,), {**VOCABULARY, "share": 1.0, **likeliest}),
-        "mlm_loss": ((x, labels), {}),
-        "pseudo_log_likelihood": ((reader(torch_rng, 6), torch.tensor(tokens)), {"mask_token": 2}),
-        "seq2seq_loss": ((lambda ids: states, torch.tensor([[1, 2, 0], [3, 1, 2]])), {"start": 1, "pad": 0}),
-        "pack": (([tokens, [6, 7]],), {"length": 4, "eos": 1, "pad": 0}),
-        "span_corrupt": ((tokens, hidden), {"n_vocab": 60, "eos": 1}),
-        "restore": (texts, {"n_vocab": 60}),
+        "visible": lambda: (("prefix", 3), {"prefix": torch.tensor([1, 2]), "real": real, "segments": torch.tensor([1, 1, 2])}),
+        "reachable": lambda: ((masks,), {}),
+        "pool": lambda: ((states, real), {"how": "mean"}),
+        "cross_attention": lambda: ((x, source, layers[0]["cross"]), {}),
+        "decoder_block": lambda: ((x, source, layers[0]), {"cross": lent_cross(normal(torch_rng, 4, 4))}),
+        "encode_memory": lambda: ((source, layers), {}),
+        "decode_step": lambda: ((x[1:2], layers, memory, reference.decode_step(x[:1], layers, memory, None)[1]), {}),
+        "mlm_corrupt": lambda: ((tokens,), {**VOCABULARY, "share": 1.0, **likeliest}),
+        "mlm_loss": lambda: ((x, labels), {}),
+        "pseudo_log_likelihood": lambda: ((reader(torch_rng, 6), torch.tensor(tokens)), {"mask_token": 2}),
+        "seq2seq_loss": lambda: ((lambda ids: states, torch.tensor([[1, 2, 0], [3, 1, 2]])), {"start": 1, "pad": 0}),
+        "pack": lambda: (([tokens, [6, 7]],), {"length": 4, "eos": 1, "pad": 0}),
+        "span_corrupt": lambda: ((tokens, hidden), {"n_vocab": 60, "eos": 1}),
+        "restore": lambda: (reference.span_corrupt(tokens, hidden, n_vocab=60, eos=1), {"n_vocab": 60}),
     }
 
 
@@ -937,9 +937,9 @@ NAMES = (
 @weight(1)
 @tags("spans")
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_handed_in_is_changed(impl, reference, rng, torch_rng, name):
+def test_nothing_handed_in_is_changed(impl, reference, torch_rng, name):
     """No function of any task changes the tensors, lists and dicts that it is given."""
-    args, options = calls(reference, rng, torch_rng)[name]
+    args, options = calls(reference, torch_rng)[name]()
 
     answer = assert_leaves_arguments(getattr(impl, name), *args, name=name, **options)
 

@@ -403,27 +403,38 @@ def text_law(row, prompt, n, eos=None):
     return Law(sorted(shares.items(), key=lambda item: repr(item[0])))
 
 
+@tool
+def worked_accept(p, q, token, *, draw, flip):
+    """A right `accept` that draws once: first comes that the token stays, and then each token that may replace it."""
+    p, q = np.asarray(p), np.asarray(q)
+    kept, residual = min(1.0, p[token] / q[token]), np.maximum(p - q, 0.0)
+    if kept == 1.0:
+        return True, int(token)
+    drawn = draw([kept, *((1 - kept) * residual / residual.sum()).tolist()])
+    return drawn == 0, int(token if drawn == 0 else drawn - 1)
+
+
 @number("6.1")
 @weight(3)
 @tags("speculate")
-@pytest.mark.parametrize("gamma", [1, 2])
-def test_texts_have_the_distribution_of_the_target(impl, rng, reference, gamma):
+@pytest.mark.parametrize(("gamma", "length"), [(1, 2), (2, 3)], ids=["1", "2"])
+def test_texts_have_the_distribution_of_the_target(impl, rng, gamma, length):
     """Every text comes as often as from the target alone, however long and however bad the draft is."""
     target, draft = Model(rng, 2), Model(rng, 2, sharpness=2.0)  # two tokens keep the tree small
-    lent = {"accept": reference.accept_or_resample, "most_runs": MOST_RUNS}
+    lent = {"accept": worked_accept, "most_runs": MOST_RUNS}
 
-    found = law(impl.speculative_generate, target, draft, [1, 0], gamma=gamma, max_new_tokens=3, **lent)
-    assert_close(found, text_law(target.row, [1, 0], 3), name="distribution of the texts")
+    found = law(impl.speculative_generate, target, draft, [1, 0], gamma=gamma, max_new_tokens=length, **lent)
+    assert_close(found, text_law(target.row, [1, 0], length), name="distribution of the texts")
 
 
 @number("6.2")
 @weight(1)
 @tags("speculate")
 @pytest.mark.parametrize("gamma", [1, 2])
-def test_a_text_ends_with_the_first_eos(impl, rng, reference, gamma):
+def test_a_text_ends_with_the_first_eos(impl, rng, gamma):
     """A text ends with its first new eos, wherever it comes from; an eos in the prompt ends nothing."""
     target, draft = Model(rng, 2), Model(rng, 2)
-    lent = {"accept": reference.accept_or_resample, "most_runs": MOST_RUNS}
+    lent = {"accept": worked_accept, "most_runs": MOST_RUNS}
 
     found = law(impl.speculative_generate, target, draft, [1, 0], gamma=gamma, max_new_tokens=3, eos=1, **lent)
     assert_close(found, text_law(target.row, [1, 0], 3, eos=1), name="distribution of the texts")
@@ -490,10 +501,10 @@ def calls_due(target, draft, prompt, gamma, n):
 @number("6.3")
 @weight(1)
 @tags("speculate")
-@pytest.mark.parametrize("gamma", [0, 2, 7])
-def test_a_text_has_at_most_so_many_new_tokens(impl, rng, gamma):
+@pytest.mark.parametrize(("gamma", "lengths"), [(0, (0, 2)), (2, (1, 2, 4)), (7, (0, 1, 3))], ids=["0", "2", "7"])
+def test_a_text_has_at_most_so_many_new_tokens(impl, rng, gamma, lengths):
     """A text has exactly the number of new tokens that it may have, if it meets no eos."""
-    for n in (0, 1, 2, 5):
+    for n in lengths:
         target, draft = similar(rng)
         text = impl.speculative_generate(target, draft, [3], gamma=gamma, max_new_tokens=n, **WITHOUT_LUCK)
         assert_close(len(text), n + 1, name="number of tokens, with the prompt")
@@ -509,12 +520,12 @@ def test_the_target_is_called_once_per_round(impl, rng, gamma):
     target, draft = similar(rng)
     target.unrecorded = False  # its calls are what a submission is known by
     prompt = [4, 1, 2]
-    want, _ = calls_due(target, draft, prompt, gamma, 12)
-    text = impl.speculative_generate(target, draft, prompt, gamma=gamma, max_new_tokens=12, **WITHOUT_LUCK)
+    want, _ = calls_due(target, draft, prompt, gamma, 9)
+    text = impl.speculative_generate(target, draft, prompt, gamma=gamma, max_new_tokens=9, **WITHOUT_LUCK)
 
     assert_close(len(target.calls), len(want), name="number of calls of the target")
     assert_close(target.calls, want, name="the target's calls: keep, tokens")
-    assert_close(text, greedy_text(target.row, prompt, 12), name="text")
+    assert_close(text, greedy_text(target.row, prompt, 9), name="text")
 
 
 @number("6.5")
@@ -525,26 +536,26 @@ def test_the_draft_reads_each_token_once(impl, rng, gamma):
     """The draft follows the text: its cache holds no rejected token, and it reads nothing that its cache holds."""
     target, draft = similar(rng)
     draft.unrecorded = False  # its calls are what a submission is known by
-    text = impl.speculative_generate(target, draft, [4, 1, 2], gamma=gamma, max_new_tokens=12, **WITHOUT_LUCK)
+    text = impl.speculative_generate(target, draft, [4, 1, 2], gamma=gamma, max_new_tokens=9, **WITHOUT_LUCK)
 
-    _, want = calls_due(target, draft, [4, 1, 2], gamma, 12)
+    _, want = calls_due(target, draft, [4, 1, 2], gamma, 9)
     assert_close(draft.calls, want, name="the draft's calls: keep, tokens")
-    assert_close(text, greedy_text(target.row, [4, 1, 2], 12), name="text")
+    assert_close(text, greedy_text(target.row, [4, 1, 2], 9), name="text")
 
 
 @number("6.6")
 @weight(1)
 @tags("speculate")
-def test_both_models_are_drawn_from_through_warp(impl, rng, reference):
+def test_both_models_are_drawn_from_through_warp(impl, rng):
     """With a temperature, texts have the distribution of the target at this temperature."""
-    target, draft = Model(rng, 3), Model(rng, 3)
+    target, draft = Model(rng, 2), Model(rng, 2)
 
     @tool
     def warp(rows):
         rows = np.asarray(rows) ** 2
         return rows / rows.sum(axis=-1, keepdims=True)
 
-    lent = {"accept": reference.accept_or_resample, "warp": warp, "most_runs": MOST_RUNS}
+    lent = {"accept": worked_accept, "warp": warp, "most_runs": MOST_RUNS}
     found = law(impl.speculative_generate, target, draft, [0], gamma=2, max_new_tokens=2, **lent)
     assert_close(found, text_law(lambda text: warp(target.row(text)), [0], 2), name="distribution of the texts")
 
@@ -558,9 +569,9 @@ def test_both_models_are_drawn_from_through_warp(impl, rng, reference):
 @pytest.mark.parametrize("case", ["between", "zero", "one"])
 def test_expected_tokens(agree, rng, case):
     """A token counts if all before it were accepted, and each round adds one token more than it accepts."""
-    alphas = {"zero": [0.0, 0.6], "one": [1.0, 0.4]}.get(case, rng.uniform(0.1, 0.95, size=6).tolist())
+    alphas = {"zero": [0.0, 0.6], "one": [1.0, 0.4]}.get(case, rng.uniform(0.1, 0.95, size=3).tolist())
 
-    agree(lambda impl: [impl.expected_tokens(alpha, gamma) for alpha in alphas for gamma in (0, 1, 2, 5, 16)])
+    agree(lambda impl: [impl.expected_tokens(alpha, gamma) for alpha in alphas for gamma in (0, 1, 2, 9)])
 
 
 @number("7.2")
@@ -583,7 +594,7 @@ def test_speedup(agree, rng):
 @pytest.mark.parametrize("case", ["inside", "none_helps", "longest", "equals", "two_peaks"])
 def test_best_draft_length(agree, rng, case):
     """The length with the largest speedup, the shortest one among equals; 0 if no draft helps."""
-    best = {"inside": 5, "none_helps": 0, "longest": 12, "equals": 3, "two_peaks": 9}[case]
+    best = {"inside": 5, "none_helps": 0, "longest": 8, "equals": 3, "two_peaks": 7}[case]
 
     @tool
     def speed(alpha, gamma, cost):
@@ -593,9 +604,9 @@ def test_best_draft_length(agree, rng, case):
             return 1.0 - abs(gamma - 2)
         return 2.0 - abs(gamma - best) * (alpha + cost)
 
-    longest = 12
+    longest = 8
     agree("best_draft_length", float(rng.uniform(0.2, 0.9)), 0.1, longest=longest, speed=speed)
-    agree("best_draft_length", 0.5, 0.1, longest=7, speed=tool(lambda alpha, gamma, cost: -abs(gamma - 2.2)))
+    agree("best_draft_length", 0.5, 0.1, longest=4, speed=tool(lambda alpha, gamma, cost: -abs(gamma - 2.2)))
 
 
 # Task 8
@@ -610,13 +621,16 @@ def worked_advance(moves, state, token):
     return state
 
 
-def automaton(rng, n_states=7):
+STATES = range(5)
+
+
+def automaton(rng):
     """Moves by a, b, c and d, accepting states, and tokens of one to three bytes, none of which holds a d."""
     moves = {
-        state: {byte: int(rng.integers(n_states)) for byte in b"abcd" if rng.uniform() < 0.45} for state in range(n_states)
+        state: {byte: int(rng.integers(len(STATES))) for byte in b"abcd" if rng.uniform() < 0.45} for state in STATES
     }
     moves = {state: row for state, row in moves.items() if row}
-    accepting = {int(state) for state in rng.permutation(n_states)[:2]}
+    accepting = {int(state) for state in rng.permutation(len(STATES))[:2]}
     words = []
     for length in (1, 2, 3):
         every = [bytes(word) for word in itertools.product(b"abc", repeat=length)]
@@ -632,7 +646,7 @@ def automaton(rng, n_states=7):
 def test_advance_follows_every_byte(agree, rng):
     """The state after all bytes, or None where one of them has no move."""
     def walks(impl, moves, words):
-        return [impl.advance(moves, state, word) for state in range(7) for word in words]
+        return [impl.advance(moves, state, word) for state in STATES for word in words]
 
     moves, _, vocabulary, _ = automaton(rng)
     agree(walks, moves, vocabulary)
@@ -642,18 +656,20 @@ def test_advance_follows_every_byte(agree, rng):
 @weight(2)
 @tags("automaton")
 @pytest.mark.parametrize("case", ["random", "chain"])
-def test_live_states_are_those_from_which_tokens_lead_to_the_end(agree, rng, case):
+def test_live_states_are_those_from_which_tokens_lead_to_the_end(agree, rng, reference, case):
     """A state is live if tokens of the vocabulary lead from it to an accepting state, in however many steps."""
     if case == "chain":
         # state s is left by a only; b leads to state 99, from which tokens lead on for ever, and to no end
-        order = rng.permutation(7).tolist()
+        order = rng.permutation(6).tolist()
         moves = {s: {97: t, 98: 99} for s, t in itertools.pairwise(order)} | {99: {97: 99, 98: 99}}
         agree("live_states", moves, {order[-1]}, [b"b", b"a", b""], eos=2, advance=worked_advance)
         agree("live_states", moves, {order[-1]}, [b"b", b"aa", b""], eos=2, advance=worked_advance)
         return
-    for _ in range(2):
+    while True:  # until some states are live besides those in which a text may end, and some are dead
         moves, accepting, vocabulary, eos = automaton(rng)
-        agree("live_states", moves, accepting, vocabulary, eos=eos, advance=worked_advance)
+        if accepting < reference.live_states(moves, accepting, vocabulary, eos=eos) < accepting | set(moves):
+            break
+    agree("live_states", moves, accepting, vocabulary, eos=eos, advance=worked_advance)
 
 
 @number("8.3")
@@ -665,15 +681,18 @@ def test_allowed_tokens_stay_alive(agree, rng, reference, case):
     def lists(impl, moves, accepting, vocabulary, live, eos):
         return [
             impl.allowed_tokens(moves, accepting, vocabulary, state, live, eos=eos, advance=worked_advance)
-            for state in range(7)
+            for state in STATES
         ]
 
-    for _ in range(1 + (case == "some_dead")):
+    while True:  # until some token leads to the dead, and some to the living that do not accept
         moves, accepting, vocabulary, eos = automaton(rng)
-        live = set(range(7))
-        if case == "some_dead":
-            live = set(rng.permutation(7)[:4].tolist()) | accepting
-        agree(lists, moves, accepting, vocabulary, live, eos)
+        live = accepting | {int(rng.choice(list(set(STATES) - accepting)))}
+        every, some, few = (
+            lists(reference, moves, accepting, vocabulary, states, eos) for states in (set(STATES), live, accepting)
+        )
+        if every != some != few:
+            break
+    agree(lists, moves, accepting, vocabulary, live if case == "some_dead" else set(STATES), eos)
 
 
 @number("8.4")
@@ -707,7 +726,7 @@ def test_forced_run_takes_what_has_no_alternative(agree, rng, case):
 class Language:
     """A tiny language over tokens 0 .. V-1, of which 0 is eos: a random automaton all of whose states are live."""
 
-    def __init__(self, rng, V=4, n_states=4):
+    def __init__(self, rng, V=4, n_states=3):
         self._options, self._next = {}, {}
         for state in range(n_states):
             options = [int(t) for t in range(1, V) if rng.uniform() < 0.5] or [int(rng.integers(1, V))]
@@ -732,7 +751,7 @@ def test_masked_distribution_renormalizes(agree, rng):
     """Tokens that are not allowed get 0, and the others keep their ratios and add up to 1."""
     language, model = Language(rng, V=6), model_of(rng, V=6)
 
-    agree(lambda impl: [impl.masked_distribution(model, [1, 2], state, language.allowed) for state in range(4)])
+    agree(lambda impl: [impl.masked_distribution(model, [1, 2], state, language.allowed) for state in range(3)])
 
 
 @number("9.2")
@@ -741,7 +760,7 @@ def test_masked_distribution_renormalizes(agree, rng):
 @pytest.mark.parametrize("remaining", [4, 5])
 def test_exact_distribution_is_that_of_valid_texts(agree, rng, remaining):
     """The next token has the model's probability, given that the text will be valid."""
-    language, model = Language(rng), model_of(rng)
+    language, model = Language(rng, n_states=4), model_of(rng)
 
     def next_tokens(impl):
         return [
@@ -755,17 +774,17 @@ def test_exact_distribution_is_that_of_valid_texts(agree, rng, remaining):
 @number("9.3")
 @weight(1)
 @tags("constrain")
-@pytest.mark.parametrize("remaining", [1, 2, 3])
+@pytest.mark.parametrize("remaining", [1, 2])
 def test_exact_distribution_refuses_where_nothing_fits(impl, rng, remaining):
     """A ValueError where no valid text is short enough."""
-    allowed, step = tool(lambda state: [1, 2] if state < 3 else [0]), tool(lambda state, token: state + 1)
+    allowed, step = tool(lambda state: [1, 2] if state < 2 else [0]), tool(lambda state, token: state + 1)
 
     @tool
     def model(text):
         return np.full(3, 1 / 3)
 
     assert_close(
-        impl.exact_distribution(model, [], 0, allowed, step, eos=0, remaining=4), np.array([0.0, 0.5, 0.5]), name="next token"
+        impl.exact_distribution(model, [], 0, allowed, step, eos=0, remaining=3), np.array([0.0, 0.5, 0.5]), name="next token"
     )
     assert_refuses(
         impl.exact_distribution, model, [], 0, allowed, step, eos=0, remaining=remaining, name="exact_distribution"
@@ -787,7 +806,7 @@ def test_constrained_generate_draws_each_token_from_its_distribution(agree, rng,
         p[[t for t in range(4) if t not in language.allowed(state)]] = 0.0
         return p / p.sum()
 
-    given = {"given": ("draw",), "eos": 0, "max_new_tokens": 2 if case == "cut" else 4}
+    given = {"given": ("draw",), "eos": 0, "max_new_tokens": 2 if case == "cut" else 3}
     agree(lambda impl: law(
         impl.constrained_generate, distribution, prompt, 1 if prompt else 0, language.allowed, language.step, **given
     ))

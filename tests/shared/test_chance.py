@@ -8,7 +8,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from coursekit.chance import UNFINISHED, law, luck, mean
+from coursekit.chance import UNFINISHED, law, luck, mean, replayed_calls
 from coursekit.compare import Mismatch, compare
 
 
@@ -170,11 +170,38 @@ def test_what_a_process_forges_is_no_run(answer):
     """A submission's process can answer with anything; what is no run is not read as one."""
 
     class Forged:
-        def _replayed(self, *request):
-            return answer
+        def __init__(self, answers):
+            self.answers = answers
 
-    with pytest.raises(TypeError, match="a replayed call answers with"):
-        law(Forged())
+        def _replayed(self, *request):
+            return self.answers
+
+    for answers in ([answer], answer, []):
+        with pytest.raises(TypeError, match="a replayed call answers with"):
+            law(Forged(answers))
+
+
+def test_runs_are_asked_for_many_at_a_time():
+    """In the judge a request has a cost of its own: 256 branches take nine of them. What runs are given and return is theirs."""
+    requests = []
+
+    class Asked:
+        def _replayed(self, *request):
+            requests.append(request)
+            return replayed_calls(pushes, *request)
+
+    kept = []
+
+    def pushes(items, *, flip):
+        for _ in range(8):
+            items[0].append(flip(0.5))
+        kept[:] = items[0]
+        return kept
+
+    found = law(Asked(), ([],), given=("flip",))
+
+    assert len(found) == 256 and set(found.values()) == {1 / 256}
+    assert len(requests) == 9
 
 
 @pytest.mark.parametrize("given", [(), ("roll",), ("draw", "roll")])

@@ -48,9 +48,7 @@ class Kind(enum.IntEnum):
     OPERATE = 5  # (operator, args)
     VJP = 6  # (target, args, kwargs, wrt, cotangent)
     WATCH = 9  # (target, args, kwargs): a call, and which arguments it changed in place
-    REPLAY = (
-        12  # (target, args, kwargs, given, choices, cut): a call whose draws come out as is said, and what they were
-    )
+    REPLAY = 12  # (target, args, kwargs, given, runs, cut): calls whose draws come out as is said, and what they were
     EDIT = 10  # (lines, number): put that small edit of one of these lines in place of the one before
     LINES = (
         11  # (begin,): whether to begin to watch which lines of the submission are run, or to end that and tell them

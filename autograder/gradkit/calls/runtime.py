@@ -155,9 +155,9 @@ class Runtime:
             target, args, kwargs = value
             return watched_call(target, args, kwargs)
         if kind is Kind.REPLAY:
-            from coursekit.chance import replayed_call
+            from coursekit.chance import replayed_calls
 
-            return replayed_call(*value)
+            return replayed_calls(*value)
         if kind is Kind.OPERATE:
             name, args = value
             return OPERATORS[name](*args)

@@ -423,10 +423,10 @@ class Object:
         return self._session.as_one(calls)
 
     def _replayed(
-        self, args: tuple, kwargs: dict, given: tuple[str, ...], choices: list[int], cut: int | None
+        self, args: tuple, kwargs: dict, given: tuple[str, ...], runs: list[list[int]], cut: int | None
     ) -> object:
-        """One run of a random function, with its draws; see `coursekit.chance.replayed_call`."""
-        return self._session.request(Kind.REPLAY, (self._ref, args, kwargs, given, choices, cut))
+        """Runs of a random function, with their draws; see `coursekit.chance.replayed_calls`."""
+        return self._session.request(Kind.REPLAY, (self._ref, args, kwargs, given, runs, cut))
 
     def _watched(self, args: tuple, kwargs: dict) -> object:
         """The answer, and which arguments were changed on the way; see `coursekit.checks.watched_call`."""

@@ -147,6 +147,7 @@ def preload(libraries: Sequence[str]) -> None:
     if "torch.optim" in libraries:
         libraries = [*libraries, "torch._dynamo"]  # the first optimizer made imports it, which takes 0.8 s
     late = [
+        "numpy.ma",  # the comparison of arguments before and after a call asks for it
         "regex",
         "dataclasses",
         "json",
