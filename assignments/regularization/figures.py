@@ -29,11 +29,9 @@ def averages(student):
     return fig
 
 
-def copied(n_copies):
-    """30 examples of three features, the first of which stands there n_copies times; centered."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(30, 3))
-    y = X @ np.array([2.0, -1.0, 0.5]) + rng.normal(size=30)
+def copied(student, n_copies):
+    """`three_features`, the first of which stands there n_copies times; centered."""
+    X, y = student.three_features()
     X = np.column_stack([np.repeat(X[:, :1], n_copies, axis=1), X[:, 1:]])
     return centered(X), centered(y)
 
@@ -42,12 +40,12 @@ def copied(n_copies):
 def copies(student):
     fig, ax = subplots(size=(7.6, 4.4))
     counts = [1, 2, 3, 5, 10, 20, 50, 100]
-    ax.axhline(2.05, color=COLORS["grey"], linewidth=1.2)
-    ax.text(1, 2.06, "least squares", color=COLORS["grey"], va="bottom")
+    ax.axhline(2.045, color=COLORS["grey"], linewidth=1.2)
+    ax.text(1, 2.055, "least squares", color=COLORS["grey"], va="bottom")
     with if_written(ax):
-        ax.plot(counts, [student.ridge(*copied(k), 20.0)[0][:k].sum() for k in counts], marker="o", color=COLORS["blue"], label="ridge")
+        ax.plot(counts, [student.ridge(*copied(student, k), 20.0)[0][:k].sum() for k in counts], marker="o", color=COLORS["blue"], label="ridge")
     with if_written():
-        lasso = [student.lasso_path(*copied(k), np.array([20.0]))[0][:k].sum() for k in counts]
+        lasso = [student.lasso_path(*copied(student, k), np.array([20.0]))[0][:k].sum() for k in counts]
         ax.plot(counts, lasso, marker="s", color=COLORS["orange"], label="lasso")
     if len(ax.lines) > 1:
         ax.legend(loc="center right")
@@ -126,20 +124,10 @@ def ball(student):
     return fig
 
 
-def impostor():
-    """y is x1 + x2 exactly, and x3 is a blurred copy of this sum; standardized."""
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((100, 3))
-    X[:, 2] = (X[:, 0] + X[:, 1]) * 0.7 + 0.3 * rng.standard_normal(100)
-    X = (X - X.mean(axis=0)) / X.std(axis=0)
-    y = X[:, 0] + X[:, 1]
-    return X, centered(y)
-
-
 @figure("paths", caption="y = x1 + x2, and x3 is a blurred copy of the sum. Read from right to left: which weight wakes first, and what becomes of it?")
 def paths(student):
     fig, axes = subplots(1, 2, size=(12, 4.4), sharey=True)
-    X, y = impostor()
+    X, y = student.impostor()
     lams = np.geomspace(300, 0.05, 80)
     for ax, title in zip(axes, ("Ridge", "Lasso")):
         with if_written(ax):

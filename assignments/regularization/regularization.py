@@ -44,6 +44,46 @@ def minimum_norm_risk(n, d, *, noise_variance, norm2=1.0):
     return norm2 * (1 - n / d) + noise_variance * n / (d - n - 1)
 
 
+def three_features():
+    """Return 30 examples of three features: shapes (30, 3) and (30,). Given."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 3))
+    return X, X @ [2.0, -1.0, 0.5] + rng.normal(size=30)
+
+
+def few_examples():
+    """Return 20 examples of 50 features, five of which matter: shapes (20, 50) and (20,), all means 0. Given."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 50))
+    y = X[:, :5] @ [3.0, -2.0, 2.0, 1.0, 1.0] + rng.normal(size=20)
+    return X - X.mean(axis=0), y - y.mean()
+
+
+def impostor():
+    """Return 100 examples in which y is x1 + x2 exactly, and x3 is a blurred copy of this sum. Given.
+
+    Returns:
+        (X, y): shapes (100, 3) and (100,). The columns of X are standardized.
+    """
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 3))
+    X[:, 2] = 0.7 * (X[:, 0] + X[:, 1]) + 0.3 * rng.normal(size=100)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    return X, X[:, 0] + X[:, 1]
+
+
+def pure_noise():
+    """Return 50 examples of 1000 features that say nothing about y: shapes (50, 1000) and (50,). Given."""
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(50, 1000)), rng.normal(size=50)
+
+
+def best_features(X, y):
+    """Return the numbers of the 10 columns of X that correlate best with y, to either side. Given."""
+    correlations = ((X - X.mean(axis=0)) / X.std(axis=0)).T @ (y - y.mean())
+    return np.argsort(-np.abs(correlations))[:10]
+
+
 def folds(order, k):
     """Cut an order of the examples into k consecutive runs, the first n mod k of them one longer. Given.
 
@@ -248,7 +288,7 @@ def shrinkage(s, lam):
 
     Args:
         s: Singular values of X, shape (k,), at least 0.
-        lam: Penalty of `ridge`, at least 0. Here there is no intercept.
+        lam: Penalty of `ridge`, at least 0: a number, or shape (k,), one for each direction. Here there is no intercept.
 
     Returns:
         Shape (k,). The share is 0 where s is 0, whatever lam is.
@@ -259,7 +299,7 @@ def shrinkage(s, lam):
     Example:
         Singular values 2 and 1 with lam = 1: 0.8 and 0.5.
     """
-    if lam < 0:
+    if np.any(np.asarray(lam) < 0):
         raise ValueError(f"lam must be at least 0, got {lam}")
     # YOUR CODE HERE
     raise NotImplementedError("task ridge is not written yet")

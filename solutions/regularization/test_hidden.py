@@ -123,7 +123,7 @@ def test_dual_ridge_from_inner_products(agree, rng, shape):
 @number("3.3")
 @weight(3)
 @tags("ridge")
-@pytest.mark.parametrize("lam", [0.0, 0.6, 1e4])
+@pytest.mark.parametrize("lam", [0.0, 0.6, 1e4, np.array([0.1, 0.4, 0.9, 1.6, 2.5])], ids=["none", "some", "huge", "one_for_each"])
 def test_shares_that_ridge_keeps(agree, rng, lam):
     """From nearly all to nearly nothing, and nothing of a direction that the data don't have."""
     s = np.append(np.sort(rng.uniform(0.1, 3, size=4))[::-1], 0.0)

@@ -78,7 +78,8 @@ def dual_ridge(gram, y, lam):
 
 
 def shrinkage(s, lam):
-    return np.array([0.0 if value == 0 else 1 / (1 + lam / value**2) for value in s])
+    lams = np.broadcast_to(lam, np.shape(s))
+    return np.array([0.0 if value == 0 else 1 / (1 + each / value**2) for value, each in zip(s, lams)])
 
 
 def sgd_step(w, gradient, velocity, *, lr, momentum=0.0, decay=0.0, coupled=True):
