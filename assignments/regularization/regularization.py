@@ -272,7 +272,7 @@ def dual_ridge(gram, y, lam):
         lam: Above 0.
 
     Returns:
-        Shape (n,).
+        Shape (n,). If several a give the best w, any of them is right.
 
     Raises:
         ValueError: If lam is not above 0.

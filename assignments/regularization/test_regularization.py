@@ -168,7 +168,7 @@ def test_sgd_step_by_hand(impl, coupled, want):
 @tags("weight_decay")
 @pytest.mark.parametrize(("coupled", "want"), [(True, 0.5), (False, 0.4)], ids=["coupled", "decoupled"])
 def test_first_adam_step_by_hand(impl, coupled, want):
-    """In the first step, m' is the gradient and the root of v' its size: the step has the length lr, 1/2."""
+    """The first step from w = 1 with the gradient 3, lr = 1/2, lam = 1/5 and eps = 0."""
     w, gradient, start = np.array([1.0]), np.array([3.0]), (np.zeros(1), np.zeros(1), 0)
 
     got, (m, v, t) = assert_leaves_arguments(

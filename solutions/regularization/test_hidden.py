@@ -92,7 +92,7 @@ def test_steps_along_averages(agree, rng, n_average):
 
 
 @number("3.1")
-@weight(5)
+@weight(3)
 @tags("ridge")
 @pytest.mark.parametrize("shape", [(9, 3), (4, 10), (5, 1)], ids=["tall", "wide", "one_feature"])
 @pytest.mark.parametrize("part", [0, 1], ids=["weights", "intercept"])
@@ -114,10 +114,11 @@ def test_ridge_far_from_the_origin(agree, rng, shape, part):
 @tags("ridge")
 @pytest.mark.parametrize("shape", [(6, 2), (4, 10)], ids=["singular", "invertible"])
 def test_dual_ridge_from_inner_products(agree, rng, shape):
-    """One number for each example, also if the examples depend on each other."""
+    """The weights that one number for each example gives, also if the examples depend on each other."""
     X, y = data(rng, *shape)
 
-    agree("dual_ridge", X @ X.T, y, 0.9)
+    # several a may give the same weights
+    agree(lambda impl: X.T @ impl.dual_ridge(X @ X.T, y, 0.9))
 
 
 @number("3.3")
@@ -263,7 +264,7 @@ def sweep_case(rng, n=7, d=4):
 
 
 @number("6.2")
-@weight(2)
+@weight(3)
 @tags("lasso")
 @pytest.mark.parametrize("lam", [0.5, 4.0])
 @pytest.mark.parametrize("n", [7, 3], ids=["tall", "wide"])
@@ -297,7 +298,7 @@ def test_a_column_of_zeros(agree, rng):
 
 
 @number("6.5")
-@weight(2)
+@weight(3)
 @tags("lasso")
 @pytest.mark.parametrize("case", ["away_from_0", "at_0", "elastic_net"])
 def test_violation_of_each_weight(agree, rng, case):
