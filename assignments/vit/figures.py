@@ -232,18 +232,18 @@ def rollout_figure(student):
     scores = torch.randn(12, 1, 4, 17, 17, generator=torch.Generator().manual_seed(0), dtype=F64)
     looks = planted()
     last = looks[-1, 0].mean(0)[0, 1:].reshape(4, 4)
-    shown = axes[0].imshow(last / last.sum(), vmin=0, vmax=0.6)
+    shown = axes[0].imshow(last / last.sum(), vmin=0, vmax=0.5)
     with if_written(axes[1]):
-        axes[1].imshow(student.cls_map(student.rollout(looks), 4, 4)[0], vmin=0, vmax=0.6)
+        axes[1].imshow(student.cls_map(student.rollout(looks), 4, 4)[0], vmin=0, vmax=0.5)
     with if_written(axes[2]):
-        axes[2].imshow(student.cls_map(student.rollout(scores.softmax(-1)), 4, 4)[0], vmin=0, vmax=0.6)
+        axes[2].imshow(student.cls_map(student.rollout(scores.softmax(-1)), 4, 4)[0], vmin=0, vmax=0.5)
     fig.colorbar(shown, ax=axes, label="share", shrink=0.8)
     for ax, title in zip(axes, ("last block only", "rollout", "rollout, untrained"), strict=True):
         bare(ax, title)
     return fig
 
 
-def climb(student, start=(20.0, 4.0, 30.0, 14.0), n_steps=60, rate=25.0):
+def climb(student, start=(20.0, 3.0, 30.0, 13.0), n_steps=120, rate=20.0):
     """The boxes of a climb on GIoU, from the start to the target (0, 0, 10, 10)."""
     target, box, path = torch.tensor([[0.0, 0, 10, 10]], dtype=F64), torch.tensor([start], dtype=F64), []
     for _ in range(n_steps + 1):
@@ -260,13 +260,13 @@ def climb_figure(student):
     fig, (left, right) = subplots(1, 2, size=(11, 4.3))
     with if_written(left):
         path = climb(student)
-        for at in range(0, len(path), 5):
+        for at in range(0, len(path), 10):
             x1, y1, x2, y2 = path[at].tolist()
             mix = at / (len(path) - 1)
             color = (0.85 * (1 - mix), 0.25, 0.15 + 0.65 * mix)
             left.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=color, lw=1.3))
     left.add_patch(Rectangle((0, 0), 10, 10, fill=False, ec=COLORS["black"], lw=2.5, ls="--"))
-    left.set(title="60 steps up", xlim=(-3, 36), ylim=(20, -3), aspect="equal", xlabel="x", ylabel="y")
+    left.set(title="120 steps up", xlim=(-3, 36), ylim=(20, -3), aspect="equal", xlabel="x", ylabel="y")
     shift = torch.linspace(0, 30, 121, dtype=F64)
     target = torch.tensor([[0.0, 0, 10, 10]], dtype=F64)
     moved = torch.stack([shift, 0 * shift, shift + 10, 0 * shift + 10], dim=1)

@@ -305,7 +305,7 @@ def probe(generator):
 
 
 @number("6.2")
-@weight(2)
+@weight(1)
 @tags("transfer")
 @pytest.mark.parametrize("l2", [0.01, 2.0], ids=["small", "large"])
 def test_newton_steps(agree, torch_rng, l2):
@@ -316,15 +316,13 @@ def test_newton_steps(agree, torch_rng, l2):
 @number("6.3")
 @weight(2)
 @tags("transfer")
-def test_copies_of_the_images_change_nothing(impl, torch_rng):
+def test_copies_of_the_images_change_nothing(agree, impl, torch_rng):
     """Every image twice has the same mean loss, so your step is the same. Nothing is changed in place."""
     w, features, labels = probe(torch_rng)
 
-    once = assert_leaves_arguments(impl.probe_step, w, features, labels, l2=0.5, name="probe_step")
+    once = agree(lambda impl: assert_leaves_arguments(impl.probe_step, w, features, labels, l2=0.5, name="probe_step"))
     twice = impl.probe_step(w, features.repeat(2, 1), labels.repeat(2), l2=0.5)
 
-    assert once.shape == w.shape and (once - w).abs().max() > 1e-3, "the step must not be 0"
-    assert once.abs().max() > 1e-3, "the new weights must not all be 0"
     assert_close(twice, once, name="weights with each image twice")
 
 
@@ -353,7 +351,7 @@ def test_rollout_of_several_blocks(agree, torch_rng):
 
 
 @number("7.3")
-@weight(2)
+@weight(3)
 @tags("rollout")
 @pytest.mark.parametrize(("rows", "columns"), [(2, 3), (4, 1)])
 def test_maps(agree, reference, torch_rng, rows, columns):
