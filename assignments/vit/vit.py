@@ -543,7 +543,8 @@ def iou(a, b):
 def giou(a, b):
     """The generalized IoU of each box with the box of the same row: IoU - (h - u) / h.
 
-    u is the area of the union of the two boxes, and h is the area of the smallest box that contains both.
+    u is the area of the union of the two boxes, and h is the area of the smallest box that contains both. Neither is 0, so nothing
+    is added to them.
 
     Args:
         a, b: Shape (M, 4), all boxes of positive area. The result is differentiable in both.
@@ -658,7 +659,8 @@ def soft_dice_loss(probabilities, target):
     """One minus the mean, over the images, of a Dice score that has a gradient.
 
     The number of pixels in both sets is replaced by the sum of the probabilities over the target's pixels. The size of the
-    predicted set is replaced by the sum of all probabilities (some texts sum squares). Two empty sets have Dice 1.
+    predicted set is replaced by the sum of all probabilities (some texts sum squares, or add 1 above and below). If both sizes
+    are 0, Dice is 1.
 
     Args:
         probabilities: That a pixel belongs to the object, shape (N, H, W), differentiable.
