@@ -168,7 +168,7 @@ def test_a_padded_window_by_hand(impl):
 
 
 @number("4.p3")
-@weight(3)
+@weight(2)
 @tags("augment")
 def test_flip_and_crop_commute(impl):
     """An image of 10 columns, and windows of 4 and of 7: the same pixels, cropped before the flip or after it."""
@@ -184,7 +184,7 @@ def test_flip_and_crop_commute(impl):
 
 
 @number("5.p1")
-@weight(2)
+@weight(1)
 @tags("mix")
 def test_smoothed_labels_by_hand(impl):
     """Classes 0 and 3 of 4 with eps = 0.2: 0.85 for the true class, 0.05 for each other one."""
@@ -200,7 +200,7 @@ def three_images(side):
 
 
 @number("5.p2")
-@weight(2)
+@weight(1)
 @tags("mix")
 def test_mixup_by_hand(impl):
     """With lam = 0.7, the image of 0s and its partner of 10s become 3. The label says 0.7 and 0.3."""

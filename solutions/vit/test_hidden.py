@@ -187,14 +187,17 @@ def scene(generator, H=5, W=8):
 
 
 @number("4.1")
-@weight(3)
+@weight(4)
 @tags("augment")
-@pytest.mark.parametrize("part", [0, 1, 2], ids=["image", "boxes", "mask"])
-def test_mirror_images(agree, torch_rng, part):
-    """Each channel, each box and each pixel's class is mirrored. Rows stay where they are."""
-    image, boxes, mask = scene(torch_rng)
-
-    agree(lambda impl: assert_leaves_arguments(impl.flip, image, boxes, mask, name="flip")[part])
+@pytest.mark.parametrize("part", ["image", "boxes", "mask", "window"])
+def test_mirror_images(agree, rng, torch_rng, part):
+    """Each channel, each box and each pixel's class is mirrored, and so is a window, with padding too. Rows stay where they are."""
+    if part == "window":
+        cases = [(int(rng.integers(-3, 9)), int(rng.integers(1, 12)), int(rng.integers(5, 30))) for _ in range(6)]
+        agree(lambda impl: [impl.mirrored_left(left, width=w, image_width=W) for left, w, W in [*cases, (0, 4, 9), (5, 4, 9)]])
+        return
+    given, at = scene(torch_rng), ("image", "boxes", "mask").index(part)
+    agree(lambda impl: assert_leaves_arguments(impl.flip, *given, name="flip")[at])
 
 
 def windows():
@@ -244,14 +247,17 @@ PASTED = [(0.5, (3, 5)), (0.3, (0, 9)), (0.1, (5, 1)), (0.8, (4, 0)), (1.0, (2, 
 
 
 @number("5.1")
-@weight(3)
+@weight(4)
 @tags("mix")
-@pytest.mark.parametrize("part", [0, 1], ids=["images", "labels"])
-def test_pasted_boxes(agree, torch_rng, part):
-    """Boxes in the middle and at the edges, of no pixels and of all. The labels follow the pixels, also where the box is cut off."""
+@pytest.mark.parametrize("case", ["pasted_images", "pasted_labels", "mixup"])
+def test_labels_follow_the_pixels(agree, torch_rng, case):
+    """Boxes in the middle and at the edges, of no pixels and of all; and images laid over each other. Nothing is changed in place."""
     given = batch(torch_rng)
-
-    agree(lambda impl: [assert_leaves_arguments(impl.cutmix, *given, *where, name="cutmix")[part] for where in PASTED])
+    if case == "mixup":
+        agree(lambda impl: [assert_leaves_arguments(impl.mixup, *given, lam, name="mixup") for lam in (0.2, 0.9, 1.0)])
+        return
+    at = ("pasted_images", "pasted_labels").index(case)
+    agree(lambda impl: [assert_leaves_arguments(impl.cutmix, *given, *where, name="cutmix")[at] for where in PASTED])
 
 
 @number("5.2")
@@ -263,11 +269,16 @@ def test_expected_shares(agree):
 
 
 @number("5.3")
-@weight(1)
+@weight(2)
 @tags("mix")
-@pytest.mark.parametrize("scale", [1.0, 1e4], ids=["ordinary", "huge"])
-def test_soft_cross_entropies(agree, torch_rng, scale):
-    """The mean over the images, with labels of any kind; logits of 10,000 overflow nothing."""
+@pytest.mark.parametrize("case", ["ordinary", "huge", "smoothed"])
+def test_soft_labels(agree, torch_rng, case):
+    """The loss of labels of any kind, with logits of 10,000 too; and labels of six images, smoothed a little, fully or not at all."""
+    if case == "smoothed":
+        classes = torch.randint(0, 5, (6,), generator=torch_rng)
+        agree(lambda impl: [impl.smooth_labels(classes, 5, eps) for eps in (0.3, 1.0, 0.0)])
+        return
+    scale = {"ordinary": 1.0, "huge": 1e4}[case]
     agree("soft_cross_entropy", scale * normal(torch_rng, 5, 3), normal(torch_rng, 5, 3).softmax(-1))
 
 

@@ -52,7 +52,7 @@ def draw():
     left, top = 19.8 + pixel * columns[0], 3.9 - pixel * rows[0]
     width, height = pixel * (columns[-1] + 1 - columns[0]), pixel * (rows[-1] + 1 - rows[0])
     ax.add_patch(Rectangle((left, top - height), width, height, fill=False, ec=COLORS["red"], lw=1.8))
-    ax.imshow(image > 0.05, extent=(19.8, 21.4, 0.5, 2.1), cmap="Greens", vmin=0, vmax=1.3)
+    ax.imshow(image > 0.3, extent=(19.8, 21.4, 0.5, 2.1), cmap="Greens", vmin=0, vmax=1.3)
     ax.add_patch(Rectangle((19.8, 0.5), 1.6, 1.6, fill=False, ec=COLORS["grey"], lw=0.8))
     ax.set(xlim=(0, 22), ylim=(0, 6.2))
     return fig
