@@ -154,7 +154,7 @@ def views(student):
         largest = torch.linalg.svd(train - train.mean(0), full_matrices=False)[2][:8].T
         for ax, encoder, title in zip(axes, (before, largest, after), ("Random", "Largest variance", "Trained by pairs"), strict=True):
             z = test @ encoder
-            z = z / z.norm(dim=1, keepdim=True)
+            z = torch.nn.functional.normalize(z)
             heatmap(ax, z[:30] @ z[30:].T, limits=(-1, 1), label="cosine" if ax is axes[2] else "")
             ax.set(title=title, xlabel="second view", ylabel="first view" if ax is axes[0] else "")
     return fig
