@@ -76,7 +76,11 @@ def test_noise_has_a_first_component():
 def test_four_points():
     """ "The rows have the variances 8 and 2, and the white first row is (√2, 0)." The docstring's third row and shares."""
     mean, components, variances, share = rep.pca(CROSS, 2)
-    assert mean.tolist() == [0, 0] and variances.tolist() == pytest.approx([8, 2]) and share[0].item() == pytest.approx(0.8)
+    assert (
+        mean.tolist() == [0, 0]
+        and variances.tolist() == pytest.approx([8, 2])
+        and share[0].item() == pytest.approx(0.8)
+    )
     assert components[0].tolist() == pytest.approx([1, 0])
     for kind in ("pca", "zca"):
         white = rep.whiten(CROSS, kind=kind)
@@ -126,7 +130,11 @@ def test_who_has_neighbors_of_the_same_class():
         return (rep.knn_predict(z, labels, 5) == labels).double().mean().item()
 
     assert x.shape == (300, 144)
-    assert share(x) == near(0.39, 2) and share(x @ rep.pca(x, 35)[1].T) == near(0.45, 2) and share(rep.whiten(x)) == near(0.24, 2)
+    assert (
+        share(x) == near(0.39, 2)
+        and share(x @ rep.pca(x, 35)[1].T) == near(0.45, 2)
+        and share(rep.whiten(x)) == near(0.24, 2)
+    )
 
 
 def test_neighbors_by_hand():
@@ -164,7 +172,10 @@ def test_contrastive_losses_by_hand():
     z = numbers([1, 0], [0, 1], [1, 0], [0, 1])
     assert rep.nt_xent(z, 0.5).item() == near(0.2395, 4)
     gradient = rep.nt_xent_gradient(numbers([1, 0], [0, 1], [2, 0], [0, 2]), 0.5)
-    assert gradient[0].tolist() == [near(0, 9), near(0.2130, 4)] and gradient[2].tolist() == [near(0, 9), near(0.1065, 4)]
+    assert gradient[0].tolist() == [near(0, 9), near(0.2130, 4)] and gradient[2].tolist() == [
+        near(0, 9),
+        near(0.1065, 4),
+    ]
     a, b = numbers([1, 0], [0, 1]), numbers([1, 0], [1, 0])
     assert rep.clip_loss(a, b, 1.0).item() == near(0.7532, 4)
     assert math.log(2) == near(0.6931, 4) and math.log(1 + math.e) - 0.5 == near(0.8133, 4)
@@ -194,7 +205,9 @@ def test_estimates():
 def test_information_by_hand():
     """ "The estimate is log 3/2." "The scores log 1.6 and log 0.4." Two equal coins share log 2."""
     assert rep.infonce(numbers([3, 1], [1, 3]).log()).item() == pytest.approx(math.log(1.5))
-    assert rep.best_critic(numbers([0.4, 0.1], [0.1, 0.4])).exp().flatten().tolist() == pytest.approx([1.6, 0.4, 0.4, 1.6])
+    assert rep.best_critic(numbers([0.4, 0.1], [0.1, 0.4])).exp().flatten().tolist() == pytest.approx(
+        [1.6, 0.4, 0.4, 1.6]
+    )
     assert rep.mutual_information(numbers([0.5, 0], [0, 0.5])).item() == pytest.approx(math.log(2))
 
 
@@ -239,7 +252,11 @@ def test_a_map_by_hand():
     loss, gradient = rep.tsne_gradient(p, numbers([0], [1], [3]))
     assert loss.item() == near(0.2350, 4) and gradient.flatten().tolist() == pytest.approx([0.2, -0.325, 0.125])
     p = rep.affinities(numbers([0], [1], [3]), 1.5)
-    assert p[0, 1].item() == near(0.2866, 4) and p[1, 2].item() == pytest.approx(1 / 6) and p[0, 2].item() == near(0.0468, 4)
+    assert (
+        p[0, 1].item() == near(0.2866, 4)
+        and p[1, 2].item() == pytest.approx(1 / 6)
+        and p[0, 2].item() == near(0.0468, 4)
+    )
 
 
 # --- Stretch -----------------------------------------------------------------------------------

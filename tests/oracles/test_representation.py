@@ -1,19 +1,20 @@
 """The representation reference against scikit-learn, SciPy, autograd, least squares on noisy copies, and enumeration."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 import staff_files
 import torch
+from coursekit.exact import symmetric_noise, tuples
 from scipy.linalg import subspace_angles
+from scipy.spatial.distance import squareform
 from sklearn.decomposition import PCA
 from sklearn.manifold import _t_sne
 from sklearn.metrics import mutual_info_score
 from sklearn.neighbors import KNeighborsClassifier
 from torch.nn.functional import cross_entropy, mse_loss, normalize
-
-from coursekit.exact import symmetric_noise, tuples
 
 F64 = torch.float64
 
@@ -34,7 +35,9 @@ def cloud(rng, N, d):
 
 
 def same(got, want, rtol=1e-9, atol=1e-10):
-    torch.testing.assert_close(torch.as_tensor(got), torch.as_tensor(want, dtype=torch.as_tensor(got).dtype), rtol=rtol, atol=atol)
+    torch.testing.assert_close(
+        torch.as_tensor(got), torch.as_tensor(want, dtype=torch.as_tensor(got).dtype), rtol=rtol, atol=atol
+    )
 
 
 # --- PCA and whitening -------------------------------------------------------------------------
@@ -129,7 +132,9 @@ def test_votes_are_those_of_scikit_learn(rng, k):
 def test_recall_by_sorting(rng):
     """The place of the partner in the sorted list of all others, for each view."""
     z = normal(rng, 10, 3)
-    cosines = np.corrcoef(np.hstack([z.numpy(), -z.numpy()]))  # rows z, -z have mean 0, so the correlation is the cosine
+    cosines = np.corrcoef(
+        np.hstack([z.numpy(), -z.numpy()])
+    )  # rows z, -z have mean 0, so the correlation is the cosine
     ranks = []
     for i in range(10):
         order = [j for j in np.argsort(-cosines[i]) if j != i]
@@ -202,7 +207,9 @@ def test_the_best_critic_is_best(rng):
     assert all(a < b for a, b in zip(estimates, estimates[1:]))
     for N, estimate in zip((1, 2, 3, 4), estimates):
         assert estimate <= min(float(information), math.log(N)) + 1e-12
-        same(mean_over_all_batches(joint, critic + normal(rng, 2, 1), N), estimate)  # what depends on x alone changes nothing
+        same(
+            mean_over_all_batches(joint, critic + normal(rng, 2, 1), N), estimate
+        )  # what depends on x alone changes nothing
         for _ in range(3):
             assert mean_over_all_batches(joint, critic + 0.5 * normal(rng, 2, 3), N) <= estimate + 1e-12
 
@@ -257,7 +264,6 @@ def test_both_forms_of_cka_and_the_centering_matrix(rng):
 
 def test_the_unbiased_numerator_is_an_average_over_distinct_examples(rng):
     """H(K, L) is N(N - 3) times the U-statistic of HSIC over all quadruples of different examples."""
-    import itertools
 
     N = 6
     x, y = normal(rng, N, 2), normal(rng, N, 3)
@@ -265,7 +271,8 @@ def test_the_unbiased_numerator_is_an_average_over_distinct_examples(rng):
 
     def u_statistic(k, l):
         terms = [
-            k[i, j] * l[i, j] + k[i, j] * l[q, r] - 2 * k[i, j] * l[i, q] for i, j, q, r in itertools.permutations(range(N), 4)
+            k[i, j] * l[i, j] + k[i, j] * l[q, r] - 2 * k[i, j] * l[i, q]
+            for i, j, q, r in itertools.permutations(range(N), 4)
         ]
         return np.mean(terms)
 
@@ -276,7 +283,6 @@ def test_the_unbiased_numerator_is_an_average_over_distinct_examples(rng):
 
 def test_the_unbiased_numerator_vanishes_on_average():
     """Over all orders of the rows of one representation, the numerator averages 0."""
-    import itertools
 
     rng = np.random.default_rng(0)
     x, y = normal(rng, 5, 2), normal(rng, 5, 3)
@@ -291,7 +297,6 @@ def test_affinities_are_those_of_scikit_learn(rng):
     """Its search stops at 1e-5 in the entropy, and computes in float32."""
     x = normal(rng, 12, 3)
     distances2 = torch.cdist(x, x).square().numpy().astype(np.float32)
-    from scipy.spatial.distance import squareform
 
     want = squareform(_t_sne._joint_probabilities(distances2, 4.0, 0))
     same(rep.affinities(x, 4.0), want, rtol=1e-3, atol=1e-6)
