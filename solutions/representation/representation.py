@@ -90,7 +90,7 @@ def whiten(x, *, kind="pca", eps=0.0):
         x: Examples, shape (N, d), with N > d and no direction without variance, unless eps is positive.
         kind: "pca": column j is the coordinate along component j, with the order and signs of `pca`, divided by a scale.
             "zca": the same, and then rotated back to the original axes.
-        eps: The scale is the root of the variance along a component plus eps. Not negative.
+        eps: The scale is √(variance along the component + eps). Not negative.
 
     Returns:
         Shape (N, d). With eps = 0, its covariance is the identity.
