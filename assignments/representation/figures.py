@@ -160,6 +160,44 @@ def views(student):
     return fig
 
 
+def one_anchor(*, n=510, d=128):
+    """Cosines of an anchor with its partner, with one similar negative, and with n - 1 random directions."""
+    directions = torch.nn.functional.normalize(normal(torch.Generator().manual_seed(0), n - 1, d))
+    return torch.cat([torch.tensor([0.9, 0.8], dtype=F64), directions[:, 0]])
+
+
+def push_shares(infonce, cosines, tau):
+    """Which share of the slopes of one anchor's estimate each negative has, the most similar first."""
+    scores = torch.zeros(len(cosines), len(cosines), dtype=F64)
+    scores[0] = cosines / tau
+    scores.requires_grad_()
+    slopes = torch.autograd.grad(infonce(scores), scores)[0][0, 1:].abs()
+    return (slopes / slopes.sum()).sort(descending=True).values
+
+
+@figure("negatives", caption="One anchor and 510 negatives. One of these has the cosine 0.8 with the anchor, the others are random in 128 dimensions.")
+def negatives(student):
+    fig, (left, right) = subplots(1, 2, size=(11.5, 3.8), width_ratios=(1, 1.3))
+    taus, cosines = (1.0, 0.5, 0.2, 0.1, 0.05), one_anchor()
+    left.hist(cosines[2:].numpy(), bins=30, color=COLORS["grey"])
+    for at, (name, color) in enumerate((("partner", "green"), ("similar negative", "red"))):
+        left.axvline(float(cosines[at]), color=COLORS[color], ls="-" if at == 0 else "--", label=name)
+    left.legend(loc="upper right", bbox_to_anchor=(0.86, 0.98))
+    with if_written(right):
+        shares = [push_shares(student.infonce, cosines, tau) for tau in taus]
+        bottom = np.zeros(len(taus))
+        for part, label, color in ((slice(0, 1), "the most similar", "red"), (slice(1, 11), "the next ten", "orange"), (slice(11, None), "the other 499", "grey")):
+            heights = np.array([float(share[part].sum()) for share in shares])
+            right.bar(range(len(taus)), heights, bottom=bottom, width=0.65, color=COLORS[color], label=label)
+            bottom += heights
+        right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=3)
+    left.set(title="Cosines with the anchor", xlabel="cosine", ylabel="negatives", xlim=(-0.4, 1))
+    right.set(title="Who pushes the anchor?", ylabel="share of the slopes", ylim=(0, 1))
+    right.set_xticks(range(len(taus)), [f"τ = {tau:g}" for tau in taus])
+    right.grid(axis="x", visible=False)
+    return fig
+
+
 def noisy_copy(M, p):
     """X is uniform on M values. With probability 1 - p, Y is a copy of X; else it is drawn afresh."""
     return (1 - p) * torch.eye(M, dtype=F64) / M + p / M**2
