@@ -51,7 +51,7 @@ def test_pca_is_that_of_scikit_learn(rng, N, d, k):
     mean, components, variances, share = rep.pca(x, k)
 
     same(mean, model.mean_)
-    same((components @ model.components_.T).abs(), torch.eye(k, dtype=F64))
+    same((components @ torch.from_numpy(model.components_).T).abs(), torch.eye(k, dtype=F64))
     same(variances, model.explained_variance_ * (N - 1) / N)
     same(share, model.explained_variance_ratio_)
     assert (components.gather(1, components.abs().argmax(1, keepdim=True)) > 0).all()
