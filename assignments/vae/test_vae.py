@@ -381,21 +381,21 @@ def test_nearest_codes_by_hand(impl):
 @weight(1)
 @tags("vq")
 def test_quantize_by_hand(impl, vjp):
-    """z = 3 with the code 1: quantized 1, both losses 4. A gradient on the quantized value goes to z as it is; the codebook's loss
+    """z = (3, 1) with the code (1, 1): both losses are 4, the squared distance. A gradient on the quantized value goes to z as it is; the codebook's loss
     moves the code, and the commitment moves z."""
-    args = numbers([3]), numbers([7], [1]), torch.tensor([1])
+    args = numbers([3, 1]), numbers([7, 0], [1, 1]), torch.tensor([1])
     quantized, codebook_loss, commitment_loss = impl.quantize(*args)
-    assert_close((quantized, codebook_loss, commitment_loss), (numbers([1]), numbers(4)[0], numbers(4)[0]), name="values")
+    assert_close((quantized, codebook_loss, commitment_loss), (numbers([1, 1]), numbers(4)[0], numbers(4)[0]), name="values")
 
     cases = {
-        "quantized": ((10.0, 0, 0), (10, 0)),
+        "quantized": ((10.0, 0, 0), (10, 0)),  # a gradient of 10 in the first entry of the quantized row
         "codebook_loss": ((0, 1.0, 0), (0, -4)),
         "commitment_loss": ((0, 0, 1.0), (4, 0)),
     }
     for name, ((a, b, c), (in_z, in_code)) in cases.items():
-        cotangent = (numbers([a]), numbers(b)[0], numbers(c)[0])
+        cotangent = (numbers([a, 0]), numbers(b)[0], numbers(c)[0])
         gradients = vjp(impl.quantize, *args, wrt=(0, 1), cotangent=cotangent)
-        assert_close(tuple(gradients), (numbers([in_z]), numbers([0], [in_code])), name=f"gradients of {name} in z and codebook")
+        assert_close(tuple(gradients), (numbers([in_z, 0]), numbers([0, 0], [in_code, 0])), name=f"gradients of {name} in z and codebook")
 
 
 @number("9.p3")
