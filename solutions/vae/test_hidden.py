@@ -459,6 +459,8 @@ def test_along_the_arc(agree, torch_rng, case):
     a, b = normal(torch_rng, 3, 5), normal(torch_rng, 3, 5)
     if case == "equal norms":
         a, b = a / a.norm(dim=-1, keepdim=True), b / b.norm(dim=-1, keepdim=True)
+    if case == "other norms":
+        b[1] = 2 * a[1]  # one direction, beside rows of two
     if case == "one direction":
         b = a * torch.tensor([[1.0], [2.0], [0.25]], dtype=F64)
     for t in (0.3, 0.5) if case == "one direction" else (0.3, 0.0, 1.0, 0.5):

@@ -32,9 +32,12 @@ def draws(*shape):
 
 
 def test_the_noise_in_a_loss_without_noise():
-    """ "Which standard deviation is it: 0.1, 1 or 20?" "19.8, 8.5, 0.71 and 0.1. With w = 1/D, σ is 0.71 for images of any size." """
-    got = [vae.implied_sigma(D, w) for D, w in ((784, 1.0), (144, 1.0), (784, 1 / 784), (144, 1.39e-4))]
-    assert got == [near(19.8, 1), near(8.5, 1), near(0.71, 2), near(0.1, 3)]
+    """ "Which standard deviation is it: 0.1, 1 or 20?" "19.8, 8.5, 0.71 and 0.71: with w = 1/D, σ is the same for images of any size. For
+    12 × 12 pixels, w = 0.00014 stands for σ = 0.1." """
+    got = [vae.implied_sigma(D, w) for D, w in ((784, 1.0), (144, 1.0), (784, 1 / 784), (144, 1 / 144))]
+    assert got == [near(19.8, 1), near(8.5, 1), near(0.71, 2), near(0.71, 2)]
+    w = 0.1**2 / vae.implied_sigma(144, 1.0) ** 2
+    assert w == near(0.00014, 5) and vae.implied_sigma(144, w) == pytest.approx(0.1)
     assert vae.implied_sigma(5, 1 / 5) == vae.implied_sigma(1000, 1 / 1000) == near(0.71, 2)
     assert vae.implied_sigma(8, 1.0) == 2
 
