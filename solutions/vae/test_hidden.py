@@ -58,21 +58,16 @@ def test_gaussian_pixels(agree, torch_rng, sigma):
 
 
 @number("1.3")
-@weight(2)
+@weight(3)
 @tags("likelihoods")
-def test_one_variance_for_all(agree, torch_rng):
-    """One number for all pixels of all examples, in tall and in wide batches and for a single pixel."""
-    for shape in ((3, 7), (7, 2), (1, 1)):
-        agree("best_sigma2", normal(torch_rng, *shape), 3 * normal(torch_rng, *shape))
-
-
-@number("1.4")
-@weight(1)
-@tags("likelihoods")
-def test_the_implied_noise(agree, rng):
-    """Many pixels and few, small weights and large ones."""
+@pytest.mark.parametrize("name", ["best_sigma2", "implied_sigma"])
+def test_noise_by_formula(agree, rng, torch_rng, name):
+    """The best variance in tall and in wide batches and for a single pixel; the implied one for many pixels and few, small and large weights."""
+    if name == "best_sigma2":
+        for shape in ((3, 7), (7, 2), (1, 1)):
+            agree(name, normal(torch_rng, *shape), 3 * normal(torch_rng, *shape))
+        return
     cases = [(784, 1.0), (1, float(rng.uniform(0.1, 3))), (int(rng.integers(2, 500)), 1e-4), (10, 40.0)]
-
     agree(lambda impl: [impl.implied_sigma(n, w) for n, w in cases])
 
 
