@@ -301,7 +301,7 @@ def made_masks(d, hidden):
         units of this layer) and is True where the weight stays.
     """
     # YOUR CODE HERE
-    raise NotImplementedError("task autoregressive is not written yet")
+    raise NotImplementedError("task maf is not written yet")
 
 
 def maf_forward(x, network):
@@ -316,7 +316,7 @@ def maf_forward(x, network):
         (z, log_det), shapes (N, d) and (N,).
     """
     # YOUR CODE HERE
-    raise NotImplementedError("task autoregressive is not written yet")
+    raise NotImplementedError("task maf is not written yet")
 
 
 def maf_inverse(z, network):
@@ -331,7 +331,7 @@ def maf_inverse(z, network):
         (x, log_det), shapes (N, d) and (N,): `log_det` is log|det dx/dz|.
     """
     # YOUR CODE HERE
-    raise NotImplementedError("task autoregressive is not written yet")
+    raise NotImplementedError("task maf is not written yet")
 
 
 def iaf_generate(z, network):
@@ -345,7 +345,7 @@ def iaf_generate(z, network):
         (x, log_density), shapes (N, d) and (N,): the examples, and the log-density of x.
     """
     # YOUR CODE HERE
-    raise NotImplementedError("task autoregressive is not written yet")
+    raise NotImplementedError("task maf is not written yet")
 
 
 # --- Task 6: the best linear flow --------------------------------------------------------------
@@ -501,7 +501,7 @@ def marginal_velocity(x, t, points):
 
     Example:
         Points -1 and 2 in one dimension, t = 1/2, x = 1/2: paths come from x0 = 2 and x0 = -1, their velocities are -3 and 3, and the
-        mean velocity is 1.9055.
+        mean velocity is 1.9054.
     """
     if not 0 <= t < 1:
         raise ValueError(f"t must lie in [0, 1), got {t}")

@@ -357,7 +357,7 @@ def made_masks(d, hidden):
         A list of boolean masks, one for each layer of weights, len(hidden) + 1 in all. A mask has the shape (units of the next layer,
         units of this layer) and is True where the weight stays.
     """
-    # BEGIN SOLUTION autoregressive
+    # BEGIN SOLUTION maf
     inputs = torch.arange(d)
     degrees = [inputs, *hidden]
     masks = [later[:, None] >= earlier for earlier, later in itertools.pairwise(degrees)]
@@ -376,7 +376,7 @@ def maf_forward(x, network):
     Returns:
         (z, log_det), shapes (N, d) and (N,).
     """
-    # BEGIN SOLUTION autoregressive
+    # BEGIN SOLUTION maf
     mu, s = network(x)
     return (x - mu) * (-s).exp(), -s.sum(1)
     # END SOLUTION
@@ -393,7 +393,7 @@ def maf_inverse(z, network):
     Returns:
         (x, log_det), shapes (N, d) and (N,): `log_det` is log|det dx/dz|.
     """
-    # BEGIN SOLUTION autoregressive
+    # BEGIN SOLUTION maf
     x = torch.zeros_like(z)
     for i in range(z.shape[1]):
         mu, s = network(x)
@@ -412,7 +412,7 @@ def iaf_generate(z, network):
     Returns:
         (x, log_density), shapes (N, d) and (N,): the examples, and the log-density of x.
     """
-    # BEGIN SOLUTION autoregressive
+    # BEGIN SOLUTION maf
     mu, s = network(z)
     return z * s.exp() + mu, standard_normal_log_density(z) - s.sum(1)
     # END SOLUTION
@@ -612,7 +612,7 @@ def marginal_velocity(x, t, points):
 
     Example:
         Points -1 and 2 in one dimension, t = 1/2, x = 1/2: paths come from x0 = 2 and x0 = -1, their velocities are -3 and 3, and the
-        mean velocity is 1.9055.
+        mean velocity is 1.9054.
     """
     if not 0 <= t < 1:
         raise ValueError(f"t must lie in [0, 1), got {t}")
