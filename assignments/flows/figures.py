@@ -73,7 +73,7 @@ def patterns(student):
     fig, axes = subplots(1, 5, size=(13, 3.1))
     half = torch.tensor([1, 1, 1, 0, 0, 0]).bool()
     stacks = [([half, ~half, half, ~half][:n], f"{n} layer{'s' if n > 1 else ''}") for n in (1, 2, 3, 4)]
-    stacks.append(([half] * 4, "same mask, 4"))
+    stacks.append(([half] * 4, "4, same mask"))
     for ax, (masks, title) in zip(axes, stacks, strict=True):
         with if_written(ax):
             entries = pattern(student, masks).double()
@@ -202,6 +202,42 @@ def errors_figure(student):
     ax.set_xticks(counts, labels=map(str, counts))
     ax.minorticks_off()
     name_lines(ax)
+    return fig
+
+
+def pulled(x, t):
+    """A velocity in one dimension that gathers points near ±π/2 and pushes them away from 0 and ±π, harder as time goes on."""
+    return 2 * t * torch.sin(2 * x)
+
+
+def pulled_divergence(x, t):
+    """The divergence of `pulled`, which in one dimension is its derivative. Shape (N,)."""
+    return (4 * t * torch.cos(2 * x))[:, 0]
+
+
+def moved_density(student, starts, n_steps=100):
+    """Paths from these points, shape (n_steps + 1, N), and the log-density along them, the same shape."""
+    path = student.rk4(pulled, starts[:, None], n_steps=n_steps)
+    divergences = torch.stack([pulled_divergence(x, n / n_steps) for n, x in enumerate(path)])
+    return path[..., 0], student.log_density_along(path, divergences)
+
+
+@figure("density", caption="Left: where points go. Right: their density at time 1, and a histogram of 20,000 moved noises. Where does the density rise?")
+def density(student):
+    fig, (left, right) = subplots(1, 2, size=(12, 4.2))
+    noise = torch.randn(20_000, 1, generator=torch.Generator().manual_seed(0), dtype=F64)
+    with if_written(left):
+        path = student.rk4(pulled, torch.linspace(-3, 3, 41, dtype=F64)[:, None], n_steps=100)[..., 0]
+        left.plot(np.linspace(0, 1, 101), path, color=COLORS["blue"], linestyle="-", linewidth=0.9)
+        ends = student.rk4(pulled, noise, n_steps=20)[-1, :, 0]
+        right.hist(ends.numpy(), bins=120, range=(-4, 4), density=True, color=COLORS["sky"], alpha=0.6, label="moved noises")
+        with if_written(right):
+            path, log_density = moved_density(student, torch.linspace(-5, 5, 1001, dtype=F64))
+            right.plot(path[0], log_density[0].exp(), color=COLORS["grey"], linestyle=":", label="density at time 0")
+            right.plot(path[-1], log_density[-1].exp(), color=COLORS["red"], linestyle="-", label="your density at time 1")
+        right.legend(loc="upper right")
+    left.set(title="Paths", xlabel="time t", ylabel="x", xlim=(0, 1))
+    right.set(title="Density", xlabel="x", ylabel="density", xlim=(-4, 4), ylim=(0, 1.9))
     return fig
 
 

@@ -1,7 +1,7 @@
 """Normalizing flows: invertible layers with their log-determinants, stacks of them, continuous flows, and flow matching.
 
-Examples are rows, or images of shape (N, C, H, W). In Tasks 1 to 6, *forward* goes from data x to noise z, and every log-det
-has one number for each example, shape (N,). In Tasks 7 to 9, time runs from 0 (noise) to 1 (data). Results keep the dtype and
+Examples are rows, or images of shape (N, C, H, W). In Tasks 2 to 6, *forward* goes from data x to noise z. A log-det has one
+number for each example, shape (N,). In Tasks 7 to 9, time runs from 0 (noise) to 1 (data). Results keep the dtype and
 device of the inputs, and no input is changed in place. Networks and random numbers are handed in; training is left out.
 """
 
@@ -103,7 +103,7 @@ def bits_per_dimension(levels, u, log_density, *, n_levels=256):
         Bits per dimension of each example, shape (N,), in the dtype of u.
 
     Example:
-        A model whose log-density is 0 everywhere in [0, 1): log2(n_levels) bits, which is 8 for 256 levels.
+        A model whose log-density is 0 everywhere in [0, 1): 8 bits for 256 levels, 2 bits for 4.
     """
     # Steps: the noisy values; their log-density under the model; the density in units of a level; bits; per dimension.
     # BEGIN SOLUTION change
@@ -131,6 +131,7 @@ def coupling(x, mask, network, *, bound):
     Returns:
         (z, log_det), shapes (N, d) and (N,).
     """
+    # Steps: what the network sees; its answer; s and t where entries change, and nothing elsewhere; z and the log-det.
     # BEGIN SOLUTION coupling
     raw, t = network(torch.where(mask, x, 0.0))
     s = torch.where(mask, 0.0, bound * torch.tanh(raw))
@@ -214,6 +215,7 @@ def lu_conv(x, order, lower, upper, sign, log_scale):
     Returns:
         (z, log_det), shapes (N, C, H, W) and (N,).
     """
+    # Steps: the three factors; W; each pixel's channels times W; the log-det of a whole image.
     # BEGIN SOLUTION linear
     L = lower.tril(-1) + torch.eye(len(order), dtype=x.dtype, device=x.device)
     U = upper.triu(1) + torch.diag(sign * log_scale.exp())
@@ -327,6 +329,7 @@ def multiscale_log_density(x, scales):
     Returns:
         Shape (N,).
     """
+    # Steps, scale by scale: the layers and their log-dets; the split; the density of what is done. Then the density of the rest.
     # BEGIN SOLUTION compose
     total = 0.0
     for k, layers in enumerate(scales):
@@ -357,6 +360,7 @@ def made_masks(d, hidden):
         A list of boolean masks, one for each layer of weights, len(hidden) + 1 in all. A mask has the shape (units of the next layer,
         units of this layer) and is True where the weight stays.
     """
+    # Steps: the degrees of all layers, inputs and outputs too; a mask for each pair of neighboring layers.
     # BEGIN SOLUTION maf
     inputs = torch.arange(d)
     degrees = [inputs, *hidden]
@@ -436,6 +440,7 @@ def fit_linear_maf(x):
     Example:
         The rows (0, 0), (2, 1), (4, 5): weight_10 = 5/4, bias = (2, -1/2), log_std = (1/2 log(8/3), -1/2 log 2).
     """
+    # Steps, coordinate by coordinate: the line through those before it; its bias; the size of what is left over.
     # BEGIN SOLUTION gaussian
     N, d = x.shape
     weight, bias, log_std = x.new_zeros(d, d), x.new_zeros(d), x.new_zeros(d)
@@ -489,6 +494,7 @@ def rk4(velocity, x, *, n_steps, t0=0.0, t1=1.0):
         ValueError: If n_steps is below 1.
     """
     _check_steps(n_steps)
+    # Steps: the step's length; the four slopes; the step; the path.
     # BEGIN SOLUTION continuous
     h = (t1 - t0) / n_steps
     path = [x]
@@ -616,6 +622,7 @@ def marginal_velocity(x, t, points):
     """
     if not 0 <= t < 1:
         raise ValueError(f"t must lie in [0, 1), got {t}")
+    # Steps: for each pair of a place and a data point, where the path began; how likely that is; the mean of the velocities.
     # BEGIN SOLUTION matching
     noise = (x[:, None] - t * points) / (1 - t)  # (N, M, d), where each path would have begun
     probability = (-0.5 * noise.square().sum(-1)).softmax(1)  # (N, M)
@@ -658,6 +665,7 @@ def best_pairing(x0, x1):
     Returns:
         A permutation of 0 .. N - 1, shape (N,), int64: noise n is paired with data point x1[result[n]].
     """
+    # Steps: the squared distance of each pair; all orders of the data points; their totals; the best.
     # BEGIN SOLUTION straight
     cost = (x0[:, None] - x1).square().sum(-1)
     orders = torch.tensor(list(itertools.permutations(range(len(x0)))), device=x0.device)  # (N!, N)
@@ -676,7 +684,7 @@ def straightness(path):
         path: Shape (T, N, d) with T >= 2.
 
     Returns:
-        A 0-d tensor; 0 for straight paths.
+        A 0-d tensor; 0 for straight paths with constant velocity.
     """
     # BEGIN SOLUTION straight
     velocities = (len(path) - 1) * path.diff(dim=0)

@@ -9,6 +9,7 @@ import math
 
 import pytest
 import torch
+from coursekit.checks import assert_leaves_arguments
 from coursekit.compare import assert_close
 from coursekit.exact import Counted, signs
 from coursekit.toys import mlp, mlp_weights
@@ -142,11 +143,11 @@ def test_coupling_backward(agree, rng, torch_rng, what, case):
 @tags("coupling")
 @pytest.mark.parametrize("name", ["coupling", "coupling_inverse"])
 def test_what_the_network_is_shown(impl, rng, torch_rng, name):
-    """The network is called once, and entries that change are 0 in what it sees."""
+    """The network is called once, and entries that change are 0 in what it sees. The arguments stay as they are."""
     mask, x = masks_of(rng, 6, "mixed"), 3 + normal(torch_rng, 3, 6)
     network = Counted(coupling_network(rng, mask))
 
-    values, log_det = getattr(impl, name)(x, mask, network, bound=1.0)
+    values, log_det = assert_leaves_arguments(getattr(impl, name), x, mask, network, bound=1.0, name=name)
 
     assert len(network.calls) == 1, f"the network must be called once, got {len(network.calls)} calls"
     assert_close(network.calls[0][0], torch.where(mask, x, 0.0), name="what the network is shown")

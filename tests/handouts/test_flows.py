@@ -267,6 +267,24 @@ def test_density_along_a_path_by_hand():
     assert got[-1].item() == pytest.approx(-0.5 * math.log(2 * math.pi) - 1.5)
 
 
+def test_the_density_that_the_figure_draws():
+    """Figure `density`: it adds up to 1, and 20,000 moved noises have it. Its velocity's derivative is what the figure says it is."""
+    path, log_density = figures.moved_density(flows, torch.linspace(-6, 6, 4001, dtype=F64))
+    end, height = path[-1], log_density[-1].exp()
+    assert torch.trapezoid(height, end).item() == pytest.approx(1, abs=1e-3)
+    noise = torch.randn(20_000, 1, generator=torch.Generator().manual_seed(0), dtype=F64)
+    ends = flows.rk4(figures.pulled, noise, n_steps=20)[-1, :, 0]
+    for low, high in ((-2.2, -1.2), (-0.5, 0.5), (1.2, 2.2)):
+        inside = (end > low) & (end < high)
+        # 20,000 draws: the share is off by 0.0035 at most, with one deviation
+        assert ((ends > low) & (ends < high)).double().mean().item() == pytest.approx(
+            torch.trapezoid(height[inside], end[inside]).item(), abs=0.02
+        )
+    x = numbers([0.3], [-1], [2]).requires_grad_()
+    (slope,) = torch.autograd.grad(figures.pulled(x, 0.7).sum(), x)
+    assert slope[:, 0].tolist() == pytest.approx(figures.pulled_divergence(x, 0.7).tolist())
+
+
 # --- Task 9 ------------------------------------------------------------------------------------
 
 
