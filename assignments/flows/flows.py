@@ -297,7 +297,7 @@ def made_masks(d, hidden):
 
     Args:
         d: The number of inputs, and of outputs.
-        hidden: For each hidden layer, the degrees of its units, shape (H_k,), integers in 0 .. d - 2.
+        hidden: For each hidden layer, at least one, the degrees of its units, shape (H_k,), integers in 0 .. d - 2.
 
     Returns:
         A list of boolean masks, one for each layer of weights, len(hidden) + 1 in all. A mask has the shape (units of the next layer,

@@ -354,7 +354,7 @@ def made_masks(d, hidden):
 
     Args:
         d: The number of inputs, and of outputs.
-        hidden: For each hidden layer, the degrees of its units, shape (H_k,), integers in 0 .. d - 2.
+        hidden: For each hidden layer, at least one, the degrees of its units, shape (H_k,), integers in 0 .. d - 2.
 
     Returns:
         A list of boolean masks, one for each layer of weights, len(hidden) + 1 in all. A mask has the shape (units of the next layer,
@@ -362,7 +362,7 @@ def made_masks(d, hidden):
     """
     # Steps: the degrees of all layers, inputs and outputs too; a mask for each pair of neighboring layers.
     # BEGIN SOLUTION maf
-    inputs = torch.arange(d)
+    inputs = torch.arange(d, device=hidden[0].device)
     degrees = [inputs, *hidden]
     masks = [later[:, None] >= earlier for earlier, later in itertools.pairwise(degrees)]
     return [*masks, inputs[:, None] > degrees[-1]]
