@@ -376,8 +376,9 @@ def test_linear_maf_by_hand(impl):
 @weight(1)
 @tags("gaussian")
 def test_fitted_nll_by_hand(impl):
-    """The values -3 and 3 have the deviation 3, and -log N(3; 0, 9) is 2.0176 for both. Then two such coordinates."""
-    want = 0.5 + 0.5 * math.log(2 * math.pi) + LOG3  # by hand, from the density at 3
+    """The values -3 and 3 have the deviation 3, and at both the density of N(0, 9) is 0.0807. Then two such coordinates."""
+    density = math.exp(-0.5 * (3 / 3) ** 2) / (3 * math.sqrt(2 * math.pi))
+    want = -math.log(density)
 
     assert_close(impl.fitted_nll(numbers(LOG3)), numbers(want)[0])
     assert_close(impl.fitted_nll(numbers(LOG3, LOG3)), numbers(2 * want)[0], name="two coordinates")
