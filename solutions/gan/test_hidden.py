@@ -175,12 +175,12 @@ def round_of(rng, generator, n_critic, B):
 
 
 @number("4.1")
-@weight(4)
+@weight(5)
 @tags("step")
-@pytest.mark.parametrize("n_critic", [1, 3])
-def test_steps_of_the_critic(agree, rng, torch_rng, n_critic):
+@pytest.mark.parametrize(("n_critic", "B"), [(1, 1), (1, 6), (3, 4)], ids=["one sample", "one step", "three steps"])
+def test_steps_of_the_critic(agree, rng, torch_rng, n_critic, B):
     """Each step goes on from the one before, with its own real samples and its own noise."""
-    args = round_of(rng, torch_rng, n_critic, 4)
+    args = round_of(rng, torch_rng, n_critic, B)
 
     agree(lambda impl: list(impl.gan_step(*args, lr=0.2)[1]))
 
@@ -197,7 +197,7 @@ def test_a_step_of_the_generator(agree, rng, torch_rng, n_critic):
 
 
 @number("4.3")
-@weight(2)
+@weight(1)
 @tags("step")
 def test_a_perfect_critic_stays(agree, torch_rng):
     """A critic with logit 1 on all real samples and 0 on all fakes has no slope. Only the generator moves, and no argument changes."""
@@ -232,7 +232,7 @@ def test_a_shift_is_a_distance(agree, torch_rng):
     x = torch.cat([normal(torch_rng, 5), numbers(0.5, 0.5)])
     order = torch.randperm(7, generator=torch_rng)
 
-    for c in (-4.0, 2.5):
+    for c in (-0.5, 0.25):
         assert_close(agree("w1_distance", x, (x + c)[order]), abs(c) + 0 * ONE, name=f"moved by {c}")
 
 
@@ -264,8 +264,9 @@ def test_power_iteration(agree, torch_rng, shape):
 
 
 def steep(rng, sizes, factor=4.0):
-    """A critic whose slopes are far above 1."""
-    return [factor * w for w in mlp_weights(sizes, rng)]
+    """A critic whose slopes are far above 1: most hidden units are on."""
+    weights = [factor * w for w in mlp_weights(sizes, rng)]
+    return [weights[0], weights[1] + 4, *weights[2:]]
 
 
 @number("6.1")
@@ -344,26 +345,25 @@ def test_frechet_distances(agree, torch_rng, d):
 
 
 @number("7.2")
-@weight(2)
+@weight(1)
 @tags("fid")
 def test_singular_covariances(agree, torch_rng):
-    """Covariances of rank 2 in four dimensions, and those of two points: real and finite, in both orders."""
-    one, other = (normal(torch_rng, 4), covariance(torch_rng, 4, 2)), (normal(torch_rng, 4), covariance(torch_rng, 4, 2))
-    there = agree("frechet_distance", *one, *other, tol=ROOTS)
-    back = agree("frechet_distance", *other, *one, tol=ROOTS)
+    """Covariances of rank 2 in five dimensions, and of rank 0: real and finite."""
+    zero = torch.zeros(5, 5, dtype=F64)
+    for _ in range(4):
+        one, other = (normal(torch_rng, 5), covariance(torch_rng, 5, 2)), (normal(torch_rng, 5), covariance(torch_rng, 5, 2))
+        agree("frechet_distance", *one, *other, tol=ROOTS)
 
-    assert_close(there, back, rtol=1e-6, atol=1e-6, name="both orders")
-    zero = torch.zeros(4, 4, dtype=F64)
-    agree("frechet_distance", one[0], zero, other[0], zero, tol=ROOTS)
+    agree("frechet_distance", one[0], zero, *other, tol=ROOTS)
 
 
 @number("7.3")
 @weight(2)
 @tags("fid")
-def test_fid_of_samples(agree, torch_rng):
-    """Samples of different sizes and far from 0."""
-    for n, m, d in ((6, 9, 2), (12, 5, 3)):
-        agree("fid", normal(torch_rng, n, d) @ normal(torch_rng, d, d) + 5, normal(torch_rng, m, d) + 4, tol=ROOTS)
+def test_fid_of_one_feature(agree, torch_rng):
+    """Samples of different sizes and far from 0, in one dimension."""
+    for n, m in ((6, 9), (12, 2)):
+        agree("fid", 2 * normal(torch_rng, n, 1) + 5, normal(torch_rng, m, 1) + 4, tol=ROOTS)
 
 
 @number("7.4")
@@ -380,7 +380,7 @@ def test_fid_with_more_features_than_samples(agree, torch_rng):
 
 
 @number("7.5")
-@weight(2)
+@weight(3)
 @tags("fid")
 @pytest.mark.parametrize("d", [1, 3, 64])
 def test_the_score_of_equals(agree, d):
@@ -415,15 +415,17 @@ def test_kid_has_no_bias(agree, torch_rng):
 @number("8.3")
 @weight(3)
 @tags("kid_is")
-@pytest.mark.parametrize("K", [3, 6])
-def test_inception_scores(agree, torch_rng, K):
-    """More fakes than classes and fewer. One fake of each class scores K, and a class that never comes changes nothing."""
-    for n in (2, 8):
-        agree("inception_score", (2 * normal(torch_rng, n, K)).softmax(-1))
-    eye = torch.eye(K, dtype=F64)
-
-    assert_close(agree("inception_score", eye), K + 0 * ONE, name="one fake of each class")
-    agree("inception_score", eye[[0, 0, 1]] * 0.5 + eye[[0, 1, 1]] * 0.5)
+@pytest.mark.parametrize("sure", ["equally", "unequally"])
+def test_inception_scores(agree, torch_rng, sure):
+    """Fakes of which the classifier is equally sure, and others. One sure fake of each class scores K. A class may never come."""
+    for n, K in ((2, 4), (8, 3)):
+        row = (2 * normal(torch_rng, K)).softmax(-1)
+        if sure == "equally":
+            agree("inception_score", torch.stack([row.roll(i) for i in range(K)]))
+            assert_close(agree("inception_score", torch.eye(K, dtype=F64)), K + 0 * ONE, name="one fake of each class")
+        else:
+            probs = (2 * normal(torch_rng, n, K)).softmax(-1)
+            agree("inception_score", torch.cat([probs, torch.zeros(n, 1, dtype=F64)], 1))
 
 
 # --- Task 9: quality and coverage apart --------------------------------------------------------
@@ -442,26 +444,40 @@ def test_precision_and_recall(agree, torch_rng, k):
 @number("9.2")
 @weight(3)
 @tags("coverage")
-@pytest.mark.parametrize("score", ["precision and recall", "density and coverage"])
+@pytest.mark.parametrize("score", ["precision and recall", "density"])
 def test_a_point_on_a_sphere_is_not_inside(agree, score):
     """On a grid of whole numbers many points lie exactly on the boundary of a ball, which doesn't count."""
     real = torch.tensor(list(itertools.product(range(3), range(2))), dtype=F64)
     fake = torch.tensor([[3, 0], [1, 1], [4, 1], [2, 2], [9, 9]], dtype=F64)
 
-    agree("precision_recall" if score == "precision and recall" else "density_coverage", real, fake, k=1)
+    if score == "density":
+        agree(lambda impl: impl.density_coverage(real, fake, k=1)[0])
+    else:
+        agree("precision_recall", real, fake, k=1)
+
+
+def set_pairs(generator):
+    """More real points than fakes, the other way round, and a single fake in the middle of the real points."""
+    real = normal(generator, 12, 3)
+    pairs = [(normal(generator, n, 2), 0.7 * normal(generator, m, 2) + 0.5) for n, m in ((14, 9), (6, 11))]
+    return [*pairs, (real, real.mean(0, keepdim=True))]
 
 
 @number("9.3")
-@weight(4)
+@weight(2)
 @tags("coverage")
 @pytest.mark.parametrize("k", [1, 3])
-def test_density_and_coverage(agree, torch_rng, k):
-    """Sets of different sizes; and a single fake in the middle, which lies in several balls."""
-    for n, m in ((14, 9), (6, 11)):
-        agree("density_coverage", normal(torch_rng, n, 2), 0.7 * normal(torch_rng, m, 2) + 0.5, k=k)
-    real = normal(torch_rng, 12, 3)
+def test_density(agree, torch_rng, k):
+    """How many real balls a fake lies in, for sets of different sizes and for a single fake."""
+    for real, fake in set_pairs(torch_rng):
+        agree(lambda impl: impl.density_coverage(real, fake, k=k)[0])  # noqa: B023
 
-    density, coverage = agree("density_coverage", real, real.mean(0, keepdim=True), k=k)
 
-    # inside b of 12 balls: density b / k, coverage b / 12
-    assert_close(12 * coverage, k * density, name="the number of balls, from both")
+@number("9.4")
+@weight(2)
+@tags("coverage")
+@pytest.mark.parametrize("k", [1, 3])
+def test_coverage(agree, torch_rng, k):
+    """Which share of the real balls holds a fake, for sets of different sizes and for a single fake."""
+    for real, fake in set_pairs(torch_rng):
+        agree(lambda impl: impl.density_coverage(real, fake, k=k)[1])  # noqa: B023
