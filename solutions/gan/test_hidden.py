@@ -431,44 +431,49 @@ def test_inception_scores(agree, torch_rng, sure):
 # --- Task 9: quality and coverage apart --------------------------------------------------------
 
 
-@number("9.1")
-@weight(3)
-@tags("coverage")
-@pytest.mark.parametrize("k", [1, 3])
-def test_precision_and_recall(agree, torch_rng, k):
-    """Fakes that are narrower than the real data and beside it. The two sets differ in size."""
-    for n, m in ((14, 9), (6, 11)):
-        agree("precision_recall", normal(torch_rng, n, 2), 0.5 * normal(torch_rng, m, 2) + 0.8, k=k)
-
-
-@number("9.2")
-@weight(3)
-@tags("coverage")
-@pytest.mark.parametrize("score", ["precision and recall", "density"])
-def test_a_point_on_a_sphere_is_not_inside(agree, score):
-    """On a grid of whole numbers many points lie exactly on the boundary of a ball, which doesn't count."""
-    real = torch.tensor(list(itertools.product(range(3), range(2))), dtype=F64)
-    fake = torch.tensor([[3, 0], [1, 1], [4, 1], [2, 2], [9, 9]], dtype=F64)
-
-    if score == "density":
-        agree(lambda impl: impl.density_coverage(real, fake, k=1)[0])
-    else:
-        agree("precision_recall", real, fake, k=1)
+def doubled(points):
+    """Each point twice. For an odd k, the k-th and the (k + 1)-th smallest distance in a row are then equal, the point's own 0 included."""
+    return torch.cat([points, points])
 
 
 def set_pairs(generator):
     """More real points than fakes, the other way round, and a single fake in the middle of the real points."""
-    real = normal(generator, 12, 3)
-    pairs = [(normal(generator, n, 2), 0.7 * normal(generator, m, 2) + 0.5) for n, m in ((14, 9), (6, 11))]
-    return [*pairs, (real, real.mean(0, keepdim=True))]
+    real = normal(generator, 9, 3)
+    pairs = [(normal(generator, n, 2), 0.7 * normal(generator, m, 2) + 0.5) for n, m in ((9, 6), (5, 8))]
+    return [(doubled(r), f) for r, f in [*pairs, (real, real.mean(0, keepdim=True))]]
+
+
+@number("9.1")
+@weight(3)
+@tags("coverage")
+@pytest.mark.parametrize("k", [3, 5])
+def test_precision_and_recall(agree, torch_rng, k):
+    """Fakes that are narrower than the real data and beside it. The two sets differ in size, and each point comes twice."""
+    for n, m in ((9, 6), (5, 8)):
+        agree("precision_recall", doubled(normal(torch_rng, n, 2)), doubled(0.5 * normal(torch_rng, m, 2) + 0.8), k=k)
+
+
+@number("9.2")
+@weight(1)
+@tags("coverage")
+@pytest.mark.parametrize("score", ["precision and recall", "density"])
+def test_a_point_on_a_sphere_is_not_inside(agree, score):
+    """On a grid of whole numbers many points lie exactly on the boundary of a ball, which doesn't count. Each point comes twice."""
+    real = doubled(torch.tensor(list(itertools.product(range(3), range(2))), dtype=F64))
+    fake = doubled(torch.tensor([[3, 0], [1, 1], [4, 1], [2, 2], [9, 9]], dtype=F64))
+
+    if score == "density":
+        agree(lambda impl: impl.density_coverage(real, fake, k=3)[0])
+    else:
+        agree("precision_recall", real, fake, k=3)
 
 
 @number("9.3")
 @weight(2)
 @tags("coverage")
-@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("k", [3, 5])
 def test_density(agree, torch_rng, k):
-    """How many real balls a fake lies in, for sets of different sizes and for a single fake."""
+    """How many real balls a fake lies in, for sets of different sizes and for a single fake. Each real point comes twice."""
     for real, fake in set_pairs(torch_rng):
         agree(lambda impl: impl.density_coverage(real, fake, k=k)[0])  # noqa: B023
 
@@ -476,8 +481,22 @@ def test_density(agree, torch_rng, k):
 @number("9.4")
 @weight(2)
 @tags("coverage")
-@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("k", [3, 5])
 def test_coverage(agree, torch_rng, k):
-    """Which share of the real balls holds a fake, for sets of different sizes and for a single fake."""
+    """Which share of the real balls holds a fake, for sets of different sizes and for a single fake. Each real point comes twice."""
     for real, fake in set_pairs(torch_rng):
         agree(lambda impl: impl.density_coverage(real, fake, k=k)[1])  # noqa: B023
+
+
+@number("9.5")
+@weight(2)
+@tags("coverage")
+@pytest.mark.parametrize("score", ["precision and recall", "density"])
+def test_a_ball_reaches_to_the_kth_other_point(agree, torch_rng, score):
+    """Points that come once, for several k: the ball's own center is none of the k."""
+    for k in (1, 2, 4):
+        real, fake = normal(torch_rng, 12, 2), 0.7 * normal(torch_rng, 9, 2) + 0.5
+        if score == "density":
+            agree(lambda impl: impl.density_coverage(real, fake, k=k)[0])  # noqa: B023
+        else:
+            agree("precision_recall", real, fake, k=k)
