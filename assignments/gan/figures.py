@@ -118,7 +118,7 @@ def gamma_figure(student):
 CHECKPOINTS = (0, 500, 1500, 4000)
 
 
-def trained(student, n_rounds=CHECKPOINTS[-1], *, modes=8, seed=0, n_critic=1, B=64, lr=0.1):
+def trained(student, n_rounds=CHECKPOINTS[-1], *, modes=8, seed=0, n_critic=1, B=64, lr=0.05):
     """Points of a generator in training on a ring, at the checkpoints."""
     rng = np.random.default_rng(seed)
     centers = ring_of_modes(modes)

@@ -267,9 +267,10 @@ def step_matrix(*, eta, gamma, kind):
 def gan_step(generator, critic, reals, critic_noise, generator_noise, *, lr):
     """One round of training: n_critic steps of the critic, and then one step of the generator.
 
-    The losses are those of "least_squares": the critic minimizes mean((D(real) - 1)^2) + mean(D(fake)^2), and the generator
-    minimizes mean((D(fake) - 1)^2), where D is `critic_scores`. The fakes are mlp(generator, noise). Each step is plain gradient
-    descent on one player's weights. The generator's step uses the critic as it is *after* the critic's steps.
+    The losses are those of "hinge". The critic minimizes mean(max(0, 1 - logit)) over the real samples + mean(max(0, 1 + logit))
+    over the fakes. The generator minimizes -mean(logit) over its fakes. Logits are those of `critic_scores`, and fakes are
+    mlp(generator, noise). Each step is plain gradient descent on one player's weights, without `torch.optim`. The generator's step
+    uses the critic as it is *after* the critic's steps.
 
     Args:
         generator, critic: Lists of weights, as `mlp` takes them.

@@ -318,9 +318,10 @@ def step_matrix(*, eta, gamma, kind):
 def gan_step(generator, critic, reals, critic_noise, generator_noise, *, lr):
     """One round of training: n_critic steps of the critic, and then one step of the generator.
 
-    The losses are those of "least_squares": the critic minimizes mean((D(real) - 1)^2) + mean(D(fake)^2), and the generator
-    minimizes mean((D(fake) - 1)^2), where D is `critic_scores`. The fakes are mlp(generator, noise). Each step is plain gradient
-    descent on one player's weights. The generator's step uses the critic as it is *after* the critic's steps.
+    The losses are those of "hinge". The critic minimizes mean(max(0, 1 - logit)) over the real samples + mean(max(0, 1 + logit))
+    over the fakes. The generator minimizes -mean(logit) over its fakes. Logits are those of `critic_scores`, and fakes are
+    mlp(generator, noise). Each step is plain gradient descent on one player's weights, without `torch.optim`. The generator's step
+    uses the critic as it is *after* the critic's steps.
 
     Args:
         generator, critic: Lists of weights, as `mlp` takes them.
@@ -343,10 +344,10 @@ def gan_step(generator, critic, reals, critic_noise, generator_noise, *, lr):
     for real, noise in zip(reals, critic_noise, strict=True):
         critic = [w.requires_grad_() for w in (w.clone() for w in critic)]
         on_real, on_fake = critic_scores(critic, real), critic_scores(critic, mlp(generator, noise))
-        loss = (on_real - 1).square().mean() + on_fake.square().mean()
+        loss = (1 - on_real).clamp(min=0).mean() + (1 + on_fake).clamp(min=0).mean()
         critic = _descend(critic, loss, lr)
     generator = [w.clone().requires_grad_() for w in generator]
-    loss = (critic_scores(critic, mlp(generator, generator_noise)) - 1).square().mean()
+    loss = -critic_scores(critic, mlp(generator, generator_noise)).mean()
     return _descend(generator, loss, lr), critic
     # END SOLUTION
 

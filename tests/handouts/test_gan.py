@@ -155,11 +155,12 @@ def test_averages_of_the_game():
 
 
 def test_a_round_by_hand():
-    """ "The critic's slopes are 6 and 4, so its weight and bias become 0.4 and −0.4. The generator's become 1.08 and 0.08." """
+    """ "The critic's slopes are 1.25 and 0.5, so its weight and bias become 0.5 and −0.2. The generator's become 1.3 and 0.2." """
     line = [numbers([1]), numbers(0)]
-    generator, critic = gan.gan_step(line, line, numbers([[2]]), numbers([[1]]), numbers([1]), lr=0.1)
-    assert [w.item() for w in critic] == pytest.approx([1 - 0.1 * 6, 0 - 0.1 * 4])
-    assert [w.item() for w in generator] == pytest.approx([1.08, 0.08])
+    generator, critic = gan.gan_step(line, line, numbers([[0.5], [2]]), numbers([[1], [2]]), numbers([1], [2]), lr=0.4)
+    assert [w.item() for w in critic] == pytest.approx([1 - 0.4 * 1.25, 0 - 0.4 * 0.5])
+    assert [w.item() for w in critic] == pytest.approx([0.5, -0.2])
+    assert [w.item() for w in generator] == pytest.approx([1.3, 0.2])
 
 
 def test_training_on_the_ring():

@@ -149,13 +149,10 @@ def test_a_round_is_that_of_torch_optim(rng, n_critic):
     optimizers = torch.optim.SGD(G, lr=0.1), torch.optim.SGD(D, lr=0.1)
     for real, z in zip(reals, noise, strict=True):
         optimizers[1].zero_grad()
-        (
-            F.mse_loss(mlp(D, real), torch.ones(6, 1).double())
-            + F.mse_loss(mlp(D, mlp(G, z)), torch.zeros(6, 1).double())
-        ).backward()
+        (F.relu(1 - mlp(D, real)).mean() + F.relu(1 + mlp(D, mlp(G, z))).mean()).backward()
         optimizers[1].step()
     optimizers[0].zero_grad()
-    F.mse_loss(mlp(D, mlp(G, own)), torch.ones(6, 1).double()).backward()
+    (-mlp(D, mlp(G, own)).mean()).backward()
     optimizers[0].step()
     for weights, want in zip(got, (G, D), strict=True):
         for a, b in zip(weights, want, strict=True):

@@ -117,15 +117,20 @@ def gan_step(generator, critic, reals, critic_noise, generator_noise, *, lr):
         raise ValueError("reals and critic_noise differ")
     generator = [w.detach().clone().requires_grad_() for w in generator]
     critic = [w.detach().clone().requires_grad_() for w in critic]
-    optimizers = [torch.optim.SGD(weights, lr=lr) for weights in (critic, generator)]
+
+    def step(weights):
+        with torch.no_grad():
+            for w in weights:
+                w -= lr * w.grad
+        for w in (*generator, *critic):
+            w.grad = None
+
     for real, noise in zip(reals, critic_noise, strict=True):
-        optimizers[0].zero_grad()
         fake = mlp(generator, noise).detach()
-        (((critic_scores(critic, real) - 1) ** 2).mean() + (critic_scores(critic, fake) ** 2).mean()).backward()
-        optimizers[0].step()
-    optimizers[1].zero_grad()
-    ((critic_scores(critic, mlp(generator, generator_noise)) - 1) ** 2).mean().backward()
-    optimizers[1].step()
+        (torch.relu(1 - critic_scores(critic, real)).mean() + torch.relu(1 + critic_scores(critic, fake)).mean()).backward()
+        step(critic)
+    (-critic_scores(critic, mlp(generator, generator_noise)).mean()).backward()
+    step(generator)
     return [w.detach() for w in generator], [w.detach() for w in critic]
 
 
