@@ -193,8 +193,8 @@ def rings(n=8000):
     real, again = (normal_mixture(rng, n, centers, std=0.05)[0] for _ in range(2))
     root = np.linalg.cholesky(np.cov(real.T))
     fakes = {
-        "A: the same law": again,
-        "B: a normal law": rng.standard_normal((n, 2)) @ root.T + real.mean(0),
+        "A: fresh real data": again,
+        "B: normal, same moments": rng.standard_normal((n, 2)) @ root.T + real.mean(0),
         "C: every other mode": normal_mixture(rng, n, centers[::2], std=0.05)[0],
         "D: one mode": normal_mixture(rng, n, centers[:1], std=0.05)[0],
     }
@@ -208,7 +208,7 @@ def near_a_mode(points):
 
 @figure("rings", caption="Real points lie on eight modes (gray). Which of these numbers sees what is wrong with each generator?")
 def rings_figure(student):
-    fig, axes = subplots(1, 4, size=(13, 4.6))
+    fig, axes = subplots(1, 4, size=(13, 4.3))
     real, fakes = rings()
     for ax, (name, points) in zip(axes, fakes.items(), strict=True):
         ax.plot(*real[:600].T, ".", color=COLORS["grey"], ms=4, alpha=0.6)

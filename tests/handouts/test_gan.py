@@ -36,7 +36,7 @@ def test_the_opening_and_the_rings():
     fid = {name[0]: gan.fid(torch.from_numpy(real), torch.from_numpy(points)).item() for name, points in fakes.items()}
     assert fid["A"] == near(0.0003, 4) and fid["B"] == near(0.0021, 4)
     assert fid["C"] == near(0.0001, 4) and fid["D"] == near(7.7, 1)
-    assert figures.near_a_mode(fakes["B: a normal law"]) == near(0.03, 2)
+    assert figures.near_a_mode(fakes["B: normal, same moments"]) == near(0.03, 2)
     # half of the modes, and none of the other half
     angles = np.arctan2(*fakes["C: every other mode"].T[::-1])
     assert set(np.round(angles / (math.pi / 4)).astype(int) % 8) == {0, 2, 4, 6}
