@@ -89,7 +89,7 @@ def spirals(student):
             path = orbit(student, kind, 1000, gamma=gamma)
             ax.plot(*path[:151].T, color=COLORS[color], lw=1.3, marker=".", ms=3)
             radius = np.hypot(*path[-1])
-            ax.set_xlabel(f"θ\nradius after 1000 steps: {radius:.2g}" if radius < 100 else f"θ\nradius after 1000 steps: {radius:.0f}")
+            ax.set_xlabel(f"θ\nradius after 1000 steps: {radius:.3g}")
         ax.plot(0, 0, "o", color=COLORS["black"], ms=5)
         ax.set(title=kind + (f", γ = {gamma:.0f}" if gamma else ""), xlim=(-2.4, 2.4), ylim=(-2.4, 2.4), aspect="equal")
     axes[0].set_ylabel("ψ")
