@@ -208,7 +208,7 @@ def test_the_cheapest_assignment(impl, torch_rng):
 @weight(1)
 @tags("wasserstein")
 def test_the_steepest_clipped_critic(impl):
-    """Weights of (±3, ±3, ±3, ±3) have slope 6. Two layers of widths 2, 8, 1 at 1/2 have 8 equal paths: slope (2, 2), norm 2.83."""
+    """Weights of (±3, ±3, ±3, ±3) have slope 6. Two layers of widths 2, 8, 1 at 1/2 have the slope (2, 2) at most, of norm 2.83."""
     assert_close(impl.clipped_slope((4, 1), clip=3.0), 6.0, name="one layer")
     assert_close(impl.clipped_slope((2, 8, 1), clip=0.5), math.sqrt(8), name="two layers")
 
