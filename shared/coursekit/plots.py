@@ -472,7 +472,8 @@ def main(module_name: str, argv: Sequence[str] | None = None) -> None:
         if student is not None:
             talk(student, options.module.name)
         raise SystemExit(0 if student is not None else 1)
-    if nothing := nothing_to_draw(options.module):
+    # a figure that was asked for by name says itself what it waits for
+    if not options.names and (nothing := nothing_to_draw(options.module)):
         _say(nothing)
         raise SystemExit(0)
     student = _load(options.module)

@@ -199,13 +199,17 @@ class Left:
 
 def left_to_see(folder: Path, manifest: Mapping, progress: Progress, written: Written) -> Left:
     """What remains to see in an assignment's folder."""
-    done = {function.name.partition(".")[0] for function in progress.states}
-    done -= {function.name.partition(".")[0] for function, state in progress.states.items() if not state.done}
-    asked = {function.name.partition(".")[0] for function in progress.states}
-    figures = [
-        name for name, needs in figure_needs(_text(folder / "figures.py")).items()
-        if written.needs(needs) & asked <= done and not (folder / "figures" / f"{name}.png").is_file()
-    ]  # fmt: skip
+    states: dict[str, list[State]] = {}
+    for function, state in progress.states.items():
+        states.setdefault(function.name.partition(".")[0], []).append(state)
+    done = {name for name, found in states.items() if all(state.done for state in found)}
+    # what this run didn't try is written: a figure of the task at hand doesn't wait for another task's checks
+    ready = {name for name, found in states.items() if all(state.done or state.word == UNTRIED for state in found)}
+    figures = []
+    for name, named in figure_needs(_text(folder / "figures.py")).items():
+        needs = written.needs(named) & set(states)
+        if needs & done and needs <= ready and not (folder / "figures" / f"{name}.png").is_file():
+            figures.append(name)
     finished = all(state.done for state in progress.states.values())
     return Left(tuple(figures), tuple(question["title"] for question in manifest.get("questions", ()) if finished))
 

@@ -167,10 +167,12 @@ def test_with_nothing_written_it_is_one_line_at_once(run):
     (run.folder / "assignment.toml").write_text(MANIFEST, encoding="utf-8")
 
     nothing, one = run(student=STUDENT + SOON), run(student=STUDENT + "\ndef soon(x):\n    return x\n")
+    named = run("soft", student=STUDENT + SOON)
 
     assert nothing.returncode == 0
     assert nothing.stdout == "nothing to draw yet: no function in student.py is written; begin with later\n"
     assert "drew figures/curve.svg" in one.stdout
+    assert named.stdout == "skipped: soft, later is not written yet\n"
 
 
 @pytest.mark.parametrize(

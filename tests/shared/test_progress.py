@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from coursekit.functions import Function, written_in_text
+from coursekit.functions import Function, functions_of, written_in_text
 from coursekit.progress import Progress, Ran, State, figure_needs, left_to_see
 
 MANIFEST = {
@@ -148,6 +148,20 @@ def test_figures_are_left_to_see_once_their_functions_pass(tmp_path):
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "early.png").write_bytes(b"")
     assert left(g, h, replace(PASSED, names=["f"])).figures == ("late",)
+
+
+def test_a_part_of_the_checks_is_enough_for_its_figures(tmp_path):
+    """What the run didn't try and is written is waited for by no figure; nor is one listed of which nothing was tried."""
+    (tmp_path / "figures.py").write_text(FIGURES, encoding="utf-8")
+    written = written_in_text(WRITTEN)
+    known = {function.name: function for function in functions_of(MANIFEST)}
+
+    def left(name):
+        others = [function for other, function in known.items() if other != name]
+        progress = Progress(MANIFEST, [replace(PASSED, names=[name])], written, others)
+        return left_to_see(tmp_path, MANIFEST, progress, written).figures
+
+    assert left("g") == ("late",) and left("h") == ("early",)
 
 
 @pytest.mark.parametrize("text", ["", "def figure(:"])
