@@ -134,7 +134,7 @@ def plane(student):
 # --- Task 3 ------------------------------------------------------------------------------------
 
 
-@figure("estimators", caption="Left: variance of two estimates of the same gradient. Right: estimates of a gradient that is 0, because q is the exact posterior.")
+@figure("estimators", caption="Left: variance of two estimates of the same gradient. Right: estimates of a gradient that is 0, because q = N(0.75, ½) is the exact posterior.")
 def estimators(student):
     fig, (left, right) = subplots(1, 2, size=(11.5, 4.0))
     nodes, weights = (torch.from_numpy(a) for a in normal_nodes(120))
@@ -159,7 +159,8 @@ def estimators(student):
         bins = np.linspace(-5.1, 5.1, 52)
         for path_only, color in ((False, "blue"), (True, "orange")):
             estimate = student.elbo_gradient(*q, eps, lambda z: 1.5 - 2 * z, path_only=path_only)[0][:, 0]
-            right.hist(estimate.numpy(), bins, color=COLORS[color], alpha=0.7, label="path_only" if path_only else "both places")
+            label = f"{'path_only' if path_only else 'both places'}: variance {abs(float(estimate.var())):.1f}"
+            right.hist(estimate.numpy(), bins, color=COLORS[color], alpha=0.7, label=label)
         right.set_yscale("log")
         right.legend()
     right.set(title="Gradient of the ELBO in μ, 5000 samples", xlabel="estimate", ylabel="how many")
@@ -224,7 +225,7 @@ def ppca(student):
         drawn = mean + torch.from_numpy(rng.standard_normal((16, 40))) @ W.T
         noisy = drawn + sigma2.sqrt() * torch.from_numpy(rng.standard_normal(drawn.shape))
         sheet = torch.cat([drawn.reshape(2, 8, -1), noisy.reshape(2, 8, -1)])
-        show(right, tile(sheet), "draws from the prior, decoded", names=["W z", "W z", "+ noise", "+ noise"])
+        show(right, tile(sheet), "draws from the prior, decoded", names=["mean + Wz"] * 2 + ["+ noise"] * 2)
     return fig
 
 
@@ -238,9 +239,9 @@ def waterline(student):
     eigenvalues = torch.linalg.eigvalsh((x - x.mean(0)).T @ (x - x.mean(0)) / len(x)).flip(0)
     left.plot(range(1, len(eigenvalues) + 1), eigenvalues, color=COLORS["black"], ls="-")
     with if_written(left):
-        for sigma, color, line in ((0.2, "blue", "--"), (0.3, "orange", "-."), (0.5, "red", ":")):
+        for sigma, color, line in ((0.2, "blue", "--"), (0.5, "orange", "-."), (8.5, "red", ":")):
             kept = int((student.unit_lengths(eigenvalues, sigma2=sigma**2, beta=1.0) > 0).sum())
-            left.plot([kept, kept], [1e-3, float(eigenvalues[kept - 1])], line, color=COLORS[color], label=f"σ = {sigma}: {kept} units pay")
+            left.plot([kept, kept], [1e-3, float(eigenvalues[max(kept, 1) - 1])], line, color=COLORS[color], label=f"σ = {sigma}: {kept} units pay")
         left.legend(loc="upper right")
     left.set(title="Digits", xlabel="eigenvalue, by rank", ylabel="variance", yscale="log", ylim=(3e-3, 2), xlim=(0, 100))
     with if_written(right):
@@ -264,7 +265,7 @@ def four_codes(student, sigma):
     return [float(part) for part in student.kl_split(mu, torch.full_like(mu, 2 * math.log(sigma)), eps)]
 
 
-@figure("between", caption="Left: the norm on two ways between two draws from the prior with 128 latents; the band is the mean of draws ± 2 deviations. Right: four examples with means ±1 and ±3.")
+@figure("between", caption="Left: the norm on two ways between two draws from the prior with 128 latents; the band is the mean of draws ± 2 deviations. The title compares log-densities for 1000 pairs. Right: both parts of the KL of four examples with means ±1 and ±3.")
 def between(student):
     fig, (left, right) = subplots(1, 2, size=(11.5, 4.0))
     a, b = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 128)))
@@ -273,7 +274,9 @@ def between(student):
     left.plot(t, [float(((1 - s) * a + s * b).norm()) for s in t], label="straight line")
     with if_written(left):
         left.plot(t, [float(student.slerp(a, b, float(s)).norm()) for s in t], "--", color=COLORS["orange"], label="slerp")
-    left.set(title="Between two latents", xlabel="t", ylabel="norm", ylim=(6, 13.5))
+    ends = torch.from_numpy(np.random.default_rng(1).standard_normal((2, 1000, 128)))
+    gain = float((ends**2).sum(-1).mean() - (ends.mean(0) ** 2).sum(-1).mean()) / 2  # log p(midpoint) - log p(end), on average
+    left.set(title=f"log p at a midpoint: {gain:.0f} nats above the ends", xlabel="t", ylabel="norm", ylim=(6, 13.5))
     left.legend(loc="lower left")
     with if_written(right):
         sigmas = np.geomspace(0.02, 3, 40)
@@ -283,7 +286,8 @@ def between(student):
         right.text(2.9, math.log(4) + 0.1, "log 4", ha="right", va="bottom")
         right.text(0.03, 0.5, "information", color="white", weight="bold")
         right.text(0.03, 2.6, "distance", color=COLORS["black"], weight="bold")
-    right.set(title="Where the KL goes", xlabel="σ of each q(z|x)", ylabel="nats", xscale="log", xlim=(0.02, 3), ylim=(0, 7))
+        right.set_title("σ = 0.1: information {:.2f}, distance {:.2f}".format(*four_codes(student, 0.1)))
+    right.set(xlabel="σ of each q(z|x)", ylabel="nats", xscale="log", xlim=(0.02, 3), ylim=(0, 7))
     return fig
 
 
@@ -316,14 +320,16 @@ def codes_figure(student):
     points, starts = cluster_data()
     for ax, (name, start) in zip(axes, starts.items(), strict=False):
         ax.plot(*points.T, ".", color=COLORS["grey"], markersize=2.5, alpha=0.5)
+        ax.set_title(f"start: {name}")
         with if_written(ax):
             table, used, codes = lloyd(student, points, start)
             alive = torch.zeros(len(table), dtype=torch.bool)
             alive[codes] = True
             ax.plot(*table[~alive].T, "x", color=COLORS["red"], markersize=5)
             ax.plot(*table[alive].T, "o", color=COLORS["blue"], markersize=4)
+            ax.set_title(f"start: {name}\n{int(alive.sum())} codes in use, perplexity {used[-1]:.1f}")
             axes[2].plot(used, "-" if name.startswith("normal") else "--", label=name)
-        ax.set(title=f"start: {name}", xticks=[], yticks=[])
+        ax.set(xticks=[], yticks=[])
         ax.grid(False)
     axes[2].set(title="Perplexity of the codes", xlabel="step", ylim=(0, 64))
     if axes[2].lines:

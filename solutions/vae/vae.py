@@ -6,8 +6,8 @@ and vector quantization. Leaves out convolutions, flows in the encoder, and trai
 
 Rows are examples. x has shape (B, D), latents have shape (B, k), and samples stand along a new first axis, (S, B, k). An encoder
 gives mu and log_var, the mean and the **logarithm of the variance** of q(z|x). The prior is N(0, I). Logarithms are natural.
-Nothing here draws random numbers: noise is an argument. Results have the dtype and device of the inputs, and no input is changed in
-place.
+Nothing here draws random numbers: noise is an argument. Results have the dtype and device of the inputs, unless a docstring names another
+dtype. No input is changed in place.
 
 Given, not yours to write: `normal_logp`, `mlp` and the checks of arguments.
 """
@@ -79,7 +79,7 @@ def best_sigma2(x, mean):
         Shape (): a variance, which maximizes the sum of `gaussian_logp` over the batch.
 
     Example:
-        One image, x = (1, 4), mean = (0, 0): 8.5.
+        One image, x = (1, 3), mean = (0, 0): 5.
     """
     # BEGIN SOLUTION likelihoods
     return ((x - mean) ** 2).mean()
@@ -103,7 +103,7 @@ def implied_sigma(n_pixels, kl_weight):
         ValueError: If kl_weight is not positive or n_pixels is below 1.
 
     Example:
-        D = 8 pixels and kl_weight 1: sigma = 2.
+        D = 1 pixel and kl_weight 2: sigma = 1.
     """
     if kl_weight <= 0 or n_pixels < 1:
         raise ValueError(f"kl_weight must be positive and n_pixels at least 1, got {kl_weight} and {n_pixels}")
@@ -236,8 +236,8 @@ def score_function(mu, sigma, eps, f, *, baseline=False):
 def elbo_gradient(mu, sigma, eps, slope, *, path_only):
     """For each sample, an estimate of the gradient of the ELBO, E_q [ log p(x, z) - log q(z) ], along z = mu + sigma eps.
 
-    The parameters mu and sigma stand in two places of log q(z): in z, and in the density itself. With path_only they are
-    differentiated only where they stand in z; the density's own mu and sigma are held fixed. Otherwise both places count.
+    In log q(z), mu and sigma enter in two places: through z, and as parameters of the density. With path_only, only the first place is
+    differentiated, and the density's parameters are held fixed. Otherwise both places count.
 
     Args:
         mu, sigma, eps: As for `pathwise`.
@@ -382,7 +382,7 @@ def ppca_posterior(x, mean, W, sigma2):
         x, mean, W, sigma2: As for `ppca_logp`.
 
     Returns:
-        Means, shape (B, k); the covariance, shape (k, k), which all rows share.
+        Means, shape (B, k); the covariance, shape (k, k), which all rows share. It is not diagonal in general.
 
     Example:
         As in `ppca_logp`: mean 2/3 and variance 1/3.
@@ -404,7 +404,7 @@ def linear_elbo(x, mean, W, sigma2, V, v, *, beta=1.0):
 
     Args:
         x: Shape (B, D).
-        mean, W, sigma2: Shapes (D,), (D, k) and ().
+        mean, W, sigma2: Tensors of shapes (D,), (D, k) and ().
         V, v: Shapes (k, D) and (k,); v are variances, the same for all rows.
         beta: Multiplies the KL term only.
 
@@ -428,7 +428,7 @@ def best_encoder(W, sigma2, *, beta=1.0):
     """The encoder V, v that maximizes `linear_elbo` for a given decoder, for every x at once.
 
     Args:
-        W, sigma2: Shapes (D, k) and (). The columns of W need not be orthogonal.
+        W, sigma2: Tensors of shapes (D, k) and (). The columns of W need not be orthogonal.
         beta: As for `linear_elbo`, positive.
 
     Returns:
@@ -452,10 +452,10 @@ def unit_lengths(eigenvalues, *, sigma2, beta):
 
     Args:
         eigenvalues: Variances of the data along the eigenvectors, shape (n,), not negative.
-        sigma2, beta: Positive numbers.
+        sigma2, beta: Positive numbers, no tensors.
 
     Returns:
-        Shape (n,). A unit that doesn't pay has 0.
+        Shape (n,): squared lengths.
 
     Example:
         Eigenvalues 4 and 2, sigma2 = 1, beta = 1: 3 and 1.
@@ -549,7 +549,7 @@ def slerp(a, b, t):
 
     Returns:
         Shape (..., d). If a and b have the same direction, the point is (1 - t) a + t b. Where the sine of the angle is below
-        1e-6, nine digits aren't tested.
+        1e-6, the straight line is accepted for all directions.
 
     Example:
         (1, 0) and (0, 1), t = 1/3: (0.866, 0.5).
@@ -571,14 +571,14 @@ def slerp(a, b, t):
 
 
 def nearest_codes(z, codebook):
-    """The code that is nearest to each row, by squared distance. The lower index wins a tie.
+    """The index of the code vector that is nearest to each row, by squared distance. The lower index wins a tie.
 
     Args:
         z: Shape (N, d).
-        codebook: Shape (n_codes, d).
+        codebook: The code vectors, shape (n_codes, d).
 
     Returns:
-        Indices, shape (N,), int64.
+        Indices of rows of the codebook, shape (N,), int64.
     """
     # BEGIN SOLUTION vq
     distances = ((z[:, None] - codebook) ** 2).sum(-1)  # (N, n_codes)
@@ -587,20 +587,20 @@ def nearest_codes(z, codebook):
 
 
 def quantize(z, codebook, codes):
-    """The codes of the rows with a straight-through gradient, and the two losses that replace the missing gradients.
+    """The code vectors of the rows with a straight-through gradient, and the two losses that replace the missing gradients.
 
     Args:
         z: Shape (N, d), from the encoder.
         codebook: Shape (n_codes, d).
-        codes: The code of each row, shape (N,).
+        codes: The index of each row's code vector, shape (N,).
 
     Returns:
-        quantized: Shape (N, d). Its value is the row's code. Its gradient passes to z unchanged, and none to the codebook.
-        codebook_loss: Shape (): mean over rows of the squared distance to the code. Its gradient reaches the codebook only.
+        quantized: Shape (N, d). Its value is the row's code vector. Its gradient passes to z unchanged, and none to the codebook.
+        codebook_loss: Shape (): mean over rows of the squared distance to the code vector. Its gradient reaches the codebook only.
         commitment_loss: Shape (): the same number. Its gradient reaches z only.
 
     Example:
-        z = 3 and the code 1: quantized 1, both losses 4. Their gradients: -4 in the code, 4 in z.
+        z = (3) and the code vector (1): quantized (1), both losses 4. Their gradients: -4 in the code vector, 4 in z.
     """
     # BEGIN SOLUTION vq
     chosen = codebook[codes]
@@ -615,12 +615,12 @@ def ema_update(codebook, counts, sums, z, codes, *, decay):
     """One step of the codebook by running averages, without gradients.
 
     For each code, with n rows in this batch whose sum is s: counts becomes decay * counts + (1 - decay) * n, sums becomes
-    decay * sums + (1 - decay) * s, and the code becomes sums / counts. A code with no rows in this batch keeps its code, its count and
-    its sum.
+    decay * sums + (1 - decay) * s, and the code vector becomes sums / counts. A code with no rows in this batch keeps its code vector,
+    its count and its sum.
 
     Args:
         codebook, counts, sums: Shapes (n_codes, d), (n_codes,) and (n_codes, d).
-        z, codes: The batch: shapes (N, d) and (N,).
+        z, codes: The batch, and the index of each row's code vector: shapes (N, d) and (N,).
         decay: From 0 to below 1.
 
     Returns:
@@ -630,7 +630,7 @@ def ema_update(codebook, counts, sums, z, codes, *, decay):
         ValueError: If decay is not in [0, 1).
 
     Example:
-        One code at 4 with count 1 and sum 4, decay = 1/2, rows 0 and 2: count 1.5, sum 3, code 2.
+        One code vector (4) with count 1 and sum 4, decay = 1/2, rows 0 and 2: count 1.5, sum 3, code vector (2).
     """
     if not 0 <= decay < 1:
         raise ValueError(f"decay must be in [0, 1), got {decay}")
@@ -649,7 +649,7 @@ def perplexity(codes, n_codes):
     """How many codes are in use, if each counts by its share: e to the entropy of the shares, in nats.
 
     Args:
-        codes: Shape (N,), int64, N at least 1.
+        codes: Indices, shape (N,), int64, N at least 1.
         n_codes: The size of the codebook.
 
     Returns:

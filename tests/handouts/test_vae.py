@@ -39,16 +39,16 @@ def test_the_noise_in_a_loss_without_noise():
     w = 0.1**2 / vae.implied_sigma(144, 1.0) ** 2
     assert w == near(0.00014, 5) and vae.implied_sigma(144, w) == pytest.approx(0.1)
     assert vae.implied_sigma(5, 1 / 5) == vae.implied_sigma(1000, 1 / 1000) == near(0.71, 2)
-    assert vae.implied_sigma(8, 1.0) == 2
+    assert vae.implied_sigma(1, 2.0) == 1
 
 
 def test_the_error_term_at_the_best_variance():
-    """ "At the best σ², the error term of 144 pixels is 72 nats, whatever the data." "For the errors 1 and 4, the best σ² is 8.5." """
+    """ "At the best σ², the error term of 144 pixels is 72 nats, whatever the data." "For the errors 1 and 3, the best σ² is 5." """
     for scale in (0.01, 1.0, 50.0):
         x, mean = scale * draws(7, 144), torch.zeros(7, 144, dtype=F64)
         sigma2 = vae.best_sigma2(x, mean)
         assert ((x - mean) ** 2).sum(-1).mean().item() / (2 * sigma2.item()) == pytest.approx(72)
-    assert vae.best_sigma2(numbers([1, 4]), numbers([0, 0])).item() == 8.5
+    assert vae.best_sigma2(numbers([1, 3]), numbers([0, 0])).item() == 5
 
 
 def test_likelihoods_in_docstrings():
@@ -68,8 +68,8 @@ def test_noise_figure_panels():
 
 
 def test_two_vaes():
-    """ "With σ = 0.2, the KL is about 4.8 nats, and the latents tell most digits apart. With σ = 8.5, it is below 0.00001 nats: all images
-    get the same gray blur." """
+    """ "With σ = 0.2, the KL is about 4.8 nats. The two latents tell most digits apart, but not 0, 3 and 8. With σ = 8.5, the KL is below
+    0.00001 nats, and all images get the same gray blur." """
     x, labels = figures.centered_pictures(400)
     for sigma in (0.2, 8.5):
         encoder, decoder = figures.train(vae, x, sigma=sigma)
@@ -79,7 +79,10 @@ def test_two_vaes():
         if sigma == 0.2:
             assert kl == pytest.approx(4.8, abs=0.15)  # training: the last digits depend on the machine
             nearest = torch.cdist(mu, mu).fill_diagonal_(math.inf).argmin(1)
-            assert (labels[nearest] == labels).mean() > 0.7
+            right = labels[nearest] == labels
+            assert right.mean() > 0.7
+            mixed = np.isin(labels, (0, 3, 8))
+            assert right[mixed].mean() < 0.65 and right[~mixed].mean() > 0.9
             assert decoded.std(0).mean() > 0.05
         else:
             assert kl < 1e-5 and not vae.active_units(mu).any()
@@ -118,7 +121,7 @@ def test_which_estimate_has_less_noise():
 
 
 def test_noise_at_the_exact_posterior():
-    """ "With both places, the estimates in μ have a variance of 2, although their mean is 0. With path_only, the figure shows one bar." The
+    """ "With both places, the variance is 2, although the mean is 0. With path_only, the figure shows a single bar." The
     model: z ~ N(0, 1), x|z ~ N(z, 1), x = 1.5, whose posterior is N(0.75, 1/2)."""
     e, p = (torch.from_numpy(a) for a in normal_nodes(20))
     q = numbers(0.75), numbers(math.sqrt(0.5))
@@ -143,7 +146,7 @@ def test_gradients_by_hand():
 
 
 def test_the_traps_of_task_3():
-    """ "A baseline that makes the mean of two samples' gradients half as large"; "a `path_only` gradient that shrinks σ to 0"."""
+    """ "A baseline that halves the mean of two samples' gradients"; "a `path_only` gradient that shrinks σ to 0"."""
     e, p = (torch.from_numpy(a) for a in normal_nodes(4))
     rows, chances = [(a, b) for a in e for b in e], [a * b for a in p for b in p]
     biased = right = 0.0
@@ -162,7 +165,7 @@ def test_the_traps_of_task_3():
 
 
 def test_more_samples():
-    """ "The bound rises from −1.874 to −1.828, which is log p(x). The model's gradient gets clearer, from 0.72 to 8.9. The encoder's gets
+    """ "x = 1.5 and q = N(0.6 + b, 0.64), which is not the posterior." "The bound rises from −1.874 to −1.828, which is log p(x). The model's gradient gets clearer, from 0.72 to 8.9. The encoder's gets
     less clear, from 0.20 to 0.026." """
     one, many = figures.k_samples(vae, 1), figures.k_samples(vae, 64)
     assert one == [near(-1.874, 3), near(0.72, 2), near(0.20, 2)]
@@ -185,7 +188,7 @@ def test_weights_by_hand():
 
 
 def test_turned_latents():
-    """ "Only z changes." By the handout's lines."""
+    """ "(1) Only z changes." By the handout's lines."""
     x = draws(50, 4) * torch.tensor([3, 2, 1, 1])
     mean, W, sigma2 = vae.ppca_fit(x, 2)
     V = W @ numbers([0.6, -0.8], [0.8, 0.6])
@@ -196,8 +199,8 @@ def test_turned_latents():
 
 
 def test_ppca_by_hand_and_in_its_figure():
-    """ "The eigenvalues 4, 2, 1, 1 and k = 2 give σ² = 1 and the squared lengths 3 and 1." "σ falls from 0.20 (k = 2) over 0.17 to 0.12
-    (k = 40)." And the docstring's model of two pixels."""
+    """ "The eigenvalues 4, 2, 1, 1 and k = 2 give σ² = 1 and the squared lengths 3 and 1." "σ falls from 0.20 (k = 2) to 0.17
+    (k = 10) and 0.12 (k = 40)." And the docstring's model of two pixels."""
     rows = torch.diag((4 * numbers(4, 2, 1, 1)).sqrt())
     _, W, sigma2 = vae.ppca_fit(torch.cat([rows, -rows]), 2)
     assert sigma2.item() == pytest.approx(1) and (W**2).sum(0).tolist() == pytest.approx([3, 1])
@@ -250,11 +253,13 @@ def eigenvalues_of_digits():
 
 
 def test_how_many_units_pay():
-    """ "Their eigenvalues begin with 0.89, 0.64, 0.30 and 0.26." "45 units, 4 units, none." In the figure, also 21 at σ = 0.3."""
+    """ "The digits' 144 eigenvalues begin with 0.89, 0.64, 0.30, 0.265 and 0.246. The 45th is the last one above 0.04." "45 units, 4 units,
+    none." """
     eigenvalues = eigenvalues_of_digits()
-    assert eigenvalues[:4].tolist() == [near(0.89, 2), near(0.64, 2), near(0.30, 2), near(0.26, 2)]
-    kept = [int((vae.unit_lengths(eigenvalues, sigma2=s**2, beta=1.0) > 0).sum()) for s in (0.2, 0.3, 0.5, 8.5)]
-    assert kept == [45, 21, 4, 0]
+    assert eigenvalues[:5].tolist() == [near(0.89, 2), near(0.64, 2), near(0.30, 2), near(0.265, 3), near(0.246, 3)]
+    assert len(eigenvalues) == 144 and int((eigenvalues > 0.04).sum()) == 45
+    kept = [int((vae.unit_lengths(eigenvalues, sigma2=s**2, beta=1.0) > 0).sum()) for s in (0.2, 0.5, 8.5)]
+    assert kept == [45, 4, 0]
 
 
 def test_no_unit_pays_on_any_data():
@@ -294,10 +299,10 @@ def test_the_stretch():
 def test_samples_of_a_dead_latent():
     """ "Neither: both latents' samples have a variance of about 1. A is active, and B is dead." "Mean KLs 1.5 and 0.2 with one free nat
     give 2.5." """
-    g = torch.Generator().manual_seed(0)
-    mu = torch.randn(5000, 2, generator=g).double() * torch.tensor([0.9, 0]).sqrt()
-    z = mu + torch.tensor([0.1, 1]).sqrt() * torch.randn(5000, 2, generator=g).double()
-    assert z.var(0).tolist() == [pytest.approx(1, abs=0.05)] * 2
+    g = torch.Generator().manual_seed(0)  # the handout leaves the seed open: a variance of 5000 draws is 1 ± 0.02
+    mu = torch.randn(5000, 2, generator=g) * torch.tensor([0.9, 0]).sqrt()
+    z = mu + torch.tensor([0.1, 1]).sqrt() * torch.randn(5000, 2, generator=g)
+    assert z.var(0).tolist() == [pytest.approx(1, abs=0.1)] * 2
     assert vae.active_units(mu).tolist() == [True, False]
     assert vae.active_units(numbers([0, 0], [1, 0.1])).tolist() == [True, False]
     assert vae.free_bits(numbers([3, 0.1], [0, 0.3]), free=1.0).item() == pytest.approx(2.5)
@@ -315,8 +320,8 @@ def test_which_nats_say_which():
 
 
 def test_halfway_between_draws():
-    """ "Such draws have norms near 11.3." "The midpoint has a norm near 8.0, and yet its density is higher than that of the ends, by 32 nats
-    on average. slerp stays near 11.3." The figure's band: 11.29 ± 2 · 0.71."""
+    """ "Such draws have norms near 11.3." "The midpoint has a norm near 8.0, where no draw is found. Yet its log-density is higher than at
+    the draws, by 32 nats on average. slerp stays near 11.3." The figure's band: 11.29 ± 2 · 0.71."""
     norm = math.sqrt(2) * math.exp(math.lgamma(64.5) - math.lgamma(64))
     assert norm == near(11.29, 2) and math.sqrt(128 - norm**2) == near(0.71, 2)
     assert math.sqrt(64 / 128) * norm == near(8.0, 1)
@@ -329,10 +334,10 @@ def test_halfway_between_draws():
 
 
 def test_the_split_and_slerp_by_hand():
-    """ "Two examples that lie far apart have the information log 2. One third of the way from (2, 0) to (0, 2) by slerp is (√3, 1)." """
+    """ "One example alone, with mean 1 and variance 1, has the information 0 and the distance ½. One third of the way from (2, 0) to (0, 2) by slerp is (√3, 1)." """
     eps = numbers([[1], [1]], [[-1], [-1]])
-    information, _ = vae.kl_split(numbers([50], [-50]), torch.zeros(2, 1, dtype=F64), eps)
-    assert information.item() == pytest.approx(math.log(2))
+    alone = vae.kl_split(numbers([1]), numbers([0]), eps[:, :1])
+    assert [part.item() for part in alone] == [pytest.approx(0), pytest.approx(0.5)]
     assert vae.slerp(numbers(2, 0), numbers(0, 2), 1 / 3).tolist() == pytest.approx([math.sqrt(3), 1])
     assert vae.slerp(numbers(1, 0), numbers(0, 1), 1 / 3).tolist() == [near(0.866, 3), pytest.approx(0.5)]
 
@@ -352,7 +357,7 @@ def test_codes_that_live():
 
 
 def test_codes_by_hand():
-    """ "z = 3 with the code 1 gives the quantized value 1, and both losses are 4." The docstrings of `ema_update` and `perplexity`."""
+    """ "z = (3) with the code vector (1) gives the quantized value (1), and both losses are 4." The docstrings of `ema_update` and `perplexity`."""
     quantized, *losses = vae.quantize(numbers([3]), numbers([1]), torch.tensor([0]))
     assert quantized.item() == 1 and [loss.item() for loss in losses] == [4, 4]
     state = numbers([4]), numbers(1), numbers([4])
