@@ -546,8 +546,10 @@ def matrix(report: Report) -> str:
     """The kill matrix as text: a row per mistake and vandal, a column per check.
 
     `x` fails, `H` fails and shows the mistake's own hint, `.` passes, `=` the vandal changes nothing there, `-` was not run. Beside
-    a mistake stands its price, and its mark where that is more than a third of its task's points.
+    a mistake stands its price, and its mark where that is more than a third of its task's points. Empty where nothing was run.
     """
+    if not report.rows:
+        return ""
     marks = {price.mistake: f"{price.points:7.2f}{price.mark or ' '}" for price in prices(report)}
     lines = [f"{report.assignment}: {report.summary()}", ""]
     lines += [f"{number:>3}  {check.number:<5} {check.id}" for number, check in enumerate(report.checks, 1)]

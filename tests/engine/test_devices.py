@@ -191,3 +191,8 @@ def test_what_was_not_run_is_no_failure_in_the_kill_matrix():
 
     assert "50.00! x-\n" in text(Outcome.NOT_RUN) and "-: needs a GPU" in text(Outcome.NOT_RUN)
     assert "50.00! x.\n" in text(Outcome.PASSED) and "needs a GPU" not in text(Outcome.PASSED)
+
+
+def test_a_matrix_of_nothing_is_empty():
+    """Where files contradict one another nothing is run, and the faults stand alone."""
+    assert matrix(Report("scaling", [], problems=["a fault"])) == ""
