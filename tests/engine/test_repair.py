@@ -150,7 +150,7 @@ def test_the_wrong_line_is_told_and_not_how_it_is_mended(grade_source, reference
     (hint,) = told(graded)
     assert hint == f"With one small change at scaling.py:{line(source, wrong)}, all checks of this task pass."
     edits = {case.edit for result in graded.results for case in result.cases if case.edit}
-    assert edits and not any(edit in results.shown(result) for edit in edits for result in graded.results)
+    assert edits and not any(edit in results.shown(result, graded) for edit in edits for result in graded.results)
     assert 0 < graded.score < 100
 
 
