@@ -118,6 +118,12 @@ def gamma_figure(student):
 CHECKPOINTS = (0, 500, 1500, 4000)
 
 
+def near_each(points, centers):
+    """How many points lie less than 0.5 from each center."""
+    distance = np.linalg.norm(points[:, None] - centers, axis=-1)
+    return np.bincount(distance.argmin(1)[distance.min(1) < 0.5], minlength=len(centers))
+
+
 def trained(student, n_rounds=CHECKPOINTS[-1], *, modes=8, seed=0, n_critic=1, B=64, lr=0.05):
     """Points of a generator in training on a ring, at the checkpoints."""
     rng = np.random.default_rng(seed)
@@ -134,7 +140,7 @@ def trained(student, n_rounds=CHECKPOINTS[-1], *, modes=8, seed=0, n_critic=1, B
     return pictures
 
 
-@figure("training", caption="500 fakes of one generator while both players are trained on a ring of eight modes (gray).")
+@figure("training", caption="500 fakes of one generator during training on a ring of eight modes (gray). Near means less than 0.5 away.")
 def training(student):
     fig, axes = subplots(1, 4, size=(13, 3.7))
     real = normal_mixture(np.random.default_rng(1), 500, ring_of_modes(), std=0.15)[0]
@@ -142,6 +148,8 @@ def training(student):
         for ax, fakes in zip(axes, trained(student), strict=True):
             ax.plot(*real.T, ".", color=COLORS["grey"], ms=3, alpha=0.5)
             ax.plot(*fakes.T, ".", color=COLORS["blue"], ms=3)
+            near = near_each(fakes, ring_of_modes())
+            ax.set_xlabel(f"{near.min()} to {near.max()} fakes near a mode")
     for ax, n in zip(axes, CHECKPOINTS, strict=True):
         ax.set(title=f"after {n} rounds", xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal")
     return fig

@@ -22,7 +22,7 @@ def critic_scores(weights, x):
     """The logit that the critic gives each sample. Given.
 
     Args:
-        weights: Weights of `mlp`, whose last layer has width 1.
+        weights: Weights of `mlp`, [W_1, b_1, W_2, b_2, ...], where W_i has shape (in, out). The last layer has width 1.
         x: Samples, shape (n, ...); all axes but the first are flattened.
 
     Returns:
@@ -225,8 +225,8 @@ def game_step(theta, psi, slopes, *, eta, kind):
         ValueError: If kind is unknown.
 
     Example:
-        theta = 1, psi = 0, slopes (-psi, theta) and eta = 1/2: simultaneous (1, -1/2), alternating (3/4, -1/2),
-        extragradient (3/4, -1/2).
+        theta = 1, psi = 1, slopes (-psi, theta) and eta = 1/2: simultaneous (3/2, 1/2), alternating (5/4, 1/2),
+        extragradient (5/4, 1/4).
     """
     if kind not in STEP_KINDS:
         raise ValueError(f"kind must be one of {', '.join(STEP_KINDS)}, got {kind!r}")
@@ -273,7 +273,7 @@ def gan_step(generator, critic, reals, critic_noise, generator_noise, *, lr):
     uses the critic as it is *after* the critic's steps.
 
     Args:
-        generator, critic: Lists of weights, as `mlp` takes them.
+        generator, critic: Lists of weights of `mlp`, [W_1, b_1, W_2, b_2, ...].
         reals: One batch of real samples for each step of the critic, shape (n_critic, B, d).
         critic_noise: One batch of noise for each step of the critic, shape (n_critic, B, d_z).
         generator_noise: The noise of the generator's own step, shape (B, d_z).
@@ -344,18 +344,20 @@ def clipped_slope(sizes, *, clip):
 
 
 def spectral_norm(weight, u, *, n_steps):
-    """An estimate of the largest factor by which a layer stretches a vector, by power iteration.
+    """An estimate of the largest factor by which the matrix of a layer stretches a vector, by power iteration.
 
-    The layer's matrix W has one row for each output: weight of shape (out, ...) is flattened to (out, rest). A step replaces v by
-    the direction of W^T u and then u by the direction of W v; a direction has norm 1. After the last step the estimate is u^T W v.
+    The matrix W has one row for each output: weight of shape (out, ...) is flattened to (out, rest). A step replaces v by the
+    direction of W^T u and then u by the direction of W v; a direction has norm 1. After the last step the estimate is u^T W v.
+    For a convolution, W acts on one patch of the image. The convolution itself can stretch a whole image more.
 
     Args:
-        weight: Shape (out, in), or (out, in, height, width) of a convolution.
-        u: The first direction, shape (out,). It needn't have norm 1.
+        weight: Shape (out, in), or (out, in, height, width) of a convolution. A matrix of `mlp` must be transposed first.
+        u: The first direction, shape (out,). It needn't have norm 1. W^T u and W v are never 0 in a check.
         n_steps: At least 1.
 
     Returns:
-        The estimate, shape (), and the last u, shape (out,), which is where the next call can start.
+        The estimate, shape (), and the last u, shape (out,), which is where the next call can start. Checks compare these values,
+        and no gradients of them.
 
     Raises:
         ValueError: If n_steps is below 1.
@@ -379,8 +381,8 @@ def gradient_penalty(weights, real, fake, eps, *, strength):
 
     Args:
         weights: Weights of the critic, `critic_scores`.
-        real, fake: Samples, shape (n, ...) with one axis or more after the first. They are data: no gradient goes to them.
-        eps: One number for each sample, shape (n,).
+        real, fake: Samples, shape (n, ...) with one axis or more after the first.
+        eps: One number for each sample, shape (n,). real, fake and eps are data: no gradient goes to them.
         strength: The factor, often 10.
 
     Returns:
@@ -484,7 +486,8 @@ def kid(x, y):
 
     The kernel of two vectors of d features is  k(a, b) = (a.b / d + 1)^3. The squared distance of two distributions is
     E k(a, a') + E k(b, b') - 2 E k(a, b), where a and a' are independent draws from one and b and b' from the other. Each of the
-    three expectations is replaced by the mean over all pairs of *different* draws, so that its own mean is right.
+    three expectations is replaced by a mean over pairs of independent draws. So a row makes no pair with itself, but two rows of
+    one sample make a pair even if their numbers are equal. Between the samples, all n m pairs count.
 
     Args:
         x: Features, shape (n, d), n at least 2.
@@ -531,6 +534,7 @@ def precision_recall(real, fake, *, k):
 
     Each point has a *ball*. The ball's radius is the distance to the k-th nearest *other* point of the point's own set. A point lies
     among a set if it lies in the ball of at least one point of the set: its distance to the center is *less* than the radius.
+    Ties have to stay exact: for more than 25 points, `torch.cdist` takes a shortcut by default, whose rounding can break them.
 
     Args:
         real: Features, shape (n, d).
