@@ -26,7 +26,7 @@ def linear(T):
 
 def fixed_abar(T=1000):
     """A schedule that no task is needed for: straight lines of the angle between image and noise."""
-    return torch.cos(torch.linspace(0, 0.497 * math.pi, T + 1, dtype=F64)).square()
+    return torch.cos(torch.linspace(0, 0.49998 * math.pi, T + 1, dtype=F64)).square()
 
 
 def five_points():
