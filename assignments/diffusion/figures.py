@@ -136,7 +136,7 @@ def paths(student):
                 x = student.ddim_step(x, answers, t, t - 20, torch.randn(12, 2, generator=g, dtype=F64), abar, eta=eta)
                 path.append(x)
             for each in torch.stack(path, 1):
-                ax.plot(*each.T, color=COLORS["blue"], lw=0.8, alpha=0.7)
+                ax.plot(*each.T, color=COLORS["blue"], ls="-", lw=0.8, alpha=0.7)
         ax.plot(*start.T, ".", color=COLORS["black"], ms=5)
         ax.plot(*points.T, "x", color=COLORS["red"], ms=8, mew=2)
         ax.set(title=f"eta = {eta:.0f}", xlim=(-5.4, 5.4), ylim=(-5.4, 5.4), aspect="equal")

@@ -130,13 +130,12 @@ def test_one_step_back_by_the_noise(agree, rng, torch_rng, shape):
 @tags("targets")
 @pytest.mark.parametrize("kind", ["noise", "v"])
 def test_answers_to_images(agree, rng, torch_rng, kind):
-    """Answers of one kind and of kind x0, at the first and the last time, with gradients, and an unknown kind, which is refused."""
+    """Answers of one kind and of kind x0, at the first and the last time. v also at an abar of 0."""
     abar = schedule(rng, 7)
     for shape in SHAPES:
         args = normal(torch_rng, *shape), normal(torch_rng, *shape), times(shape[0], 7), abar
         agree("to_x0", *args, kind=kind)
         agree("to_x0", *args, kind="x0")
-    agree(lambda impl: assert_refuses(impl.to_x0, *args, kind="noises", name="to_x0"))
     if kind == "v":
         agree("to_x0", *args[:3], torch.cat([abar[:-1], numbers(0)]), kind="v")
 
@@ -146,13 +145,12 @@ def test_answers_to_images(agree, rng, torch_rng, kind):
 @tags("targets")
 @pytest.mark.parametrize("kind", ["noise", "v"])
 def test_images_to_answers(agree, rng, torch_rng, kind):
-    """Images as answers of one kind and of kind x0, at the first and the last time, and an unknown kind, which is refused."""
+    """Images as answers of one kind and of kind x0, at the first and the last time."""
     abar = schedule(rng, 7)
     for shape in SHAPES:
         args = normal(torch_rng, *shape), normal(torch_rng, *shape), times(shape[0], 7), abar
         agree("from_x0", *args, kind=kind)
         agree("from_x0", *args, kind="x0")
-    agree(lambda impl: assert_refuses(impl.from_x0, *args, kind="noises", name="from_x0"))
 
 
 @number("3.3")
@@ -173,7 +171,7 @@ def test_errors_of_images(agree, rng):
 @pytest.mark.parametrize("weighting", ["noise", "min_snr", "bound"])
 @pytest.mark.parametrize("kind", ["noise", "x0", "v"])
 def test_weights_of_losses(agree, rng, kind, weighting):
-    """Weights at many times, with a gamma that some of the ratios pass. Unknown names are refused, and so is bound at time 1."""
+    """Weights at many times, with a gamma that some of the ratios pass."""
     abar, t = schedule(rng, 12), torch.arange(2, 13)
     gamma = float(rng.uniform(1, 2))
     weights = agree("loss_weight", t, abar, kind=kind, weighting=weighting, gamma=gamma)
@@ -181,10 +179,6 @@ def test_weights_of_losses(agree, rng, kind, weighting):
         weights = agree("loss_weight", t, abar, kind=kind, weighting=weighting)
 
     assert bool((weights > 0).all())
-    for bad in ({"kind": "z", "weighting": weighting}, {"kind": kind, "weighting": "snr"}):
-        agree(lambda impl, bad=bad: assert_refuses(impl.loss_weight, t, abar, **bad, name="loss_weight"))
-    if weighting == "bound":
-        agree(lambda impl: assert_refuses(impl.loss_weight, t - 1, abar, kind=kind, weighting="bound", name="loss_weight"))
 
 
 @number("4.2")
@@ -300,7 +294,6 @@ def test_samples_with_fresh_noise(agree, rng, torch_rng, clip):
     for T in (1, 5):
         args = bent, normal(torch_rng, 3, 2), normal(torch_rng, T + 1, 3, 2), schedule(rng, T)
         agree("ddpm_sample", *args, variance="posterior", clip=clip)
-        agree(lambda impl, args=args: assert_refuses(impl.ddpm_sample, *args, variance="alpha", name="ddpm_sample"))
 
 
 @number("6.3")
@@ -334,15 +327,13 @@ def test_long_steps(agree, rng, torch_rng, pairs, clip):
 @tags("ddim")
 @pytest.mark.parametrize("eta", [0.0, 1.0])
 def test_samples_of_long_steps(agree, rng, torch_rng, eta):
-    """Lists of all times, and lists with gaps, with T and without it, with a denoiser that knows the time. Lists that don't fall to 0 are refused."""
+    """Lists of all times, and lists with gaps, with T and without it, with a denoiser that knows the time."""
     abar = schedule(rng, 9)
     for steps in ([9, 6, 2, 0], [7, 1, 0]) if eta else ([9, 8, 7, 6, 5, 4, 3, 2, 1, 0], [3, 2, 1, 0]):
         n = len(steps) - 1
         args = bent, normal(torch_rng, 3, 2), normal(torch_rng, n, 3, 2)
         agree("ddim_sample", *args, steps, abar, eta=eta)
     agree("ddim_sample", *args, steps, abar, eta=eta, clip=0.5)
-    for bad in ([0, 3, 9], [9, 3, 1]):
-        agree(lambda impl, bad=bad: assert_refuses(impl.ddim_sample, *args, bad, abar, eta=eta, name="ddim_sample"))
 
 
 @number("7.3")
