@@ -233,7 +233,7 @@ def loss_weight(t, abar, *, kind, weighting, gamma=5.0):
     SNR_t = abar_t / (1 - abar_t) is the signal-to-noise ratio. The weightings are defined by
     "noise":   weight 1 on the squared error in the noise;
     "min_snr": weight min(SNR_t, gamma) on the squared error in x_0;
-    "bound":   weight (SNR_(t-1) - SNR_t) / 2 on the squared error in x_0, which is what the bound on the likelihood says.
+    "bound":   the weight on the squared error in x_0 which makes its sum over the entries equal to `bound_term`.
 
     Args:
         t: Shape (N,).
@@ -485,8 +485,9 @@ def ddpm_variance(abar, var, *, variance):
 def ddim_step(xt, x0_hat, t, s, noise, abar, *, eta, clip=None):
     """A step from time t to any earlier time s. Where x_t lies says which noise belongs to x0_hat.
 
-    The answer is sqrt(abar_s) x0_hat, plus that noise times a number, plus fresh noise of the variance
-    sigma^2 = eta^2 (1 - abar_s) / (1 - abar_t) * (1 - abar_t / abar_s). The two noises together have the variance 1 - abar_s.
+    The answer is sqrt(abar_s) x0_hat, plus that noise times a number, plus fresh noise. Take the way from s to t as one step. The
+    deviation of the fresh noise is eta times the deviation that x_s has for given x_t and x_0, as in `posterior`. The two noises
+    together have the variance 1 - abar_s.
 
     Args:
         xt, x0_hat: Shape (N, d).
