@@ -176,9 +176,8 @@ def guided_samples(student, scale, n=1000):
     abar = fixed_abar()
 
     def denoise(x, t):
-        a = abar[t[0]]
-        without = a.sqrt() * 2 / (2 * a + 1 - a) * x
-        with_condition = 1 + a.sqrt() * 0.5 / (0.5 * a + 1 - a) * (x - a.sqrt())
+        without = student.gaussian_denoiser(x, t, abar, mean=0.0, var=2.0)
+        with_condition = student.gaussian_denoiser(x, t, abar, mean=1.0, var=0.5)
         return student.guide(without, with_condition, scale=scale)
 
     start = torch.tensor([[0.0], [1.0]], dtype=F64)
