@@ -47,7 +47,7 @@ def equivalent(answer, truth):
     r"""Whether two answers mean the same.
 
     Two numbers mean the same if they are the same **rational number**, exactly. A number may begin with a sign, + or -. Then
-    comes one of four forms: digits ("12"); digits with a decimal point inside ("0.50"); digits, a slash and digits ("1/2");
+    comes one of four forms: digits ("12"); digits on both sides of a decimal point ("0.50"); digits, a slash and digits ("1/2");
     \frac{1}{2} with digits in both braces. A fraction with the denominator 0 is a text, and so is everything else. Two texts
     mean the same if they are equal, letter by letter. A number never means the same as a text. Blanks at both ends don't count.
 
@@ -141,7 +141,7 @@ def policy_loss(logp, old_logp, advantages, mask, *, level, clip_low, clip_high)
         advantages: Shape (P, G).
         mask: Boolean, shape (P, G, T): True at the tokens of the answer. Each answer has at least one.
         level: "token" or "sequence".
-        clip_low, clip_high: The limits: how far the ratio may fall below 1, and how far it may rise above 1.
+        clip_low, clip_high: The limits: how far below 1, and how far above 1, the loss still pushes the ratio.
 
     Returns:
         Shape (P, G, T). Where the mask is False, the loss and its gradient are 0, even if NaN or -inf stands there.
@@ -256,7 +256,7 @@ def expected_update(logits, rewards, *, group_size, advantages_of):
         ValueError: If G is below 2.
 
     Example:
-        Two answers with logits 0 and 0, rewards 1 and 0, G = 2, and advantages that are the rewards: (1/4, -1/4).
+        Two answers with logits 0 and 0, rewards 1 and 0, G = 2, and an `advantages_of` that returns the rewards: (1/4, -1/4).
     """
     if group_size < 2:
         raise ValueError(f"group_size must be at least 2, got {group_size}")
@@ -494,7 +494,7 @@ def overoptimize(proxy, true, pressures):
     Returns:
         A dict of tensors of shape (S,): "proxy" and "true", the mean rewards under each policy; "kl", its divergence from the
         reference; "proxy_slope" and "true_slope", the derivatives of both means in s, by your formula, without autograd.
-        All numbers are finite for rewards and pressures of any size. 0 log 0 counts as 0.
+        All numbers are finite for rewards and pressures up to 1e5. 0 log 0 counts as 0.
 
     Example:
         Proxy (log 3, 0), true (0, 1), s = 1: probabilities 3/4 and 1/4, true 0.25, kl 0.1308, true_slope -0.206.

@@ -30,8 +30,8 @@ def kind_of(kind, **options):
 
 
 def test_lengths():
-    """ "Some of the model's answers are many times as long as before." "Wrong answers go from 2 words to 9.1 after 100 steps and to
-    32.0 after 400. Right answers go to 1.2 and 1.1. If the divisor is a constant, both stay at 2.0." """
+    """ "Some of the model's answers are many times as long as before." "Wrong answers go from 2 words to 9.1 after 100 steps. After
+    400 steps they reach 32.0, held back by the cut. Right answers go to 1.2 and 1.1. If the divisor is a constant, both stay at 2.0." """
     paths = {
         (how, who): figures.lengths(grpo, how, *of)
         for how in ("sequence", "constant")
@@ -46,7 +46,7 @@ def test_lengths():
 
 
 def test_what_division_by_the_length_optimizes():
-    """ "For P(n words) and q = ½, your expected value is 0.69, and its derivative in q is 0.77. With a constant, the derivative is 0." """
+    """ "For P(n words) and q = ½, your expected value is 0.69, and its derivative in q is 0.77. With a constant, it is 0." """
     n = torch.arange(1, 200, dtype=F64)
     for divisor, value, slope in ((n, 0.69, 0.77), (torch.full_like(n, 4), 0.25, 0.0)):
         q = numbers(0.5)[0].requires_grad_()
