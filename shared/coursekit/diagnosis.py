@@ -830,7 +830,7 @@ def _wrong_axis(match: _Match) -> Finding | None:
         if (w < -match.atol).any() or (log and (match.want > match.atol).any()):
             continue
         exponentials = "exponentials of its " if log else ""
-        sums_w = [_sums_to_one(w, axis) for axis in range(w.ndim)]
+        sums_w = [_sums_to_one(w, axis) and _by_no_accident(w, axis) for axis in range(w.ndim)]
         sums_g = [_sums_to_one(g, axis) for axis in range(w.ndim)]
         for axis in reversed(range(w.ndim)):
             if not sums_w[axis] or sums_g[axis]:
@@ -850,6 +850,12 @@ def _sums_to_one(array: np.ndarray, axis: int) -> bool:
     if array.shape[axis] < 2 or array.size == 0:
         return False
     return bool((np.abs(array.sum(axis) - 1) < 1e-5).all())
+
+
+def _by_no_accident(array: np.ndarray, axis: int) -> bool:
+    """Whether rows that sum to 1 must be meant to: in one with three shares, or three with two. Weights of 1 and 0 are also just numbers."""
+    shares = ((array > 1e-5) & (array < 1 - 1e-5)).sum(axis)
+    return bool((shares >= 3).any() or (shares >= 2).sum() >= 3)
 
 
 def _by_rows(match: _Match) -> Finding | None:

@@ -251,6 +251,16 @@ def test_normalization_is_judged(seed, rows, columns):
     assert "exponentials" in shifted.summary
 
 
+@pytest.mark.parametrize(
+    "want", [[1.0, 0.0], [0.25, 0.75], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [[0.5, 0.5], [1.0, 0.0]]]
+)
+def test_numbers_that_happen_to_sum_to_one_are_no_shares(want):
+    """Weights worked by hand often do; a student told to normalize them would look in the wrong place."""
+    want = np.array(want)
+
+    assert "normalized" not in compare(want + 0.3 * np.arange(want.size).reshape(want.shape), want).summary
+
+
 @given(seeds, st.integers(2, 4), st.integers(3, 5))
 @settings(max_examples=60)
 def test_an_offset_or_factor_of_each_row_is_named(seed, rows, columns):
