@@ -243,19 +243,19 @@ def rollout_figure(student):
     return fig
 
 
-def climb(student, start=(20.0, 3.0, 30.0, 13.0), n_steps=120, rate=20.0):
-    """The boxes of a climb on GIoU, from the start to the target (0, 0, 10, 10)."""
+def climb(student, start=(20.0, 0.0, 30.0, 10.0), n_steps=140, rate=20.0):
+    """The boxes of a climb on GIoU, from the start to the target (0, 0, 10, 10). After 80 steps, the rate falls."""
     target, box, path = torch.tensor([[0.0, 0, 10, 10]], dtype=F64), torch.tensor([start], dtype=F64), []
-    for _ in range(n_steps + 1):
+    for at in range(n_steps + 1):
         path.append(box[0].detach())
         box = box.detach().requires_grad_()
         score = student.giou(box, target)
         (slope,) = torch.autograd.grad(score.sum(), box)
-        box = box + rate * slope
+        box = box + rate * 0.93 ** max(at - 80, 0) * slope
     return torch.stack(path)
 
 
-@figure("climb", caption="Left: a box climbs on GIoU from red to blue; the target is black. Right: both scores as a box slides away from the target.")
+@figure("climb", caption="Left: the box of the question climbs on GIoU from red to blue, with a falling rate; the target is black. Right: both scores as a box slides away.")
 def climb_figure(student):
     fig, (left, right) = subplots(1, 2, size=(11, 4.3))
     with if_written(left):
@@ -266,7 +266,7 @@ def climb_figure(student):
             color = (0.85 * (1 - mix), 0.25, 0.15 + 0.65 * mix)
             left.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=color, lw=1.3))
     left.add_patch(Rectangle((0, 0), 10, 10, fill=False, ec=COLORS["black"], lw=2.5, ls="--"))
-    left.set(title="120 steps up", xlim=(-3, 36), ylim=(20, -3), aspect="equal", xlabel="x", ylabel="y")
+    left.set(title="140 steps up", xlim=(-3, 36), ylim=(20, -3), aspect="equal", xlabel="x", ylabel="y")
     shift = torch.linspace(0, 30, 121, dtype=F64)
     target = torch.tensor([[0.0, 0, 10, 10]], dtype=F64)
     moved = torch.stack([shift, 0 * shift, shift + 10, 0 * shift + 10], dim=1)

@@ -227,14 +227,14 @@ def test_cutmix_at_the_edge_by_hand(impl):
 @tags("mix")
 def test_expected_share_by_brute_force(impl):
     """The mean share over 1,000 centers in each direction agrees with your formula. For a box as large as the image it is 9/16."""
-    assert_close(impl.mean_share(numbers(1)), numbers(9 / 16))
+    assert_close(impl.mean_share(numbers(1)), numbers(9 / 16), name="r = 1")
 
     r = numbers(0.2, 0.7, 1)
     centers = (torch.arange(1000, dtype=F64) + 0.5) / 1000
     ends = [(centers + sign * r[:, None] / 2).clamp(0, 1) for sign in (-1, 1)]
     want = (ends[1] - ends[0]).mean(1) ** 2  # the two directions are alike, and independent
     # the midpoint rule is off by less than 1e-6 here: the length has two kinks
-    assert_close(impl.mean_share(r), want, rtol=1e-5, atol=1e-5)
+    assert_close(impl.mean_share(r), want, rtol=1e-5, atol=1e-5, name="r = 0.2, 0.7 and 1, over 1,000 centers")
 
 
 @number("5.p5")
@@ -355,10 +355,12 @@ def test_nms_by_hand(impl):
 @weight(1)
 @tags("boxes")
 def test_localization_by_hand(impl):
-    """Differences 0, 1/2, 2 and -3 cost 33/8. A second image has no object and doesn't count."""
+    """Differences 0, 1/2, 2 and -3 cost 33/8. A second image has no object and doesn't count. If no image has one, the loss is 0."""
     predicted, target = numbers([1, 1.5, 5, 0], [7, 7, 7, 7]), numbers([1, 1, 3, 3], [math.nan] * 4)
 
     assert_close(impl.localization_loss(predicted, target, torch.tensor([True, False])), numbers(33 / 8)[0])
+    nowhere = impl.localization_loss(predicted, target, torch.tensor([False, False]))
+    assert_close(nowhere, numbers(0)[0], name="no image with an object")
 
 
 # --- Task 9 ------------------------------------------------------------------------------------

@@ -265,7 +265,7 @@ def block_multiplications(n_tokens, d):
     together have width d.
 
     Args:
-        n_tokens: N, with CLS.
+        n_tokens: T, with CLS.
         d: Width of the tokens.
 
     Returns:
@@ -273,7 +273,7 @@ def block_multiplications(n_tokens, d):
         attention weights with values, together.
 
     Example:
-        N = 3 tokens of width d = 2: (144, 36).
+        T = 3 tokens of width d = 2: (144, 36).
     """
     # BEGIN SOLUTION encoder
     return 12 * n_tokens * d * d, 2 * n_tokens * n_tokens * d
@@ -343,7 +343,8 @@ def crop(image, boxes, mask, *, top, left, height, width, ignore):
     Returns:
         (image, boxes, mask, kept). The image has shape (C, height, width), with 0 at the padding. The mask has shape (height,
         width). A box keeps the part that lies in the window, in the coordinates of the window. A box that has no area left there
-        is dropped. `kept` says which boxes are kept, boolean, shape (M,), so that their labels can follow.
+        is dropped; the others keep their order and dtype, and if all are dropped, the shape is (0, 4). `kept` says which boxes are
+        kept, boolean, shape (M,), so that their labels can follow.
     """
     # BEGIN SOLUTION augment
     H, W = mask.shape
@@ -393,7 +394,7 @@ def smooth_labels(classes, n_classes, eps):
         eps: In [0, 1].
 
     Returns:
-        Shape (N, K), float64. Each row adds up to 1.
+        Shape (N, K), float64 (cast it before you mix images of another dtype). Each row adds up to 1.
 
     Example:
         Class 0 of 4 with eps = 0.2: (0.85, 0.05, 0.05, 0.05).
@@ -412,7 +413,7 @@ def mixup(images, labels, order, lam):
         images: Shape (N, C, H, W).
         labels: Shape (N, K), in the dtype of the images.
         order: A permutation of 0 ... N - 1: the partner of image i is image order[i].
-        lam: In [0, 1].
+        lam: A float in [0, 1].
 
     Returns:
         (images, labels), of the same shapes.
@@ -427,7 +428,7 @@ def cutmix(images, labels, order, lam, center):
 
     The box should cover a share 1 - lam of the image, and have its proportions. With r = sqrt(1 - lam), a = floor(H r / 2) and
     b = floor(W r / 2), it has the rows from y - a up to, not including, y + a, and the columns from x - b up to, not including,
-    x + b. What lies outside the image is cut off. The partner's share of the label is its share of the **pixels**.
+    x + b. What lies outside the image is cut off. (No check has a lam for which rounding decides the floor.) The partner's share of the label is its share of the **pixels**.
 
     Args:
         images, labels, order, lam: As for `mixup`.
@@ -462,7 +463,7 @@ def mean_share(r):
         The shape of r.
 
     Example:
-        r = 1: 9/16. For small r, it is close to r^2.
+        r = 0: 0. And r = 1: 9/16.
     """
     # BEGIN SOLUTION mix
     return (r - r**2 / 4) ** 2
@@ -758,7 +759,7 @@ def dice_from_iou(value):
         The shape of value.
 
     Example:
-        IoU 0, 1/7 and 1: Dice 0, 1/4 and 1.
+        IoU 1/7: Dice 1/4, as for two squares of 2 x 2 pixels that share one.
     """
     # BEGIN SOLUTION segmentation
     return 2 * value / (1 + value)

@@ -50,7 +50,7 @@ def test_shuffled_patches():
 
 
 def test_the_price_of_a_patch():
-    """ "17.4 and 78.0 billion: 4.5 times as much, for 15.9 times as many pairs. The pairs take 4.1%, then 14.6%. One half is reached at N =
+    """ "17.4 and 78.0 billion: 4.5 times as much, for 15.9 times as many pairs. The pairs take 4.1%, then 14.6%. One half is reached at T =
     4608, so at about 1086 pixels." """
     costs, shares, pairs = [], [], []
     for P in (16, 8):
@@ -77,7 +77,7 @@ def test_the_counter_of_the_snippet():
 
 
 def test_parameters():
-    """ "Name 9 numbers without a block, and 25 in a block"; the docstring's 9, 34 and 59; ViT-B/16 has 86,567,656."""
+    """The docstring's 9, 34 and 59; ViT-B/16 has 86,567,656."""
     tiny = dict.fromkeys(("height", "width", "patch", "channels", "d", "n_classes"), 1)
     assert [vit.vit_parameters(**tiny, n_blocks=n) for n in (0, 1, 2)] == [9, 34, 59] and 34 - 9 == 25
     assert vit.vit_parameters(**VIT_B, patch=16) == 86_567_656
@@ -187,28 +187,26 @@ def test_rates_and_steps():
     assert vit.probe_step(numbers(0), numbers([2]), numbers(1), l2=1.0).item() == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_a_frozen_layer_changes(seed):
-    """ "One batch with inputs around 5 changed what the frozen layer returns by about half a unit": 0.4 to 0.9 in ten runs."""
-    x = torch.randn(8, 3, generator=torch.Generator().manual_seed(seed))
-    layer = torch.nn.BatchNorm1d(3).requires_grad_(False)
-    before, _ = layer.eval()(x), layer.train()(5 + x)
-    assert 0.4 < (layer.eval()(x) - before).abs().max() < 0.9
-
-
 def test_newton_reaches_the_minimum_in_the_figure():
-    """Figure `probe`: "Newton's method finds it in a few steps"; gradient descent is far away after twelve."""
+    """Figure `probe`: "A probe reads 144 pixels." It is within 10⁻¹² of the minimum after 4 Newton steps, and "each step about doubles the number
+    of right digits"; gradient descent is far away after twelve."""
     paths = figures.newton_and_descent(vit)
-    best = paths["Newton"][-1]
-    assert paths["Newton"][5] == pytest.approx(best, abs=1e-12)
-    assert paths["gradient descent"][-1] - best > 0.01
+    assert figures.digit().numel() == 144
+    above = np.array(paths["Newton"]) - min(paths["Newton"])
+    assert above[4] < 1e-12 < above[3]
+    digits = -np.log10(above[1:4])
+    assert ((1.5 < digits[1:] / digits[:-1]) & (digits[1:] / digits[:-1] < 2.5)).all()
+    assert paths["gradient descent"][-1] - min(paths["Newton"]) > 0.01
 
 
 def test_an_untrained_map_is_flat():
-    """ "Between 0.84 and 1.21: almost flat." The chain by hand: CLS consists of itself by ½, and of both patches by ¼."""
-    scores = torch.randn(12, 1, 4, 17, 17, generator=torch.Generator().manual_seed(0))
-    flat = 16 * vit.cls_map(vit.rollout(scores.softmax(-1)), 4, 4)
-    assert flat.min().item() == near(0.84, 2) and flat.max().item() == near(1.21, 2)
+    """ "Between 0.88 and 1.15: almost flat." The chain by hand: CLS consists of itself by ½, and of both patches by ¼."""
+    x = torch.randn(1, 17, 32, generator=torch.Generator().manual_seed(0)).double()
+    layers = [vit.ToyBlock(32, 4, seed) for seed in range(12)]
+    for layer in layers:
+        x = layer(x)
+    flat = 16 * vit.cls_map(vit.rollout(torch.stack([layer.attention for layer in layers])), 4, 4)
+    assert flat.min().item() == near(0.88, 2) and flat.max().item() == near(1.15, 2)
     blocks = torch.eye(3, dtype=F64).repeat(2, 1, 1, 1, 1)
     blocks[0, 0, 0, 2], blocks[1, 0, 0, 0] = numbers(0, 1, 0), numbers(0, 0, 1)
     assert vit.rollout(blocks)[0, 0].tolist() == [0.5, 0.25, 0.25]
@@ -249,12 +247,13 @@ def test_corners_by_hand():
 
 
 def test_a_box_climbs_to_the_target():
-    """Figure `climb`: the box grows before it moves, and ends near the target. "GIoU has a slope, and its path is not the shortest." """
+    """Figure `climb`: the box of the question grows before it moves, and arrives. "GIoU has one, and its path is not the shortest." """
     path = figures.climb(vit)
+    assert path[0].tolist() == [20, 0, 30, 10]
     width = path[:, 2] - path[:, 0]
     assert width[0] == 10 and width.max() > 25
     assert path[:, 2].max() > path[0, 2] + 1  # the right edge moves away at first
-    assert vit.iou(path[-3:], numbers([0, 0, 10, 10])).max() > 0.6
+    assert vit.iou(path[-1:], numbers([0, 0, 10, 10])).item() > 0.98
 
 
 # --- Task 9 ------------------------------------------------------------------------------------
