@@ -55,7 +55,7 @@ def copies(student):
     return fig
 
 
-@figure("shares", caption="The share of the least-squares weights that is left, for directions from strong to weak. Where do the two families of curves differ most?")
+@figure("shares", caption="The share of the least-squares weights that is left, for weak directions (left) to strong ones (right). In what do the two families of curves differ?")
 def shares(student):
     fig, (left, right) = subplots(1, 2, size=(12, 4.2), sharey=True)
     s = np.geomspace(0.01, 1, 200)
@@ -156,7 +156,7 @@ def tradeoff(student):
     return fig
 
 
-@figure("validation", caption="60 examples, 40 features. Which curve could you have drawn without held-out examples, and where is it lowest?")
+@figure("validation", caption="60 examples, 40 features. Which curve says nothing about new examples, and where is it lowest?")
 def validation(student):
     fig, ax = subplots(size=(8, 4.6))
     rng = np.random.default_rng(4)
