@@ -120,7 +120,7 @@ def street(seed=1):
     return image, torch.tensor(boxes, dtype=F64), mask
 
 
-@figure("augment", caption="Above: the image and its boxes. Below: the mask, with what doesn't count in gray. Does each box lie around its object?")
+@figure("augment", caption="Above: the image and its boxes. Below: the mask, with what doesn't count in gray. Does each box hold what is left of its object?")
 def augment_figure(student):
     fig, axes = subplots(2, 4, size=(12, 5.2))
     image, boxes, mask = street()
@@ -146,7 +146,7 @@ def augment_figure(student):
     return fig
 
 
-@figure("pasted", caption="Left: three images with a pasted box, and their labels. Right: what 4,000 boxes cover, less what they aimed at.")
+@figure("pasted", caption="Left: three images with a pasted box of whole pixels, and their labels. Right: what 4,000 boxes cover, less what they aimed at.")
 def pasted_figure(student):
     fig, axes = subplots(1, 4, size=(12, 3.5), width_ratios=(1, 1, 1, 1.9))
     images = torch.cat([digit(3), 1 - digit(8)])
@@ -279,7 +279,7 @@ def climb_figure(student):
     return fig
 
 
-@figure("dice", caption="Dice against IoU. The marks are two models on two images each; hollow marks are their means.")
+@figure("dice", caption="Dice against IoU. The marks are two models on two images each (the first scores both alike); hollow marks are their means.")
 def dice_figure(student):
     fig, ax = subplots(size=(6.2, 4.6))
     grid = torch.linspace(0, 1, 101, dtype=F64)

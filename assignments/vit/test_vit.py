@@ -343,7 +343,8 @@ def test_giou_by_hand(impl):
 @weight(1)
 @tags("boxes")
 def test_nms_by_hand(impl):
-    """A chain: box 0 overlaps box 1, and box 1 overlaps box 2. Box 1 is dropped because of box 0, so it can't drop box 2."""
+    """A chain: box 0 overlaps box 1, and box 1 overlaps box 2. Box 1 is dropped because of box 0, so it can't drop box 2. Box 3 has another class
+    and drops nobody."""
     overlaps = numbers([1, 0.6, 0.3, 0.9], [0.6, 1, 0.6, 0.5], [0.3, 0.6, 1, 0.3], [0.9, 0.5, 0.3, 1])
 
     kept = impl.nms(overlaps, numbers(0.9, 0.8, 0.7, 0.95), torch.tensor([0, 0, 0, 1]), 0.5)
