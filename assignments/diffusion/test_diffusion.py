@@ -340,7 +340,7 @@ def test_a_tilted_density_on_a_grid(impl):
 @weight(1)
 @tags("guidance")
 def test_variances_of_guided_samples(impl):
-    """For variances 2 and 1/2: scales 0 and 1 give these two, and scale 2 gives 1/8."""
-    got = numbers(*(float(impl.guided_variance(2.0, 0.5, scale=s)) for s in (0.0, 1.0, 2.0)))
+    """For variances 4 and 1: scales 0 and 1 give these two, and scale 1/2 gives 2."""
+    got = numbers(*(float(impl.guided_variance(4.0, 1.0, scale=s)) for s in (0.0, 1.0, 0.5)))
 
-    assert_close(got, numbers(2, 0.5, 0.125))
+    assert_close(got, numbers(4, 1, 2))

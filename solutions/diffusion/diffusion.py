@@ -751,7 +751,7 @@ def tilted_law(mean, var, mean_c, var_c, *, scale):
         (mean, variance), two floats.
 
     Example:
-        N(0, 2), N(1, 1/2) and scale 2: 1.143 and 0.286.
+        N(0, 4), N(1, 1) and scale 1/2: 0.8 and 1.6.
     """
     # BEGIN SOLUTION guidance
     precision = (1 - scale) / var + scale / var_c
@@ -772,7 +772,7 @@ def guided_variance(var, var_c, *, scale):
         A float.
 
     Example:
-        var = 2, var_c = 1/2, scale = 2: 1/8.
+        var = 4, var_c = 1, scale = 1/2: 2.
     """
     # BEGIN SOLUTION guidance
     return var ** (1 - scale) * var_c**scale

@@ -153,8 +153,8 @@ def test_cases_of_tasks_5_to_8():
     assert diffusion.classifier_guidance(numbers([1.0]), numbers([2.0]), TWO, ROUND, scale=3).item() == pytest.approx(
         -3.8
     )
-    assert list(diffusion.tilted_law(0.0, 2.0, 1.0, 0.5, scale=2)) == [near(1.143, 3), near(0.286, 3)]
-    assert diffusion.guided_variance(2.0, 0.5, scale=2) == pytest.approx(1 / 8)
+    assert list(diffusion.tilted_law(0.0, 4.0, 1.0, 1.0, scale=0.5)) == [near(0.8, 3), near(1.6, 3)]
+    assert diffusion.guided_variance(4.0, 1.0, scale=0.5) == pytest.approx(2)
 
 
 # --- the stretch, and figures ------------------------------------------------------------------
