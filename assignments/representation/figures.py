@@ -98,7 +98,7 @@ def autoencoder(student):
     floor = float((singular[2:] ** 2).sum() / len(x))
     with if_written(axes[0]):
         for at, color in enumerate(("blue", "orange")):
-            _, decoder, losses = train_autoencoder(student.autoencoder_gradients, x, 2, at, steps=3000)
+            _, decoder, losses = train_autoencoder(student.autoencoder_gradients, x, 2, at)
             label, line = f"seed {at}", "-" if at == 0 else "--"
             axes[0].plot(np.arange(len(losses)) + 1, np.array(losses) - floor + 1e-16, line, color=COLORS[color], label=label)
             cosines = (decoder / decoder.norm(dim=1, keepdim=True) @ rows[:4].T).abs().round(decimals=2)
@@ -204,9 +204,9 @@ def noisy_copy(M, p):
 
 
 def mean_estimate(infonce, joint, critic, N, *, seed=0, rows=40_000):
-    """The mean estimate of batches of N pairs from a finite joint distribution; together they have about `rows` rows."""
+    """The mean estimate of batches of N pairs from a finite joint distribution: about `rows` rows, and at least 400 batches."""
     generator = torch.Generator().manual_seed(seed)
-    pairs = torch.multinomial(joint.flatten(), max(rows // N, 20) * N, replacement=True, generator=generator).view(-1, N)
+    pairs = torch.multinomial(joint.flatten(), max(rows // N, 400) * N, replacement=True, generator=generator).view(-1, N)
     x, y = pairs // joint.shape[1], pairs % joint.shape[1]
     return float(torch.stack([infonce(critic[a[:, None], b[None, :]]) for a, b in zip(x, y, strict=True)]).mean())
 

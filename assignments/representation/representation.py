@@ -89,7 +89,7 @@ def whiten(x, *, kind="pca", eps=0.0):
         eps: The scale is √(variance along the component + eps). Not negative.
 
     Returns:
-        Shape (N, d). With eps = 0, its covariance is the identity.
+        Shape (N, d). With eps = 0, its covariance is the identity. For "pca", columns of directions without variance are 0.
 
     Raises:
         ValueError: If x is no matrix, kind is unknown, or eps is negative.
@@ -582,7 +582,7 @@ def affinities(x, perplexity):
 
     Args:
         x: Examples, shape (N, d), at any distances from 1e-6 to 1e6. The equation of each σ_i has one solution.
-        perplexity: Above 1 and below N - 1. Must be met to a relative precision of 1e-8.
+        perplexity: Above 1 and below N - 1. Must be met to a relative precision of 1e-8: search in float64.
 
     Returns:
         Shape (N, N), symmetric, with zeros on the diagonal and the sum 1.
