@@ -512,7 +512,7 @@ def ridge_bias_variance(s, w, lam, noise_variance):
         (squared bias, variance), each summed over the examples; two floats.
 
     Example:
-        s = (1,), w = (2,), lam = 1 and noise of variance 8: the bias is 1, the variance 2.
+        s = (1,), w = (2,), lam = 1 and noise of variance 8: the squared bias is 1, the variance 2.
     """
     # YOUR CODE HERE
     raise NotImplementedError("task bias_variance is not written yet")

@@ -213,14 +213,14 @@ given_threshold.unrecorded = True  # how often it is called is free
 @weight(1)
 @tags("soft_threshold")
 def test_proximal_step_by_hand(impl):
-    """X = I, so a step of 1/2 from w = 0 leads halfway to y: to 4 and 1. With lam = 4, alpha = 1/2: u minimizes
+    """X = I, so a step of 1/2 from (4, 0) leads halfway to y = (8, 2): to 6 and 1. With lam = 4, alpha = 1/2: u minimizes
     (u - v)^2 / 2 + |u| + u^2 / 2."""
-    w, X, y = np.zeros(2), np.eye(2), np.array([8.0, 2.0])
+    w, X, y = np.array([4.0, 0.0]), np.eye(2), np.array([8.0, 2.0])
 
     got = assert_leaves_arguments(
         impl.proximal_step, w, X, y, 4.0, step=0.5, alpha=0.5, soft_threshold=given_threshold, name="proximal_step"
     )
-    assert_close(got, np.array([1.5, 0.0]), name="proximal_step")
+    assert_close(got, np.array([2.5, 0.0]), name="proximal_step")
 
 
 # Task 6: two columns at a right angle, (2, 0) and (0, 1), and y = (3, 2)
@@ -231,13 +231,16 @@ X6, Y6 = np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([3.0, 2.0])
 @number("6.p1")
 @weight(1)
 @tags("lasso")
-def test_lambda_max_is_where_the_first_weight_wakes(impl):
+@pytest.mark.parametrize("alpha", [1.0, 0.5], ids=["lasso", "elastic net"])
+def test_lambda_max_is_where_the_first_weight_wakes(impl, alpha):
     """Just below it, a little of one of the weights, to one side, makes the objective lower. Just above it, none does."""
-    lam = assert_leaves_arguments(impl.lambda_max, X6, Y6, name="lambda_max")
+    lam = assert_leaves_arguments(impl.lambda_max, X6, Y6, alpha=alpha, name="lambda_max")
 
     def lowest(lam):
         moves = [h * sign * e for h in (1e-4, 1e-2) for sign in (1, -1) for e in np.eye(2)]
-        return min(((Y6 - X6 @ w) ** 2).sum() / 2 + lam * np.abs(w).sum() for w in moves) - (Y6**2).sum() / 2
+        penalties = [lam * (alpha * np.abs(w).sum() + (1 - alpha) * (w**2).sum() / 2) for w in moves]
+        losses = [((Y6 - X6 @ w) ** 2).sum() / 2 for w in moves]
+        return min(loss + penalty for loss, penalty in zip(losses, penalties)) - (Y6**2).sum() / 2
 
     assert lowest(0.999 * lam) < 0, "with a penalty a little smaller, the weights 0 are still the best"
     assert lowest(1.001 * lam) > 0, "with a penalty a little larger, the weights 0 are not the best"
@@ -246,14 +249,16 @@ def test_lambda_max_is_where_the_first_weight_wakes(impl):
 @number("6.p2")
 @weight(1)
 @tags("lasso")
-def test_coordinate_sweep_by_hand(impl):
-    """lam = 2. The first weight minimizes (3 - 2 u)^2 / 2 + 2 |u|, whatever it was before: at 1. The second one's best value is 0."""
-    w = np.array([5.0, 7.0])
+@pytest.mark.parametrize(("alpha", "want", "left"), [(1.0, [1, 0, 0], [1, 2]), (0.5, [1, 0.5, 0], [1, 1.5])], ids=["lasso", "elastic net"])
+def test_coordinate_sweep_by_hand(impl, alpha, want, left):
+    """lam = 2 and a third column of zeros. For the lasso, the first weight minimizes (3 - 2 u)^2 / 2 + 2 |u|, whatever it was
+    before: at 1. For alpha = 1/2, it minimizes (3 - 2 u)^2 / 2 + |u| + u^2 / 2: at 1, too, and the second weight is 1/2."""
+    X, w = np.c_[X6, np.zeros(2)], np.array([5.0, 7.0, 3.0])
     got = assert_leaves_arguments(
-        impl.coordinate_sweep, w, Y6 - X6 @ w, X6, 2.0, soft_threshold=given_threshold, name="coordinate_sweep"
+        impl.coordinate_sweep, w, Y6 - X @ w, X, 2.0, alpha=alpha, soft_threshold=given_threshold, name="coordinate_sweep"
     )
 
-    assert_close(got, (np.array([1.0, 0.0]), np.array([1.0, 2.0])), name="(weights, residual)")
+    assert_close(got, (np.array(want, dtype=float), np.array(left, dtype=float)), name="(weights, residual)")
 
 
 @number("6.p3")
