@@ -199,7 +199,9 @@ def test_estimates():
     critic = rep.best_critic(joint)
     assert rep.mutual_information(joint).item() == near(1.43, 2)
     assert figures.mean_estimate(rep.infonce, joint, critic, 64) == near(1.33, 2)
-    assert figures.mean_estimate(rep.infonce, joint, critic, 512) < rep.mutual_information(joint), "the mean is at most I"
+    assert figures.mean_estimate(rep.infonce, joint, critic, 512) < rep.mutual_information(joint), (
+        "the mean is at most I"
+    )
     assert figures.mean_estimate(rep.infonce, joint, critic + 2 * torch.eye(64), 64) == near(1.05, 2)
 
 
