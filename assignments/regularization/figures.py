@@ -55,7 +55,7 @@ def copies(student):
     return fig
 
 
-@figure("shares", caption="The share of the least-squares weights that is left, for weak directions (left) to strong ones (right). In what do the two families of curves differ?")
+@figure("shares", caption="The share of the least-squares weights that is left, for weak directions (left) to strong ones (right). Curves of one color nearly agree in the weakest directions. Which of the two reaches 1 first?")
 def shares(student):
     fig, (left, right) = subplots(1, 2, size=(12, 4.2), sharey=True)
     s = np.geomspace(0.01, 1, 200)
@@ -127,7 +127,7 @@ def ball(student):
 @figure("paths", caption="y = x1 + x2, and x3 is a blurred copy of the sum. Read from right to left: which weight wakes first, and what becomes of it?")
 def paths(student):
     fig, axes = subplots(1, 2, size=(12, 4.4), sharey=True)
-    X, y = student.impostor()
+    X, y = student.sum_of_two()
     lams = np.geomspace(300, 0.05, 80)
     for ax, title in zip(axes, ("Ridge", "Lasso")):
         with if_written(ax):

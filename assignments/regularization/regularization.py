@@ -59,7 +59,7 @@ def few_examples():
     return X - X.mean(axis=0), y - y.mean()
 
 
-def impostor():
+def sum_of_two():
     """Return 100 examples in which y is x1 + x2 exactly, and x3 is a blurred copy of this sum. Given.
 
     Returns:
@@ -219,7 +219,7 @@ def averaged_descent(gradient, w, *, lr, n_average, n_steps):
     this one included. In the first steps there are fewer: then the mean is over those that there are.
 
     Args:
-        gradient: A function of w. It is called once in each step.
+        gradient: A function of w. It is called once in each step. It may return w itself, so never change w in place.
         w: The start, shape (p,).
         lr: Learning rate.
         n_average: At least 1; 1 is plain gradient descent.
@@ -467,7 +467,7 @@ def lasso_path(X, y, lams, *, alpha=1.0, tol=1e-9, max_sweeps=1000, coordinate_s
         X, y: Shapes (n, d) and (n,).
         lams: Penalties in any order, above 0, shape (k,).
         alpha: Share of the l1 part, from 0 to 1.
-        tol, max_sweeps: See above.
+        tol, max_sweeps: See above. Columns that are nearly alike take many sweeps.
         coordinate_sweep: Your function. It is called with (w, residual, X, lam, alpha=alpha). Checks lend a right one.
 
     Returns:

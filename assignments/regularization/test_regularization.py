@@ -113,7 +113,7 @@ def test_averaged_descent_by_hand(impl, n_average, want):
 @tags("ridge")
 @pytest.mark.parametrize("d", [2, 9])
 def test_ridge_against_more_rows(impl, d):
-    """Each feature gets one more row, with the target 0, as if it were data: plain least squares then minimizes the same sum."""
+    """Plain least squares with sqrt(lam) times I below X, and zeros below y and below the ones, gives the same w and b."""
     rng = np.random.default_rng(0)
     X, y, lam = rng.normal(size=(6, d)) + 1, rng.normal(size=6) + 5, 0.5
     with_intercept = np.column_stack([X, np.ones(6)])

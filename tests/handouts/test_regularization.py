@@ -210,7 +210,7 @@ def test_plain_steps_never_stop(reg):
 
 def test_the_impostor(reg):
     """w3 wakes first; 0.69 alone at one half, (0.36, 0.42, 0.70) at a tenth, (0.99, 0.99, 0.01) at a thousandth."""
-    X, y = reg.impostor()
+    X, y = reg.sum_of_two()
     np.testing.assert_allclose(y, X[:, 0] + X[:, 1])
     path = reg.lasso_path(X, y, reg.lambda_max(X, y) * np.array([1.001, 0.999, 0.5, 0.1, 0.001]), max_sweeps=20_000)
     assert not path[0].any() and np.flatnonzero(path[1]).tolist() == [2]
@@ -219,7 +219,7 @@ def test_the_impostor(reg):
 
 def test_the_impostors_weight_rises_and_falls(reg):
     """To 1.1 on the way from one half to a tenth."""
-    X, y = reg.impostor()
+    X, y = reg.sum_of_two()
     path = reg.lasso_path(X, y, reg.lambda_max(X, y) * np.geomspace(0.5, 0.1, 60), max_sweeps=20_000)
     assert path[:, 2].max().round(1) == 1.1
 
@@ -246,7 +246,7 @@ def test_lasso_by_hand(reg):
 
 def test_figures_ball_and_paths(reg):
     """One weight of the lasso is exactly 0 on a part of its path, and none of ridge's is."""
-    X, y = reg.impostor()
+    X, y = reg.sum_of_two()
     lams = np.geomspace(100, 1, 10)
     assert (reg.lasso_path(X, y, lams) == 0).any() and all(reg.ridge(X, y, lam)[0].all() for lam in lams)
 
@@ -313,6 +313,15 @@ def test_two_examples_predict_each_other(reg):
 
 
 # Task 9
+
+
+def test_figure_shares(reg):
+    """Curves of one color agree within 5% where s is 0.01, and descent's is the first above 0.9."""
+    s = np.geomspace(0.01, 1, 200)
+    for lam, n_steps in ((0.5, 2), (0.02, 50), (0.001, 1000)):
+        kept, found = reg.shrinkage(s, lam), reg.descent_filter(s, 1.0, n_steps)
+        assert math.isclose(kept[0], found[0], rel_tol=0.05)
+        assert np.argmax(found > 0.9) < (np.argmax(kept > 0.9) or len(s))
 
 
 def test_steps_for_ninety_percent(reg):
