@@ -290,13 +290,13 @@ def cka(student):
 
 
 def draw_map(tsne_gradient, p, *, steps=400, lr=None, seed=0):
-    """Gradient descent with momentum from a small random map; p is exaggerated in the first quarter."""
+    """Gradient descent with momentum, more of it after the first quarter, from a small random map."""
     y = 0.01 * normal(torch.Generator().manual_seed(seed), len(p), 2)
     lr = len(p) / 12 if lr is None else lr
     velocity = torch.zeros_like(y)
     for step in range(steps):
         early = step < steps // 4
-        velocity = (0.5 if early else 0.8) * velocity - lr * tsne_gradient(p * (4 if early else 1), y)[1]
+        velocity = (0.5 if early else 0.8) * velocity - lr * tsne_gradient(p, y)[1]
         y = y + velocity
     return y
 

@@ -46,10 +46,10 @@ def test_pca_by_hand(impl):
 @weight(1)
 @tags("pca")
 def test_whiten_by_hand(impl):
-    """Turned by 45 degrees, the four points keep their variances; "zca" turns the white points back."""
+    """Turned by 45 degrees and moved, the four points keep their variances; "zca" turns the white points back."""
     turn = numbers([1, 1], [-1, 1]) / math.sqrt(2)
     white = numbers([1, 0], [-1, 0], [0, 1], [0, -1]) * math.sqrt(2)
-    found = assert_leaves_arguments(impl.whiten, cross() @ turn, kind="zca", name="whiten")
+    found = assert_leaves_arguments(impl.whiten, cross() @ turn + 1, kind="zca", name="whiten")
 
     assert_close(found, white @ turn, name='whiten with kind="zca"')
     assert_close(impl.whiten(cross(), eps=1.0)[0], numbers(4 / 3, 0), name="the first row with eps = 1", atol=1e-7)

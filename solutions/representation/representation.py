@@ -656,8 +656,8 @@ def unbiased_cka(x, y):
 def affinities(x, perplexity):
     """How much each pair of examples are neighbors: the joint probabilities of t-SNE.
 
-    Example i picks a neighbor j ≠ i with the probability p_ij ∝ exp(-distance_ij² / (2 σ_i²)). Each σ_i is such that the perplexity of
-    its p_ij is the given one. The perplexity is 2^H for the entropy H in bits. The result is (p_ij + p_ji) / (2N).
+    Example i picks a neighbor j ≠ i with the probability p_j|i ∝ exp(-distance_ij² / (2 σ_i²)). Each σ_i is such that the perplexity of
+    its p_j|i is the given one. The perplexity is 2^H for the entropy H in bits. The result is p_ij = (p_j|i + p_i|j) / (2N).
 
     Args:
         x: Examples, shape (N, d), at any distances from 1e-6 to 1e6. The equation of each σ_i has one solution.

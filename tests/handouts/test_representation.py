@@ -249,12 +249,12 @@ def test_collapse_by_hand():
 
 
 def test_a_cloud_and_its_copy_in_a_map():
-    """ "Both are 2.7 wide, and the gap is 15.7 both times." """
+    """ "Both are 2.5 wide, and the gap is 17.4 both times." """
     cloud = torch.randn(30, 2, generator=torch.Generator().manual_seed(0), dtype=F64)
     for away in (100, 10_000):
         y = figures.draw_map(rep.tsne_gradient, rep.affinities(torch.cat([cloud, 10 * cloud + away]), 10), steps=1000)
-        assert y[:30].std(0).mean().item() == near(2.7, 1) and y[30:].std(0).mean().item() == near(2.7, 1)
-        assert (y[:30].mean(0) - y[30:].mean(0)).norm().item() == near(15.7, 1)
+        assert y[:30].std(0).mean().item() == near(2.5, 1) and y[30:].std(0).mean().item() == near(2.5, 1)
+        assert (y[:30].mean(0) - y[30:].mean(0)).norm().item() == near(17.4, 1)
 
 
 def test_a_map_by_hand():
