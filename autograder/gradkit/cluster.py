@@ -28,7 +28,6 @@ import coursekit
 import msgspec
 
 import gradkit
-from gradkit.batch import checks_digest
 from gradkit.devices import VideoMemory
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
@@ -37,6 +36,7 @@ from gradkit.judges import TRIES, JudgeClient, JudgeDied, scratch_folder
 from gradkit.manifest import load_assignment
 from gradkit.model import Check
 from gradkit.results import clean
+from gradkit.runs import checks_digest
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -12,11 +12,12 @@ from pathlib import Path
 import msgspec
 
 from gradkit import results
-from gradkit.batch import Row, RunRecord, checks_digest, kept_roster, make_row, write_tables
 from gradkit.errors import InputError
 from gradkit.manifest import Assignment, load_assignment
 from gradkit.model import CheckResult, Graded, Outcome
 from gradkit.roster import ROSTER, write_roster
+from gradkit.runs import RECORD, checks_digest, kept_roster, run_record
+from gradkit.tables import Row, make_row, write_tables
 
 
 @dataclass(frozen=True)
@@ -78,23 +79,8 @@ def merge(root: Path, cpu: Path, gpu: Path, out: Path) -> Merged:
     notes = write_tables(rows, assignment, out, students)
     if students:
         results.write_whole(out / ROSTER, write_roster(students).encode("utf-8"))
-    results.write_whole(out / "run.json", msgspec.json.encode(record))
+    results.write_whole(out / RECORD, msgspec.json.encode(record))
     return Merged(assignment, tuple(rows), tuple(problems), notes)
-
-
-def run_record(folder: Path) -> RunRecord:
-    """What a run into `folder` was of.
-
-    Raises:
-        InputError: When there is none.
-    """
-    path = folder / "run.json"
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=RunRecord)
-    except OSError:
-        raise InputError(f"{folder} holds no run: {path.name} is missing; name a folder that grade wrote") from None
-    except msgspec.MsgspecError:
-        raise InputError(f"{path}: not a run's record; name a folder that grade wrote") from None
 
 
 def _submissions(folder: Path) -> set[str]:

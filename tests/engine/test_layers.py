@@ -1,4 +1,4 @@
-"""The house keeps its shape: imports point one way, and only one module prints."""
+"""The house keeps its shape: imports point one way, and only the command line prints."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_coursekit_never_imports_the_engine(path):
 @pytest.mark.parametrize("path", sorted(ENGINE.rglob("*.py")), ids=lambda path: str(path.relative_to(ENGINE)))
 def test_only_the_command_line_prints(path):
     """Everything else returns or raises."""
-    if path.name == "cli.py" or "templates" in path.parts:
+    if path.parent.name == "cli" or "templates" in path.parts:
         return
     calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     assert not any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls)

@@ -9,10 +9,10 @@ import pandas
 import pytest
 
 from gradkit import uploads
-from gradkit.batch import Row, write_tables
 from gradkit.errors import InputError
 from gradkit.model import Submitter
 from gradkit.roster import Roster, read_roster, write_roster
+from gradkit.tables import Row, write_tables
 
 CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section,Homework (1)
     Points Possible,,,,,100

@@ -1,0 +1,91 @@
+"""For whoever hands assignments out: bundles for students, Gradescope and nbgrader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradkit.cli.app import Root, app, chosen, err, out
+from gradkit.manifest import Assignment
+
+bundle = typer.Typer(no_args_is_help=True, help="Make what students or other systems receive.")
+app.add_typer(bundle, name="bundle")
+
+
+def _consistent(root: Path | None, ids: list[str]) -> tuple[Path, list[Assignment]]:
+    """The assignments to bundle; one whose files contradict each other is refused, and a draft gets a note."""
+    from gradkit.examine.faults import bundle_faults, refuse_faults
+
+    base, assignments = chosen(root, ids)
+    for assignment in assignments:
+        refuse_faults(assignment, bundle_faults(assignment))
+        if assignment.manifest.draft:
+            id = assignment.id
+            err.print(f"note: {id} is a draft; gradkit verify {id} says what it lacks", markup=False)
+    return base, assignments
+
+
+@bundle.command()
+def student(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    out_path: Annotated[Path, typer.Option("--out", help="A folder, or a .zip.")],
+    root: Root = None,
+    agents_file: Annotated[
+        bool,
+        typer.Option(
+            "--agents-file/--no-agents-file",
+            help="Add AGENTS.md, which asks coding assistants to tutor and not to solve.",
+        ),
+    ] = True,
+) -> None:
+    """What students unpack and work in: handouts, stubs, public checks, coursekit. Nothing of solutions/."""
+    from gradkit.bundle import student_bundle
+
+    _, assignments = _consistent(root, ids)
+    for line in student_bundle(assignments, out_path, agents_file=agents_file):
+        out.print(line, markup=False)
+
+
+@bundle.command(name="gradescope")
+def bundle_gradescope(
+    id: Annotated[str, typer.Argument(metavar="ID")],
+    out_path: Annotated[Path, typer.Option("--out", help="A .zip.")],
+    root: Root = None,
+    torch_index: Annotated[
+        str,
+        typer.Option(help="Index, or folder of wheels in the image, that holds the CPU build of torch."),
+    ] = "",
+    deadline: Annotated[
+        float, typer.Option(help="Seconds of grading; keep it below the time limit set on Gradescope.")
+    ] = 540.0,
+    attempts: Annotated[
+        int | None,
+        typer.Option(help="Graded attempts in a window; the best score counts. No limit if not given."),
+    ] = None,
+    window_hours: Annotated[float, typer.Option(help="Length of that window.")] = 24.0,
+) -> None:
+    """Write the zip to upload as Gradescope's autograder: the engine and one assignment, hidden side included."""
+    from gradkit.bundle import gradescope_bundle
+    from gradkit.gradescope import Attempts, Settings, check_settings
+
+    base, (assignment,) = _consistent(root, [id])
+    limit = None if attempts is None else Attempts(attempts, window_hours)
+    settings = check_settings(Settings(id, deadline, limit), "the command line")
+    for line in gradescope_bundle(base, assignment, out_path, settings, torch_index=torch_index):
+        out.print(line, markup=False)
+
+
+@bundle.command()
+def nbgrader(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    out_path: Annotated[Path, typer.Option("--out", help="A folder that is not there yet.")],
+    root: Root = None,
+) -> None:
+    """A course folder for nbgrader, whose autograde asks the judge."""
+    from gradkit.bundle import nbgrader_course
+
+    base, assignments = _consistent(root, ids)
+    for line in nbgrader_course(base, assignments, out_path):
+        out.print(line, markup=False)

@@ -1,0 +1,143 @@
+"""What a run is written down as: a row for each submission, grades.csv, and the files that gradebooks take."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gradkit import results, uploads
+from gradkit.intake import Refused, Submission
+from gradkit.manifest import Assignment
+from gradkit.model import Graded, Outcome, Submitter
+from gradkit.roster import Roster, label
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a submission and what came of it, without the details."""
+
+    submission: str
+    assignment: str
+    status: str
+    score: float
+    max_score: float
+    tasks: tuple[tuple[str, float], ...] = ()
+    reason: str = ""
+    submitters: tuple[Submitter, ...] = ()
+    mistakes: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    elapsed_s: float = 0.0
+    kept: bool = False  # graded by an earlier run that was resumed
+
+
+def write_tables(
+    rows: Sequence[Row], assignment: Assignment, out: Path, students: Sequence[Submitter] = ()
+) -> tuple[str, ...]:
+    """Write grades.csv into `out`, and where students are known the files that gradebooks take.
+
+    Args:
+        students: The roster, where there is one: each of them has a row, whoever handed in nothing too.
+
+    Returns:
+        A line for each student who is left blank in a gradebook's file, and for each submission that is nobody's.
+    """
+    rows, notes = _with_roster(sorted(rows, key=lambda row: row.submission), assignment, students)
+    results.write_whole(out / "grades.csv", table(rows, assignment).encode("utf-8"))
+    entries = []
+    for row in rows:
+        reason = why_blank(row, assignment)
+        entries.append(uploads.Entry(row.submission, row.submitters, None if reason else row.score, reason))
+    for name, text in uploads.files(entries, assignment.manifest).items():
+        results.write_whole(out / name, text.encode("utf-8"))
+    return (*(f"{label(student)} is left blank: {why}" for student, why in uploads.blank(entries)), *notes)
+
+
+def _with_roster(
+    rows: Sequence[Row], assignment: Assignment, students: Sequence[Submitter]
+) -> tuple[list[Row], list[str]]:
+    """The rows with the students of a roster, and a row for each of them who handed in nothing."""
+    if not students:
+        return list(rows), []
+    roster = Roster(students)
+    rows = [replace(row, submitters=roster.behind(row.submission, row.submitters)) for row in rows]
+    there = {student for row in rows for student in row.submitters}
+    notes = [
+        f"{row.submission} belongs to nobody on the roster"
+        for row in rows
+        if not any(student in roster.students for student in row.submitters)
+    ]
+    missing = Row("", assignment.id, "missing", 0.0, float(assignment.manifest.points), reason="nothing was handed in")
+    rows += [replace(missing, submitters=(student,)) for student in students if student not in there]
+    return rows, notes
+
+
+def why_blank(row: Row, assignment: Assignment) -> str:
+    """Why a row has no score that a student can be given: one that was graded, and out of all points. Empty if it has."""
+    if row.status in ("refused", "not_graded"):
+        return f"{row.status.replace('_', ' ')}: {row.reason}"
+    if row.status != "graded":
+        return row.reason
+    lacking = assignment.manifest.points - row.max_score
+    return f"checks of {lacking:g} points need a device that was not there" if abs(lacking) >= 1e-6 else ""
+
+
+def make_row(
+    graded: Graded, assignment: Assignment, entry: Submission | Refused | None = None, *, kept: bool = False
+) -> Row:
+    """The line of the table for a grade."""
+    tasks = {task.id: 0.0 for task in assignment.manifest.tasks}
+    for result in graded.results:
+        tasks[result.check.task] += result.score
+    return Row(
+        submission=graded.submission,
+        assignment=graded.assignment,
+        status=graded.status,
+        score=round(graded.score, 6),
+        max_score=round(graded.max_score, 6) if graded.results else float(assignment.manifest.points),
+        tasks=tuple((task, round(score, 6)) for task, score in tasks.items()),
+        reason=graded.reason,
+        submitters=entry.submitters if entry else graded.submitters,
+        mistakes=tuple(sorted({case.mistake for result in graded.results for case in result.cases if case.mistake})),
+        outcomes=tuple(
+            sorted({result.outcome.value for result in graded.results if result.cases} - {Outcome.PASSED.value})
+        ),
+        elapsed_s=graded.elapsed_s,
+        kept=kept,
+    )
+
+
+def table(rows: Sequence[Row], assignment: Assignment) -> str:
+    """grades.csv: a row per submission, and per student of a roster without one. What nobody has judged is empty, never 0."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    tasks = [task.id for task in assignment.manifest.tasks]
+    writer.writerow(
+        [
+            "submission",
+            "assignment",
+            "status",
+            "score",
+            "max_score",
+            *tasks,
+            "mistakes",
+            "reason",
+            "submitters",
+        ]
+    )
+    for row in rows:
+        known = row.status == "graded"
+        scores = dict(row.tasks)
+        cells = [
+            row.submission,
+            row.assignment,
+            row.status,
+            f"{row.score:g}" if known else "",
+            f"{row.max_score:g}",
+        ]
+        cells += [f"{scores.get(task, 0):g}" if known else "" for task in tasks]
+        who = ", ".join(submitter.email or submitter.name for submitter in row.submitters)
+        writer.writerow([uploads.cell(text) for text in [*cells, " ".join(row.mistakes), row.reason, who]])
+    return out.getvalue()
