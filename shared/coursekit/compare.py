@@ -18,60 +18,25 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
-import sys
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-
-KINDS = {
-    "type": "another type, or another library",
-    "refused": "a type that is never compared: complex, sparse, quantized, meta, object arrays",
-    "accepted": "an argument that should be refused, and is not",
-    "changed": "an argument changed in place",
-    "shape": "another shape",
-    "dtype": "another dtype",
-    "length": "another number of items",
-    "keys": "missing or extra keys or members",
-    "order": "the same items in another order",
-    "value": "wrong values, with no structure that the evidence would bear out",
-    "nan": "NaN where a number is due, or the reverse",
-    "infinite": "infinite where a finite number is due, or the reverse",
-    "zeros": "zero everywhere",
-    "constant": "does not vary where it should",
-    "negated": "the opposite sign, everywhere or where it is wrong, or every truth value inverted",
-    "scaled": "the same multiple everywhere, or for each row",
-    "offset": "off by the same constant everywhere, or for each row",
-    "function": "a simple function of the right answer: its square, root, logarithm, exponential, reciprocal, ...",
-    "transposed": "axes exchanged",
-    "reshaped": "reshaped instead of transposed",
-    "reversed": "reversed along an axis",
-    "shifted": "shifted by one along an axis",
-    "region": "wrong only in one region",
-    "distribution": "a random function that gives other results, or gives them with other probabilities",
-    "unnormalized": "entries that should sum to one do not, or do so along another axis",
-    "precision": "right to several digits, but not to the tolerance",
-    "ambiguous": "several of the above explain it equally well",
-}
-"""What `Difference.kind` may be, and what each kind means."""
-
-TOLERANCES = {
-    # A reordered sum of a thousand terms of order one is off by about 1e-13. An epsilon of 1e-8 in the
-    # wrong place moves a result by about 5e-9, and has to be seen.
-    "float64": (1e-9, 1e-10),
-    # Machine epsilon 1.2e-7, times a few hundred for reordered sums; an answer from TF32, fp16 or bf16
-    # (relative errors from 5e-4 up) is still told apart.
-    "float32": (1e-4, 1e-5),
-    # Machine epsilon 9.8e-4: about four units in the last place, for values of order one.
-    "float16": (4e-3, 1e-3),
-    # Machine epsilon 7.8e-3: about four units in the last place, for values of order one.
-    "bfloat16": (3e-2, 1e-2),
-}
-"""Default (rtol, atol) by floating dtype. Everything else compares exactly."""
-
-LARGE, MOST_AXES = 10_000, 8
-"""Sizes from the first on, and axes after the second, of what was answered are not told."""
+from coursekit import diagnosis
+from coursekit.closeness import Tolerance, close, widen
+from coursekit.describe import (
+    ARTICLE,
+    REFUSED,
+    REFUSED_NAMES,
+    Scalar,
+    as_numpy,
+    describe,
+    qualified,
+    scalar_of,
+    shape_text,
+    short,
+    sort_of,
+)
+from coursekit.places import Place, place_called
 
 MAX_DEPTH = 64
 """Values nested deeper than this are refused, so that no answer can exhaust the stack."""
@@ -82,7 +47,7 @@ class Difference:
     """How an answer differs from the one that is due.
 
     Attributes:
-        kind: One of `KINDS`.
+        kind: One of `coursekit.diagnosis.KINDS`.
         summary: One or two sentences on structure only: shapes, dtypes, indices, counts, factors. It holds
             no value of the inputs or of the expected output, so a hidden check may show it.
         detail: Values to add where everything may be shown (public checks): the worst coordinates, what
@@ -108,21 +73,6 @@ class Mismatch(AssertionError):
         return (Mismatch, (self.difference,))
 
 
-def default_tolerance(dtype: Any) -> tuple[float, float]:
-    """Return the (rtol, atol) by which two numbers of a dtype count as equal.
-
-    Args:
-        dtype: A NumPy or torch dtype, its name, or a Python type such as `float`.
-
-    Returns:
-        The pair from `TOLERANCES`; (0.0, 0.0) for integers, bools and everything else.
-    """
-    name = _dtype_name(dtype)
-    if name in ("longdouble", "float96", "float128"):
-        name = "float64"
-    return TOLERANCES.get(name, (0.0, 0.0))
-
-
 def compare(
     got: Any, want: Any, *, rtol: float | None = None, atol: float | None = None, name: str = "output"
 ) -> Difference | None:
@@ -140,7 +90,7 @@ def compare(
     Returns:
         None, or the first difference found with the strongest explanation that the evidence allows.
     """
-    return _compare(got, want, _Tolerance(rtol, atol), _where(name), 0)
+    return _compare(got, want, Tolerance(rtol, atol), place_called(name), 0)
 
 
 def assert_close(
@@ -160,108 +110,15 @@ def assert_close(
         raise Mismatch(difference)
 
 
-# The walk
-
-
-class _Tolerance(NamedTuple):
-    rtol: float | None
-    atol: float | None
-
-    def for_dtype(self, name: str) -> tuple[float, float]:
-        rtol, atol = TOLERANCES.get(name) or default_tolerance(name)
-        return (
-            rtol if self.rtol is None else self.rtol,
-            atol if self.atol is None else self.atol,
-        )
-
-
-class _Where(NamedTuple):
-    """The place of a value in the answer: as a summary may show it, and in full."""
-
-    shown: str
-    full: str
-
-    def item(self, index: int) -> _Where:
-        return _Where(f"{self.shown}[{index}]", f"{self.full}[{index}]")
-
-    def key(self, key: Any, *, show: bool) -> _Where:
-        return _Where(f"{self.shown}[{key!r}]" if show else f"{self.shown}[…]", f"{self.full}[{_short(key)}]")
-
-    def field(self, name: str) -> _Where:
-        return _Where(f"{self.shown}.{name}", f"{self.full}.{name}")
-
-    @property
-    def noun(self) -> str:
-        """What is shown, for the middle of a sentence."""
-        return self.shown
-
-
-class _Words(_Where):
-    """The same for an answer whose name is a phrase, after which brackets could not be read."""
-
-    def item(self, index: int) -> _Where:
-        ordinal = _ordinal(index)
-        names = []
-        for name in self:
-            phrase = _EACH_CALL.fullmatch(name)
-            names.append(f"in the {ordinal} call, {phrase[1]}" if phrase else _of_part(f"the {ordinal} item", name))
-        return _Words(*names)
-
-    def key(self, key: Any, *, show: bool) -> _Where:
-        if show and self.shown.startswith("gradient of "):
-            return _Words(f"{self.shown} in {key}", f"{self.full} in {key}")
-        return _Words(
-            _of_part(f"the value for {key!r}", self.shown) if show else _of_part("a value", self.shown),
-            _of_part(f"the value for {_short(key)}", self.full),
-        )
-
-    def field(self, name: str) -> _Where:
-        return _Words(_of_part(name, self.shown), _of_part(name, self.full))
-
-    @property
-    def noun(self) -> str:
-        call = _IN_CALL.fullmatch(self.shown)
-        return f"{call[2]} {call[1].rstrip(', ')}" if call else self.shown
-
-
-_EACH_CALL = re.compile(r"(.+)(?: of each call|, call by call)")
-_IN_CALL = re.compile(r"(in the \S+ call, )(.+)")
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
-
-
-def _where(name: str) -> _Where:
-    """Where a value called `name` is: `output[2]`, or "the third item of what was fed"."""
-    return _Words(name, name) if " " in name else _Where(name, name)
-
-
-def _of_part(part: str, name: str) -> str:
-    """The name of a part; the call that it belongs to stays in front."""
-    call = _IN_CALL.fullmatch(name)
-    return f"{call[1]}{part} of {call[2]}" if call else f"{part} of {name}"
-
-
-def _ordinal(index: int) -> str:
-    return _ORDINALS[index] if index < len(_ORDINALS) else f"{index + 1}th"
-
-
-class _Scalar(NamedTuple):
-    """A single number, whatever holds it: sort "bool", "int" or "float", and the dtype where it has one."""
-
-    sort: str
-    value: Any
-    library: str
-    dtype: str
-
-
-def _compare(got: Any, want: Any, tolerance: _Tolerance, where: _Where, depth: int) -> Difference | None:
+def _compare(got: Any, want: Any, tolerance: Tolerance, where: Place, depth: int) -> Difference | None:
     if depth > MAX_DEPTH:
         return Difference("refused", f"{where.shown[:200]}: nested too deeply to compare.", "")
 
-    want_sort = _sort(want)
-    got_sort = _sort(got)
+    want_sort = sort_of(want)
+    got_sort = sort_of(got)
     if want_sort == "scalar":
         if got_sort == "scalar":
-            return _compare_scalars(_scalar(got), _scalar(want), tolerance, where)
+            return _compare_scalars(scalar_of(got), scalar_of(want), tolerance, where)
     elif want_sort == got_sort:
         if want_sort == "array":
             return _compare_arrays(got, want, tolerance, where)
@@ -284,154 +141,9 @@ def _compare(got: Any, want: Any, tolerance: _Tolerance, where: _Where, depth: i
     return _sort_difference(got, got_sort, want, want_sort, where)
 
 
-_SORTS = {
-    type(None): "none",
-    bool: "scalar",
-    int: "scalar",
-    float: "scalar",
-    complex: "complex",
-    str: "str",
-    bytes: "bytes",
-    bytearray: "bytes",
-    list: "sequence",
-    tuple: "sequence",
-    dict: "dict",
-    set: "set",
-    frozenset: "set",
-}
-
-
-def _sort(value: Any) -> str:
-    """Return what kind of thing a value is, as far as comparing goes."""
-    sort = _SORTS.get(type(value))
-    if sort is not None:
-        return sort
-    if isinstance(value, np.ndarray):
-        return _array_sort(value)
-    if _is_tensor(value):
-        return _tensor_sort(value)
-    if isinstance(value, np.generic):
-        # A NumPy string is a str and a NumPy bytes a bytes; they come back below as such.
-        if value.dtype.kind in "biuf":
-            return "scalar"
-        if value.dtype.kind == "c":
-            return "complex"
-    for base in (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset):
-        if isinstance(value, base):
-            return _SORTS[base]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return "dataclass"
-    return "other"
-
-
-def _array_sort(array: np.ndarray) -> str:
-    if isinstance(array, np.ma.MaskedArray):
-        return "masked array"
-    if array.dtype.kind == "c":
-        return "complex"
-    if array.dtype.kind not in "biufUS":
-        return "object array"
-    if array.ndim == 0:
-        return "scalar" if array.dtype.kind in "biuf" else "array"
-    return "array"
-
-
-def _tensor_sort(tensor: Any) -> str:
-    if tensor.is_meta:
-        return "meta tensor"
-    if tensor.is_quantized:
-        return "quantized tensor"
-    if tensor.is_nested:
-        return "nested tensor"
-    if tensor.layout is not sys.modules["torch"].strided:
-        return "sparse tensor"
-    if tensor.is_complex():
-        return "complex"
-    if tensor.is_floating_point() and _dtype_name(tensor.dtype) not in TOLERANCES:
-        return "tensor of an unsupported dtype"
-    return "scalar" if tensor.ndim == 0 else "tensor"
-
-
-_REFUSED = frozenset(
-    {
-        "complex",
-        "masked array",
-        "object array",
-        "meta tensor",
-        "quantized tensor",
-        "nested tensor",
-        "sparse tensor",
-        "tensor of an unsupported dtype",
-    }
-)
-
-
-def _is_tensor(value: Any) -> bool:
-    torch = sys.modules.get("torch")
-    # While torch is being imported it is there without its names.
-    tensor = getattr(torch, "Tensor", None)
-    return tensor is not None and isinstance(value, tensor)
-
-
-def _dtype_name(dtype: Any) -> str:
-    if isinstance(dtype, str):
-        return dtype.removeprefix("torch.")
-    text = str(dtype)
-    if text.startswith("torch."):
-        return text.removeprefix("torch.")
-    try:
-        return np.dtype(dtype).name
-    except TypeError:
-        return text
-
-
-def _numpy(value: Any) -> tuple[np.ndarray, str]:
-    """Return an array or tensor as a plain NumPy array, and the name of the dtype it had."""
-    if isinstance(value, np.ndarray):
-        return np.asarray(value), value.dtype.name
-    name = _dtype_name(value.dtype)
-    tensor = value.detach()
-    if name == "bfloat16":
-        tensor = tensor.float()  # NumPy has no bfloat16, and every bfloat16 is a float32
-    return tensor.cpu().resolve_conj().resolve_neg().numpy(), name
-
-
-# Single numbers
-
-
-def _scalar(value: Any) -> _Scalar:
-    kind = type(value)
-    if kind is float:
-        return _Scalar("float", value, "", "float64")
-    if kind is int:
-        return _Scalar("int", value, "", "int")
-    if kind is bool:
-        return _Scalar("bool", value, "", "bool")
-    if _is_tensor(value):
-        name = _dtype_name(value.dtype)
-        return _Scalar(_number_sort(name), value.item(), "torch", name)
-    if isinstance(value, (np.ndarray, np.generic)):
-        name = value.dtype.name
-        return _Scalar(_number_sort(name), value.item(), "numpy", name)
-    if isinstance(value, bool):
-        return _Scalar("bool", bool(value), "", "bool")
-    if isinstance(value, int):
-        return _Scalar("int", int(value), "", "int")
-    return _Scalar("float", float(value), "", "float64")
-
-
-def _number_sort(dtype_name: str) -> str:
-    if dtype_name == "bool":
-        return "bool"
-    return "float" if "float" in dtype_name or dtype_name == "longdouble" else "int"
-
-
-_ARTICLE = {"bool": "a bool", "int": "an int", "float": "a float"}
-
-
-def _compare_scalars(got: _Scalar, want: _Scalar, tolerance: _Tolerance, where: _Where) -> Difference | None:
+def _compare_scalars(got: Scalar, want: Scalar, tolerance: Tolerance, where: Place) -> Difference | None:
     if got.sort != want.sort and not (got.sort == "int" and want.sort == "float"):
-        summary = f"{where.shown} is {_ARTICLE[got.sort]} instead of {_ARTICLE[want.sort]}."
+        summary = f"{where.shown} is {ARTICLE[got.sort]} instead of {ARTICLE[want.sort]}."
         return Difference("type", summary, _got_want(got.value, want.value, where))
     if want.sort != "float":
         if got.value == want.value:
@@ -452,20 +164,15 @@ def _compare_scalars(got: _Scalar, want: _Scalar, tolerance: _Tolerance, where: 
     return _scalar_difference(got, want, rtol, atol, where)
 
 
-def _scalar_difference(got: _Scalar, want: _Scalar, rtol: float, atol: float, where: _Where) -> Difference:
-    from coursekit import diagnosis
-
+def _scalar_difference(got: Scalar, want: Scalar, rtol: float, atol: float, where: Place) -> Difference:
     finding = diagnosis.of_scalars(got.value, want.value, want.sort, rtol, atol)
     return Difference(finding.kind, f"{where.shown} {finding.text}.", _got_want(got.value, want.value, where))
 
 
-# Arrays and tensors
-
-
-def _compare_arrays(got: Any, want: Any, tolerance: _Tolerance, where: _Where) -> Difference | None:
+def _compare_arrays(got: Any, want: Any, tolerance: Tolerance, where: Place) -> Difference | None:
     got_shape, want_shape = tuple(got.shape), tuple(want.shape)
-    g, got_dtype = _numpy(got)
-    w, want_dtype = _numpy(want)
+    g, got_dtype = as_numpy(got)
+    w, want_dtype = as_numpy(want)
     if got_shape != want_shape:
         return _shape_difference(g, w, tolerance.for_dtype(want_dtype), where)
     if got_dtype != want_dtype and not _dtype_counts(g.dtype.kind, w.dtype.kind):
@@ -478,31 +185,11 @@ def _compare_arrays(got: Any, want: Any, tolerance: _Tolerance, where: _Where) -
         return _array_difference(g, w, right, 0.0, 0.0, where)
 
     rtol, atol = tolerance.for_dtype(want_dtype)
-    g, w = _widen(g), _widen(w)
+    g, w = widen(g), widen(w)
     right = close(g, w, rtol, atol)
     if right.all():
         return None
     return _array_difference(g, w, right, rtol, atol, where)
-
-
-def close(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> np.ndarray:
-    """Return where two float arrays of one shape agree: to tolerance, or both NaN, or the same infinity."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        right = np.abs(got - want) <= atol + rtol * np.abs(want)
-    finite = np.isfinite(want)
-    if not finite.all():
-        # |x - inf| <= rtol * inf would let every x pass.
-        right = np.where(finite, right, (got == want) | (np.isnan(got) & np.isnan(want)))
-    return right
-
-
-def _widen(array: np.ndarray) -> np.ndarray:
-    """Return the array in float64 (or longdouble), so that no subtraction overflows or rounds."""
-    if array.dtype == np.float64:
-        return array
-    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
-        return array
-    return array.astype(np.float64)
 
 
 def _dtype_counts(got: str, want: str) -> bool:
@@ -514,32 +201,28 @@ def _dtype_counts(got: str, want: str) -> bool:
     return got == want
 
 
-def _dtype_difference(got: str, want: str, where: _Where) -> Difference:
+def _dtype_difference(got: str, want: str, where: Place) -> Difference:
     return Difference("dtype", f"{where.shown} has dtype {got} instead of {want}.", "")
 
 
-def _shape_difference(got: np.ndarray, want: np.ndarray, tolerance: tuple[float, float], where: _Where) -> Difference:
-    from coursekit import diagnosis
-
+def _shape_difference(got: np.ndarray, want: np.ndarray, tolerance: tuple[float, float], where: Place) -> Difference:
     observation = ""
     if got.dtype.kind in "biuf" and want.dtype.kind in "biuf":
-        observation = diagnosis.of_shapes(_widen(got), _widen(want), *tolerance)
-    summary = f"{where.shown} has shape {_shape(got.shape)} instead of {want.shape}"
+        observation = diagnosis.of_shapes(widen(got), widen(want), *tolerance)
+    summary = f"{where.shown} has shape {shape_text(got.shape)} instead of {want.shape}"
     return Difference("shape", f"{summary}: {observation}." if observation else f"{summary}.", "")
 
 
 def _array_difference(
-    got: np.ndarray, want: np.ndarray, right: np.ndarray, rtol: float, atol: float, where: _Where
+    got: np.ndarray, want: np.ndarray, right: np.ndarray, rtol: float, atol: float, where: Place
 ) -> Difference:
-    from coursekit import diagnosis
-
     finding = diagnosis.of_arrays(got, want, right, rtol, atol)
     return Difference(
         finding.kind, f"{where.shown} {finding.text}.", _array_detail(got, want, right, rtol, atol, where)
     )
 
 
-def _array_detail(got: np.ndarray, want: np.ndarray, right: np.ndarray, rtol: float, atol: float, where: _Where) -> str:
+def _array_detail(got: np.ndarray, want: np.ndarray, right: np.ndarray, rtol: float, atol: float, where: Place) -> str:
     """Return the worst coordinates with what arrived and what was due, and small arrays whole."""
     lines = []
     if want.dtype.kind in "iuf":
@@ -583,10 +266,7 @@ def _arrays_apart(got: np.ndarray, want: np.ndarray) -> list[str]:
     return texts
 
 
-# Sequences, text, sets, dicts, dataclasses, objects
-
-
-def _compare_sequences(got: Any, want: Any, tolerance: _Tolerance, where: _Where, depth: int) -> Difference | None:
+def _compare_sequences(got: Any, want: Any, tolerance: Tolerance, where: Place, depth: int) -> Difference | None:
     types = set(map(type, want))
     if len(types) == 1 and types <= _EXACT and set(map(type, got)) == types:
         if list(got) == list(want):
@@ -618,7 +298,7 @@ def _compare_sequences(got: Any, want: Any, tolerance: _Tolerance, where: _Where
     return _tallied(first, wrong, len(want), "items", where)
 
 
-def _tallied(first: Difference, wrong: int, of: int, noun: str, where: _Where) -> Difference:
+def _tallied(first: Difference, wrong: int, of: int, noun: str, where: Place) -> Difference:
     """The first difference, and how many of the parts have one."""
     if of == 1 or first.summary.endswith(_THE_REST):
         return first
@@ -633,7 +313,6 @@ _THE_REST = " is wrong, too."
 
 _OTHER_SORTS = {"type", "refused", "shape", "dtype"}
 """Differences of one item that say more than how many items are wrong."""
-
 
 _EXACT = {int, str, bytes, bool}
 """Types whose own equality is the one meant here, among values of the same type."""
@@ -651,32 +330,28 @@ def _all_plain(values: Any) -> bool:
     return set(map(type, values)) <= {int, float, bool, str, bytes, type(None)}
 
 
-def _sequence_difference(got: Any, want: Any, same: Any, where: _Where) -> Difference:
-    from coursekit import diagnosis
-
+def _sequence_difference(got: Any, want: Any, same: Any, where: Place) -> Difference:
     finding = diagnosis.of_sequences(got, want, same, noun="item")
     detail = []
     if finding.index is not None:
         for label, values in (("got", got), ("want", want)):
-            shown = _short(values[finding.index]) if finding.index < len(values) else "nothing"
+            shown = short(values[finding.index]) if finding.index < len(values) else "nothing"
             detail.append(f"{where.item(finding.index).full}: {label} {shown}")
-    detail.append(f"got {_short(got)}")
-    detail.append(f"want {_short(want)}")
+    detail.append(f"got {short(got)}")
+    detail.append(f"want {short(want)}")
     return Difference(finding.kind, f"{where.shown} {finding.text}.", "\n".join(detail))
 
 
-def _text_difference(got: Any, want: Any, sort: str, where: _Where) -> Difference:
-    from coursekit import diagnosis
-
+def _text_difference(got: Any, want: Any, sort: str, where: Place) -> Difference:
     noun = "character" if sort == "str" else "byte"
     finding = diagnosis.of_sequences(got, want, lambda a, b: a == b, noun=noun)
     start = max(0, (finding.index or 0) - 20)
     lead = "…" if start else ""
-    detail = f"{where.full}: got {lead}{_short(got[start:])}\nwant {lead}{_short(want[start:])}"
+    detail = f"{where.full}: got {lead}{short(got[start:])}\nwant {lead}{short(want[start:])}"
     return Difference(finding.kind, f"{where.shown} {finding.text}.", detail)
 
 
-def _compare_sets(got: Any, want: Any, where: _Where) -> Difference | None:
+def _compare_sets(got: Any, want: Any, where: Place) -> Difference | None:
     if got == want:
         return None
     return _keys_difference(got, want, "member", where)
@@ -686,7 +361,7 @@ class Law(dict):
     """The distribution of a random result: its probability by result, which `coursekit.chance.law` computes."""
 
 
-def _compare_laws(got: dict, want: dict, tolerance: _Tolerance, where: _Where) -> Difference | None:
+def _compare_laws(got: dict, want: dict, tolerance: Tolerance, where: Place) -> Difference | None:
     rtol, atol = tolerance.for_dtype("float64")
     never = [result for result in want if result not in got]
     new = [result for result in got if result not in want]
@@ -706,7 +381,7 @@ def _compare_laws(got: dict, want: dict, tolerance: _Tolerance, where: _Where) -
     if not parts:
         return None
     detail = [
-        f"P({_short(result)}): got {got.get(result, 0.0):.10g}, want {want.get(result, 0.0):.10g}"
+        f"P({short(result)}): got {got.get(result, 0.0):.10g}, want {want.get(result, 0.0):.10g}"
         for result in sorted(
             {*never, *new, *off}, key=lambda result: -abs(got.get(result, 0.0) - want.get(result, 0.0))
         )[:6]
@@ -716,7 +391,7 @@ def _compare_laws(got: dict, want: dict, tolerance: _Tolerance, where: _Where) -
     )
 
 
-def _compare_dicts(got: dict, want: dict, tolerance: _Tolerance, where: _Where, depth: int) -> Difference | None:
+def _compare_dicts(got: dict, want: dict, tolerance: Tolerance, where: Place, depth: int) -> Difference | None:
     if isinstance(got, Law) or isinstance(want, Law):
         return _compare_laws(got, want, tolerance, where)
     if got.keys() != want.keys():
@@ -741,7 +416,7 @@ def _keys_are_names(want: dict) -> bool:
     return names and len(want) <= 64 and not all(type(value) is int for value in want.values())
 
 
-def _keys_difference(got: Any, want: Any, noun: str, where: _Where) -> Difference:
+def _keys_difference(got: Any, want: Any, noun: str, where: Place) -> Difference:
     missing = [key for key in want if key not in got]
     extra = [key for key in got if key not in want]
     parts = []
@@ -751,13 +426,13 @@ def _keys_difference(got: Any, want: Any, noun: str, where: _Where) -> Differenc
         parts.append(f"has {len(extra)} extra {noun}{'s' if len(extra) > 1 else ''}")
     detail = [f"{where.full}:"]
     if missing:
-        detail.append(f"missing: {_short(missing)}")
+        detail.append(f"missing: {short(missing)}")
     if extra:
-        detail.append(f"extra: {_short(extra)}")
+        detail.append(f"extra: {short(extra)}")
     return Difference("keys", f"{where.shown} {' and '.join(parts)}.", "\n".join(detail))
 
 
-def _compare_dataclasses(got: Any, want: Any, tolerance: _Tolerance, where: _Where, depth: int) -> Difference | None:
+def _compare_dataclasses(got: Any, want: Any, tolerance: Tolerance, where: Place, depth: int) -> Difference | None:
     if type(got) is not type(want):
         return _sort_difference(got, "dataclass", want, "dataclass", where)
     for field in dataclasses.fields(want):
@@ -769,7 +444,7 @@ def _compare_dataclasses(got: Any, want: Any, tolerance: _Tolerance, where: _Whe
     return None
 
 
-def _compare_objects(got: Any, want: Any, where: _Where) -> Difference | None:
+def _compare_objects(got: Any, want: Any, where: Place) -> Difference | None:
     """Compare what is left, dtypes and enumerations among it, by identity and then by its own equality."""
     if got is want:
         return None
@@ -785,87 +460,24 @@ def _compare_objects(got: Any, want: Any, where: _Where) -> Difference | None:
     return Difference("value", summary, _got_want(got, want, where))
 
 
-def _sort_difference(got: Any, got_sort: str, want: Any, want_sort: str, where: _Where) -> Difference:
+def _sort_difference(got: Any, got_sort: str, want: Any, want_sort: str, where: Place) -> Difference:
     """Return the difference between two values that are not the same kind of thing."""
     for sort, label in ((got_sort, "is"), (want_sort, "is expected to be")):
-        if sort in _REFUSED:
-            what = _REFUSED_NAMES.get(sort, f"a {sort}")
+        if sort in REFUSED:
+            what = REFUSED_NAMES.get(sort, f"a {sort}")
             return Difference("refused", f"{where.shown} {label} {what}, which is never compared.", "")
     got_text, want_text = describe(got), describe(want)
     if got_sort in ("array", "tensor") and want_sort == "scalar":
-        summary = f"{where.shown} has shape {_shape(got.shape)} instead of being a single number (shape ())."
+        summary = f"{where.shown} has shape {shape_text(got.shape)} instead of being a single number (shape ())."
         return Difference("shape", summary, "")
     if got_sort == "scalar" and want_sort in ("array", "tensor"):
         summary = f"{where.shown} is a single number instead of {want_text}."
         return Difference("shape", summary, "")
     if got_text == want_text:
-        got_text, want_text = _qualified(got), _qualified(want)
+        got_text, want_text = qualified(got), qualified(want)
     hint = " (was it returned?)" if got_sort == "none" else ""
     return Difference("type", f"{where.shown} is {got_text} instead of {want_text}{hint}.", "")
 
 
-_REFUSED_NAMES = {
-    "complex": "complex",
-    "object array": "an array of objects",
-    "masked array": "a masked array",
-}
-
-
-def describe(value: Any) -> str:
-    """Return what a value is, with its size but without its contents: "a list of 3 items".
-
-    Args:
-        value: Anything.
-
-    Returns:
-        A noun phrase with its article, safe to show for a hidden check.
-    """
-    sort = _sort(value)
-    if sort == "none":
-        return "None"
-    if sort == "scalar":
-        return _ARTICLE[_scalar(value).sort]
-    if sort == "array":
-        return f"a NumPy array of shape {_shape(value.shape)}"
-    if sort == "tensor":
-        return f"a torch tensor of shape {_shape(value.shape)}"
-    if sort in _REFUSED:
-        return _REFUSED_NAMES.get(sort, f"a {sort}")
-    if sort == "str":
-        return "a str"
-    if sort == "bytes":
-        return "bytes"
-    if sort in ("sequence", "set", "dict"):
-        return f"{_a(type(value).__name__)} of {_size(len(value))} item{'' if len(value) == 1 else 's'}"
-    return _a(type(value).__name__)
-
-
-def _size(size: int) -> str:
-    """A size as far as it is told: one that a submission chose could be the digits of an input."""
-    return str(size) if size < LARGE else f"{LARGE} or more"
-
-
-def _shape(shape: Sequence[int]) -> str:
-    """A shape as Python writes it, its sizes and axes as far as they are told."""
-    shown = [_size(int(size)) for size in shape[:MOST_AXES]] + ["..."] * (len(shape) > MOST_AXES)
-    return f"({', '.join(shown)}{',' * (len(shown) == 1)})"
-
-
-def _a(noun: str) -> str:
-    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
-
-
-def _qualified(value: Any) -> str:
-    return f"{describe(value)} ({type(value).__module__}.{type(value).__qualname__})"
-
-
-def _got_want(got: Any, want: Any, where: _Where) -> str:
-    return f"{where.full}: got {_short(got)}, want {_short(want)}"
-
-
-def _short(value: Any, limit: int = 200) -> str:
-    try:
-        text = repr(value)
-    except Exception:  # a repr may do anything; an int of many digits raises ValueError
-        text = describe(value)
-    return text if len(text) <= limit else f"{text[:limit]}…"
+def _got_want(got: Any, want: Any, where: Place) -> str:
+    return f"{where.full}: got {short(got)}, want {short(want)}"

@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from coursekit.compare import Mismatch, _is_tensor, compare, describe
+from coursekit.compare import Mismatch, compare
+from coursekit.describe import describe, is_tensor
 
 EPS = 1e-6
 """Default step, relative to max(1, |x|). The cube root of float64's machine epsilon is 6e-6; a little less
@@ -42,7 +43,7 @@ def random_cotangent(rng: np.random.Generator, like: Any) -> Any:
         return {key: random_cotangent(rng, value) for key, value in like.items()}
     if isinstance(like, (list, tuple)):
         return type(like)(random_cotangent(rng, value) for value in like)
-    if _is_tensor(like):
+    if is_tensor(like):
         import torch
 
         dtype = like.dtype if like.dtype.is_floating_point else torch.float64
@@ -154,7 +155,7 @@ def torch_vjp(
     with torch.enable_grad():
         output = f(*values, **kwargs)
     pairs = list(_pairs(output, cotangent, "output"))
-    pairs = [(y, w) for y, w in pairs if _is_tensor(y) and y.requires_grad]
+    pairs = [(y, w) for y, w in pairs if is_tensor(y) and y.requires_grad]
     if not pairs:
         raise ValueError(f"output does not depend on {_positions_text(positions)} through autograd (was it detached?)")
     # Given cotangents as tensors, torch imports sympy to compare shapes, 0.25 s in each new process; sums need none.
@@ -255,14 +256,14 @@ def _positions_text(positions: Sequence[int]) -> str:
 
 
 def _is_floating(arg: Any) -> bool:
-    if _is_tensor(arg):
+    if is_tensor(arg):
         return bool(arg.is_floating_point())
     return isinstance(arg, np.ndarray) and arg.dtype.kind == "f"
 
 
 def _is_number(value: Any) -> bool:
     """Whether a value is a number, an array or a tensor of some real dtype."""
-    if _is_tensor(value):
+    if is_tensor(value):
         return not value.is_complex()
     if isinstance(value, (np.ndarray, np.generic)):
         return value.dtype.kind in "biuf"
@@ -271,7 +272,7 @@ def _is_number(value: Any) -> bool:
 
 def _as_float64(arg: Any, position: int) -> Any:
     """Return a float64 copy of a number, array or tensor."""
-    if _is_tensor(arg):
+    if is_tensor(arg):
         import torch
 
         return arg.detach().to(torch.float64).clone()
@@ -281,12 +282,12 @@ def _as_float64(arg: Any, position: int) -> Any:
 
 
 def _array_of(value: Any) -> np.ndarray:
-    return value.cpu().numpy() if _is_tensor(value) else value
+    return value.cpu().numpy() if is_tensor(value) else value
 
 
 def _like(array: np.ndarray, value: Any) -> Any:
     """Return an array in the library and on the device of a value."""
-    if _is_tensor(value):
+    if is_tensor(value):
         import torch
 
         return torch.from_numpy(np.array(array)).to(value.device)
@@ -295,13 +296,13 @@ def _like(array: np.ndarray, value: Any) -> Any:
 
 def _writable(arg: Any) -> Any:
     """Return an array or tensor that a function may write into without harm; other things as they are."""
-    if _is_tensor(arg):
+    if is_tensor(arg):
         return arg.detach().clone()
     return arg.copy() if isinstance(arg, np.ndarray) else arg
 
 
 def _map_tensors(value: Any, change: Callable[[Any], Any]) -> Any:
-    if _is_tensor(value):
+    if is_tensor(value):
         return change(value)
     if isinstance(value, dict):
         return {key: _map_tensors(item, change) for key, item in value.items()}
@@ -315,7 +316,7 @@ def _detached(value: Any) -> Any:
 
 
 def _tensors(value: Any) -> Iterator[Any]:
-    if _is_tensor(value):
+    if is_tensor(value):
         yield value
     elif isinstance(value, dict):
         for item in value.values():
@@ -367,7 +368,7 @@ def _inner(cotangent: Any, output: Any, *, absolute: bool = False) -> float:
 
 
 def _float64_array(value: Any) -> np.ndarray:
-    if _is_tensor(value):
+    if is_tensor(value):
         value = value.detach().cpu().double().numpy()
     return np.asarray(value, np.float64)
 

@@ -39,7 +39,8 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
-from coursekit.compare import Difference, Mismatch, describe
+from coursekit.compare import Difference, Mismatch
+from coursekit.describe import describe
 
 
 class DeviceError(Mismatch, RuntimeError):

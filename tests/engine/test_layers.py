@@ -65,7 +65,7 @@ def test_a_module_imports_only_what_the_map_has_before_it(name):
             assert known[0] in before, f"{name} imports {known[0]}, which the map names after it"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "shared" / "coursekit").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "shared" / "coursekit").rglob("*.py")), ids=lambda path: path.name)
 def test_coursekit_never_imports_the_engine(path):
     """Students have coursekit alone."""
     assert not any(module.split(".")[0] == "gradkit" for module in imported(path))

@@ -12,17 +12,10 @@ import time
 import numpy as np
 import pytest
 import torch
-from coursekit.compare import (
-    KINDS,
-    MAX_DEPTH,
-    TOLERANCES,
-    Difference,
-    Mismatch,
-    assert_close,
-    compare,
-    default_tolerance,
-    describe,
-)
+from coursekit.closeness import TOLERANCES, default_tolerance
+from coursekit.compare import MAX_DEPTH, Difference, Mismatch, assert_close, compare
+from coursekit.describe import describe
+from coursekit.diagnosis import KINDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp

@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 from claims import assert_true
-from coursekit.compare import KINDS, compare
-from coursekit.diagnosis import MAX_ENTRIES
+from coursekit.compare import compare
+from coursekit.diagnosis import KINDS
+from coursekit.diagnosis.evidence import MAX_ENTRIES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp

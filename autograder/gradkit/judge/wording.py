@@ -12,7 +12,7 @@ import textwrap
 import types
 from collections.abc import Callable
 
-from coursekit.compare import describe
+from coursekit.describe import describe
 from coursekit.gradcheck import positions_of
 
 from gradkit.calls.protocol import Kind
