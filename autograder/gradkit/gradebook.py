@@ -36,7 +36,7 @@ from gradkit.intake import Submission
 from gradkit.judges import LocalJudges, scratch_folder
 from gradkit.manifest import Assignment, Task, load_assignment
 from gradkit.model import CheckResult, Graded, Outcome
-from gradkit.notebooks.read import read_cells
+from gradkit.notebooks.cells import read_cells
 from gradkit.notebooks.write import SCHEMA_VERSION, check_id
 
 IDLE_S = 60  # after which a judge without work ends

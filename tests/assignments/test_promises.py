@@ -13,7 +13,8 @@ import pytest
 from gradkit.examine.faults import static_faults
 from gradkit.examine.rehearsal import rehearse
 from gradkit.manifest import assignment_ids, load_assignment
-from gradkit.verify import matrix, verify
+from gradkit.prices import matrix
+from gradkit.verify import verify
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 IDS = assignment_ids(ROOT)

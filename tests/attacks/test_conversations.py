@@ -62,7 +62,7 @@ def test_bare_comparison(impl):
 WRITE_AHEAD = """
 def _flood(kind, payload, *, count=True):
     import os, select, sys, threading
-    from gradkit.calls.protocol import MAGIC, _HEADER
+    from gradkit.calls.frames import MAGIC, _HEADER
     frame = sys._getframe()
     while "request" not in frame.f_locals:
         frame = frame.f_back
@@ -94,8 +94,8 @@ def _flood(kind, payload, *, count=True):
 """
 
 ATTACKS = {
-    "callback flood": (WRITE_AHEAD + "def apply(f, n):\n    from gradkit.calls.protocol import encode\n    _flood(18, bytes(encode((0, (0,), {}))), count=False)\n", "1.7", {"timeout", "rejected"}),
-    "answers written ahead": (WRITE_AHEAD + "class _Ahead:\n    def __iter__(self): return self\n    def __next__(self):\n        from gradkit.calls.protocol import encode\n        _flood(16, bytes(encode(1)))\n\n\ndef stream(n):\n    return _Ahead()\n", "1.8", {"timeout", "rejected"}),
+    "callback flood": (WRITE_AHEAD + "def apply(f, n):\n    from gradkit.calls.values import encode\n    _flood(18, bytes(encode((0, (0,), {}))), count=False)\n", "1.7", {"timeout", "rejected"}),
+    "answers written ahead": (WRITE_AHEAD + "class _Ahead:\n    def __iter__(self): return self\n    def __next__(self):\n        from gradkit.calls.values import encode\n        _flood(16, bytes(encode(1)))\n\n\ndef stream(n):\n    return _Ahead()\n", "1.8", {"timeout", "rejected"}),
     "endless stream": ("import itertools\n\n\ndef stream(n):\n    return itertools.count()\n", "1.8", {"timeout", "rejected"}),
     "death inside a nested request": ("import os\n\n\nclass _Dies:\n    def __mul__(self, other): os._exit(3)\n\n\ndef apply(f, n):\n    return [f(_Dies())]\n", "1.7", {"crashed"}),
     "callbacks without end": ("def apply(f, n):\n    while True:\n        f(1)\n", "1.7", {"timeout", "rejected"}),

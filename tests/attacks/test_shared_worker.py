@@ -367,7 +367,7 @@ def countdown(n):
     # A number that the judge gave to an object of an earlier check is answered for one of this.
     "a reference to an object of another check": (
         """
-from gradkit.calls.protocol import Ref
+from gradkit.calls.values import Ref
 
 
 def countdown(n):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradkit.calls.protocol import encode
+from gradkit.calls.values import encode
 from gradkit.judge.answers import Repeat, StaffAnswers
 from gradkit.judge.subjects import same_entry
 

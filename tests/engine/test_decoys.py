@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gradkit.manifest import load_assignment
-from gradkit.verify import Only, matrix, verify
+from gradkit.prices import matrix
+from gradkit.verify import Only, verify
 
 DECOY = """
 [[mistakes]]

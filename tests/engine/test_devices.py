@@ -12,7 +12,8 @@ from gradkit.judge import isolation
 from gradkit.judge.isolation import clean_environment
 from gradkit.judges import LocalJudges
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
-from gradkit.verify import Report, Variant, matrix
+from gradkit.prices import matrix
+from gradkit.verify import Report, Variant
 from gradkit.worker import sandbox
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradkit.calls.protocol import encode
+from gradkit.calls.values import encode
 from gradkit.judge.answers import Repeat
 from gradkit.judge.explain import Cause, Explanation, Seen
 from gradkit.model import Outcome

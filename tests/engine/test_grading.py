@@ -10,13 +10,13 @@ import types
 import pytest
 
 from gradkit import results
-from gradkit.calls.protocol import encode
+from gradkit.calls.values import encode
 from gradkit.grading import Intermittently
 from gradkit.judge import bytecode
 from gradkit.judge.bytecode import Bytecode
 from gradkit.judge.staff import Staff
 from gradkit.judge.subjects import LocalSubject, Session
-from gradkit.judge.workers import _raised
+from gradkit.judge.submissions import _raised
 from gradkit.manifest import load_assignment
 from gradkit.model import Outcome
 from gradkit.stubs import build_stub

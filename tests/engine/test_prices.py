@@ -7,7 +7,8 @@ import pytest
 from gradkit.errors import AuthoringError
 from gradkit.manifest import load_assignment
 from gradkit.mistakes import read_mistakes
-from gradkit.verify import Only, Price, matrix, price_list, prices, verify
+from gradkit.prices import Price, matrix, price_list, prices
+from gradkit.verify import Only, verify
 
 ENTRIES = "solutions/scaling/mistakes/standardise.toml"
 

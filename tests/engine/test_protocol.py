@@ -15,8 +15,9 @@ from coursekit.toys import ModelConfig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradkit.calls import protocol
-from gradkit.calls.protocol import CallbackRef, Connection, Deadline, Kind, Ref, Unsendable, decode, encode
+from gradkit.calls import frames, values
+from gradkit.calls.frames import Connection, Deadline, Kind
+from gradkit.calls.values import CallbackRef, Ref, Unsendable, decode, encode
 from gradkit.errors import ProtocolError, WorkerCrashed, WorkerTimeout
 
 plain = st.recursive(
@@ -52,7 +53,7 @@ def test_strides_and_byte_order_are_not_seen():
     assert (decode(encode(array.astype(">f8"))) == array).all()
 
 
-@pytest.mark.parametrize("name", sorted(protocol._TORCH_DTYPES))
+@pytest.mark.parametrize("name", sorted(values._TORCH_DTYPES))
 def test_tensors_arrive_whole(name):
     """Each torch dtype survives, bfloat16 with its exact bits, detached from any graph."""
     tensor = torch.tensor([[0.0, 1.0, 1.0]]).to(getattr(torch, name)).t()
@@ -181,7 +182,7 @@ def test_a_header_that_is_not_one_is_rejected(pair):
 def test_a_claimed_length_over_the_cap_is_rejected_before_anything_is_allocated(pair):
     """2^60 bytes are refused by their header alone."""
     connection, other = pair
-    other.send(protocol._HEADER.pack(protocol.MAGIC, Kind.RESULT, 1, 1 << 60))
+    other.send(frames._HEADER.pack(frames.MAGIC, Kind.RESULT, 1, 1 << 60))
 
     with pytest.raises(ProtocolError, match="larger than"):
         connection.receive(Deadline(1.0))
@@ -190,7 +191,7 @@ def test_a_claimed_length_over_the_cap_is_rejected_before_anything_is_allocated(
 def test_one_deadline_covers_slow_bytes(pair):
     """A byte at a time does not renew the time limit."""
     connection, other = pair
-    frame = protocol._HEADER.pack(protocol.MAGIC, Kind.RESULT, 1, 1000)
+    frame = frames._HEADER.pack(frames.MAGIC, Kind.RESULT, 1, 1000)
     stop = threading.Event()
 
     def drip():

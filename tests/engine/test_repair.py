@@ -7,7 +7,7 @@ import pytest
 from gradkit import results
 from gradkit.judge.explain import Seen
 from gradkit.judge.repair import Budget, Search
-from gradkit.judge.workers import Edited
+from gradkit.judge.submissions import Edited
 from gradkit.model import Outcome
 
 PASSED, FAILED = Outcome.PASSED, Outcome.FAILED
@@ -205,7 +205,7 @@ def test_a_submission_that_mends_itself_while_it_is_searched_gains_no_point(grad
     source = reference_source.replace(
         "x - x.mean(axis=0)", "x - (3 if _searched() else 2) * x.mean(axis=0) * _searched()"
     )
-    source += "\n\ndef _searched():\n    import sys\n    return 'gradkit.calls.edits' in sys.modules\n"
+    source += "\n\ndef _searched():\n    import gc\n    return any(type(one).__name__ == 'Edits' for one in gc.get_objects())\n"
 
     graded = grade_source(source)
     assert graded.score < 100

@@ -131,10 +131,12 @@ def test_a_failure_of_the_graders_own_is_nobodys_zero(
     small_kit, reference_source, sandboxed, monkeypatch, tmp_path, failing
 ):
     """No right, no room, no descriptor, no process: in the judge each is an error of the grader's."""
-    from gradkit.judge import isolation, workers
+    from gradkit.judge import isolation
     from gradkit.judge.bytecode import Bytecode
     from gradkit.judge.deadlines import Patience
     from gradkit.judge.subjects import Session
+    from gradkit.judge.submissions import SubmissionSubject
+    from gradkit.judge.zygotes import Zygote
     from gradkit.manifest import load_assignment
     from gradkit.worker import sandbox
 
@@ -148,9 +150,9 @@ def test_a_failure_of_the_graders_own_is_nobodys_zero(
     module = tmp_path / "scaling.py"
     module.write_text(f"{reference_source}\n\ndef spin():\n    while True:\n        pass\n", encoding="utf-8")
     manifest = load_assignment(small_kit, "scaling").manifest
-    with contextlib.closing(workers.Zygote(manifest, chosen, tmp_path)) as zygote:
+    with contextlib.closing(Zygote(manifest, chosen, tmp_path)) as zygote:
         patience = Patience(manifest.timeout_s, lambda name: {name})
-        subject = workers.SubmissionSubject(zygote, module, patience, Bytecode(module))
+        subject = SubmissionSubject(zygote, module, patience, Bytecode(module))
         subject.begin_case(0.0, alone=False)
         theirs = Session(subject).module
 

@@ -18,8 +18,8 @@ import atheris
 import numpy as np
 import torch
 
-with atheris.instrument_imports(include=["gradkit.calls.protocol"]):
-    from gradkit.calls import protocol
+with atheris.instrument_imports(include=["gradkit.calls.values"]):
+    from gradkit.calls import values
 
 from coursekit.toys import ModelConfig
 
@@ -28,8 +28,8 @@ from gradkit.errors import ProtocolError
 SAMPLES = (
     None, True, -1, 2**70, 1.5, float("nan"), "café", b"\0\xff", [1, [2, (3,)]], {"a": {1, 2}, 2: frozenset({b"x"})},
     np.arange(6.0).reshape(2, 3), np.float32(2), np.zeros((0, 4), np.int64), np.array([True, False]),
-    torch.ones(2, 2, dtype=torch.bfloat16), torch.tensor([True]), torch.float16, protocol.Ref(3, "Tokenizer"),
-    protocol.CallbackRef(2), ModelConfig(),
+    torch.ones(2, 2, dtype=torch.bfloat16), torch.tensor([True]), torch.float16, values.Ref(3, "Tokenizer"),
+    values.CallbackRef(2), ModelConfig(),
 )  # fmt: skip
 
 executions = decoded = 0
@@ -39,11 +39,11 @@ def one_input(data: bytes) -> None:
     global executions, decoded
     executions += 1
     try:
-        value = protocol.decode(data)
+        value = values.decode(data)
     except ProtocolError:
         return
     decoded += 1
-    protocol.decode(protocol.encode(value))
+    values.decode(values.encode(value))
 
 
 def main() -> None:
@@ -54,8 +54,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as corpus:
         for number, sample in enumerate(SAMPLES):
             try:
-                (Path(corpus) / str(number)).write_bytes(protocol.encode(sample))
-            except (protocol.Unsendable, TypeError) as error:
+                (Path(corpus) / str(number)).write_bytes(values.encode(sample))
+            except (values.Unsendable, TypeError) as error:
                 sys.exit(f"sample {number} can't be sent: {error}")
         limits = [
             f"-max_total_time={chosen.seconds}",

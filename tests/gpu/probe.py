@@ -22,7 +22,7 @@ MANY = {"open_files": 4096, "threads": 4096, "file_mib": 1 << 20}
 def policy(
     device: str, work: str, relaxed: set[str], *, limited: bool
 ) -> tuple[sandbox.Policy, isolation.UserSlot | None]:
-    """The policy of a worker with a device, as `gradkit.judge.workers` makes it, less what is relaxed."""
+    """The policy of a worker with a device, as `gradkit.judge.zygotes` makes it, less what is relaxed."""
     chosen = isolation.choose(sandbox.probe())
     isolation.require(chosen, [])
     slot = isolation.UserSlot() if chosen.level == "separate-user" else None

@@ -14,7 +14,8 @@ from nbgrader.nbgraderformat import MetadataValidator
 
 from gradkit.errors import AuthoringError
 from gradkit.manifest import load_all, load_assignment
-from gradkit.notebooks.read import read_cells, read_notebook
+from gradkit.notebooks.cells import read_cells
+from gradkit.notebooks.read import read_notebook
 from gradkit.notebooks.write import build_notebook
 
 ROOT = Path(__file__).resolve().parent.parent.parent

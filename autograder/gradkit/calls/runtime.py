@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradkit.calls.protocol import CallbackRef, Connection, Deadline, Kind, Ref, Unsendable, decode, encode
+from gradkit.calls.frames import Connection, Deadline, Kind
+from gradkit.calls.values import CallbackRef, Ref, Unsendable, decode, encode
 
 if TYPE_CHECKING:
     from gradkit.calls.edits import Edits, LinesRun

@@ -96,8 +96,9 @@ def verify(
     """Hold assignments to their promises, and print which check fails on which mistake."""
     from gradkit.examine.faults import release_gaps
     from gradkit.examine.rehearsal import rehearse
+    from gradkit.prices import matrix, price_list, told
     from gradkit.stubs import write_if_changed
-    from gradkit.verify import Only, matrix, price_list, told
+    from gradkit.verify import Only
     from gradkit.verify import verify as run
 
     base, assignments = chosen(root, ids)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from gradkit.calls.protocol import decode, encode
+from gradkit.calls.values import decode, encode
 from gradkit.errors import ProtocolError
 
 LIMIT = 64 * 2**20  # bytes of answers that one judge keeps; what does not fit is computed again

@@ -37,7 +37,7 @@ from gradkit.judge.subjects import (
     same_answers,
     time_limit,
 )
-from gradkit.judge.workers import SubmissionSubject, UnreadableAnswer
+from gradkit.judge.submissions import SubmissionSubject, UnreadableAnswer
 from gradkit.manifest import Assignment
 from gradkit.markers import case_id, read_checks
 from gradkit.model import CaseResult, Check, Outcome

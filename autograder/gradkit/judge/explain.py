@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gradkit.calls.protocol import decode
+from gradkit.calls.values import decode
 from gradkit.judge.answers import Repeat
 from gradkit.judge.staff import Mistake, Staff
 from gradkit.judge.subjects import same_answers, same_entry

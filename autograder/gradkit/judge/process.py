@@ -66,7 +66,7 @@ def main() -> None:
 
 def serve(start: Start, requests: Iterator[Unit], lines: Lines, scratch: Path) -> None:
     """Collect the checks once, then run them on one submission after the other."""
-    from gradkit.judge.workers import Zygote
+    from gradkit.judge.zygotes import Zygote
     from gradkit.worker.zygote import preload
 
     assignment = load_assignment(Path(start.root), start.assignment)

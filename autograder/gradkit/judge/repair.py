@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from gradkit.calls.runtime import Raised
 from gradkit.errors import WorkerError
 from gradkit.judge.explain import Seen
-from gradkit.judge.workers import Edited
+from gradkit.judge.submissions import Edited
 from gradkit.model import Outcome
 
 BY_THE_CLOCK = 4.0  # times its budget that a search may last: a machine may be busy, and a worker slow

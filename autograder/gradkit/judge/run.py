@@ -20,7 +20,8 @@ from gradkit.judge.engine import Judge, StateKept
 from gradkit.judge.messages import CaseDone, Ready, Start, Unit, UnitDone
 from gradkit.judge.staff import Staff
 from gradkit.judge.subjects import LocalSubject
-from gradkit.judge.workers import SubmissionSubject, Zygote
+from gradkit.judge.submissions import SubmissionSubject
+from gradkit.judge.zygotes import Zygote
 from gradkit.manifest import Assignment
 from gradkit.markers import case_id
 from gradkit.model import CaseResult, Check, Outcome

@@ -18,8 +18,9 @@ from typing import NamedTuple, Protocol
 
 from coursekit.compare import Difference, Mismatch, compare
 
-from gradkit.calls.protocol import CallbackRef, Kind, Ref, Unsendable, decode, encode
+from gradkit.calls.frames import Kind
 from gradkit.calls.runtime import MAX_CALLBACK_DEPTH, Raised, Runtime
+from gradkit.calls.values import CallbackRef, Ref, Unsendable, decode, encode
 from gradkit.errors import ProtocolError, WorkerError, WorkerTimeout
 from gradkit.vandals import Vandal
 

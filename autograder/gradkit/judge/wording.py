@@ -15,7 +15,7 @@ from collections.abc import Callable
 from coursekit.describe import describe
 from coursekit.gradcheck import positions_of
 
-from gradkit.calls.protocol import Kind
+from gradkit.calls.frames import Kind
 from gradkit.calls.runtime import Raised
 from gradkit.errors import WorkerError, WorkerTimeout
 from gradkit.judge.subjects import Asked, Handed, Object, SubmissionRaised

@@ -29,8 +29,10 @@ from pathlib import Path
 
 import msgspec
 
-from gradkit.calls.protocol import Connection, Deadline, Kind, encode
+from gradkit.calls import edits  # noqa: F401 - a worker uses it, and can't read its file
+from gradkit.calls.frames import Connection, Deadline, Kind
 from gradkit.calls.runtime import serve, start, warm
+from gradkit.calls.values import encode
 from gradkit.errors import WorkerError
 from gradkit.worker import sandbox
 from gradkit.worker.kernel import PR_SET_NAME, prctl, use_large_pages

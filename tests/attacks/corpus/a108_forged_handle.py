@@ -9,7 +9,7 @@ def _answer(kind, payload):
     import os
     import sys
 
-    from gradkit.calls.protocol import _HEADER, MAGIC, Connection
+    from gradkit.calls.frames import Connection, MAGIC, _HEADER
 
     frame = sys._getframe()
     while "request" not in frame.f_locals:
@@ -20,7 +20,7 @@ def _answer(kind, payload):
 
 
 def centre(x):
-    from gradkit.calls.protocol import CallbackRef, Ref, encode
+    from gradkit.calls.values import CallbackRef, Ref, encode
 
     handles = [Ref(0, "ndarray", True), Ref(2**64 - 1, "ndarray"), CallbackRef(0)]
     _answer(16, encode([*handles, {Ref(5, str(i)): i for i in range(1)}]))

@@ -6,7 +6,8 @@ SPARES_OTHER_TASKS = False  # it attacks on import
 
 import os
 
-from gradkit.calls.protocol import _HEADER, MAGIC, encode
+from gradkit.calls.frames import MAGIC, _HEADER
+from gradkit.calls.values import encode
 
 _payload = encode(np.zeros((3, 3)))
 for _request in range(1, 50):

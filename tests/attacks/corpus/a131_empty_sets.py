@@ -9,7 +9,7 @@ def _answer(kind, payload):
     import os
     import sys
 
-    from gradkit.calls.protocol import _HEADER, MAGIC, Connection
+    from gradkit.calls.frames import Connection, MAGIC, _HEADER
 
     frame = sys._getframe()
     while "request" not in frame.f_locals:

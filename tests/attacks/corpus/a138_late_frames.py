@@ -13,7 +13,8 @@ import time
 
 
 def _write_ahead(first):
-    from gradkit.calls.protocol import _HEADER, MAGIC, Kind, encode
+    from gradkit.calls.frames import Kind, MAGIC, _HEADER
+    from gradkit.calls.values import encode
 
     payload = encode(np.zeros((3, 4)))
     time.sleep(0.05)

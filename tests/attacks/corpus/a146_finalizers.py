@@ -14,7 +14,8 @@ import weakref
 
 
 def _strike(*args):
-    from gradkit.calls.protocol import _HEADER, MAGIC, Kind, encode
+    from gradkit.calls.frames import Kind, MAGIC, _HEADER
+    from gradkit.calls.values import encode
 
     payload = encode(np.zeros((3, 4)))
     for number in range(1, 60):

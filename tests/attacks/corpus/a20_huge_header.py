@@ -7,7 +7,7 @@ import os
 
 
 def centre(x):
-    from gradkit.calls.protocol import MAGIC, _HEADER, Kind
+    from gradkit.calls.frames import Kind, MAGIC, _HEADER
 
     os.write(3, _HEADER.pack(MAGIC, Kind.RESULT, 3, 1 << 60))
     return x * 0

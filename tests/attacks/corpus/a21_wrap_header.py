@@ -8,7 +8,7 @@ import struct
 
 
 def centre(x):
-    from gradkit.calls.protocol import MAGIC, _HEADER, Kind
+    from gradkit.calls.frames import Kind, MAGIC, _HEADER
 
     payload = b"A\x02f8\x02" + struct.pack("<QQQ", 1 << 32, 1 << 32, 0)
     for request in range(1, 9):
