@@ -28,6 +28,7 @@ import coursekit
 import msgspec
 
 import gradkit
+from gradkit import devices
 from gradkit.devices import VideoMemory
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
@@ -192,7 +193,7 @@ def _fit(job: Job) -> Fit:
         raise GradkitError(
             f"{_root(job)} holds other checks of {job.assignment} than this run is started with; copy the kit there anew"
         )
-    if job.device == "cuda" and not Path("/dev/nvidiactl").exists():
+    if job.device == "cuda" and not devices.present():
         raise GradkitError(f"has the resource {GPU} but no NVIDIA device")
     return Fit()
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from pathlib import Path
 
 from gradkit.errors import GradkitError
 
+DRIVER = Path("/dev/nvidiactl")  # where the driver is loaded, and a container is given its devices
+
 FREE_WITHIN_S = 30.0  # the driver gives memory back a moment after a process has ended
 SLACK_MIB = 64  # what the driver's own bookkeeping moves by
+
+
+def present() -> bool:
+    """Whether a CUDA device is here, as far as can be told without a CUDA call."""
+    return DRIVER.exists()
 
 
 class VideoMemory:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradkit import devices
 from gradkit.errors import IsolationError
 from gradkit.judge import isolation
 from gradkit.manifest import load_all
@@ -42,7 +43,7 @@ def examine(root: Path) -> list[Finding]:
         findings.append(Finding(f"isolation: {chosen.line()}", False, str(error), blocking=True))
     if capabilities.system == "Linux":
         findings += _linux(capabilities)
-    cuda = Path("/dev/nvidiactl").exists()
+    cuda = devices.present()
     findings.append(
         Finding(
             "a CUDA device" if cuda else "no CUDA device",

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from gradkit import devices
 from gradkit.cli.app import DryRun, Root, app, chosen, err, isolation_line, out, rehearse
 from gradkit.errors import InputError
 from gradkit.judge.messages import REPAIR_S
@@ -157,7 +158,7 @@ def _device(wanted: str, assignment: Assignment) -> str:
 
     Not asked of torch: this process makes no CUDA call.
     """
-    present = Path("/dev/nvidiactl").exists()
+    present = devices.present()
     if wanted == "auto" and "cuda" not in assignment.manifest.devices:
         return "cpu"
     if wanted == "cuda" and not present:
