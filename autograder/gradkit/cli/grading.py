@@ -132,7 +132,7 @@ def _judges(
         )
     if jobs > 1:
         raise InputError("--jobs is for this machine; with --scheduler every worker of the cluster grades")
-    from gradkit.cluster import ClusterJudges
+    from gradkit.cluster.judges import ClusterJudges
 
     return ClusterJudges(scheduler, base, assignment.id, device=device, at_least=at_least, repair_s=line_seconds)
 
