@@ -6,14 +6,16 @@ The student's folder and the course hold nothing of `solutions/` but what the st
 from __future__ import annotations
 
 import contextlib
+import datetime
 import secrets
 import shlex
 import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import coursekit
 import msgspec
@@ -54,7 +56,7 @@ _START = """Start here
    Every failing check explained:                pytest --all
    Draw from your own code:                      python figures.py{all_figures}
    Python with your functions, to try things:    python figures.py -i
-4. Hand in the file that you wrote ({modules}).
+4. Hand in the file that you wrote ({modules}).{due}
 
 Or work in the notebook of the same name: pip install notebook, then jupyter notebook in the assignment's folder.
 It holds the handout, the same functions, and cells that run the checks. Hand in one of the two.
@@ -102,13 +104,20 @@ regex
 """
 
 
-def student_bundle(assignments: Sequence[Assignment], out: Path, *, agents_file: bool = True) -> list[str]:
+def student_bundle(
+    assignments: Sequence[Assignment],
+    out: Path,
+    *,
+    agents_file: bool = True,
+    due: Mapping[str, datetime.datetime] = MappingProxyType({}),
+) -> list[str]:
     """Write the students' folder or zip.
 
     Args:
         assignments: What goes into it.
         out: A folder, or a name ending in .zip.
         agents_file: Add AGENTS.md, which asks coding assistants to tutor and not to solve.
+        due: When assignments are due, by their ids.
 
     Returns:
         Lines saying what was written.
@@ -128,6 +137,7 @@ def student_bundle(assignments: Sequence[Assignment], out: Path, *, agents_file:
             modules=modules,
             all_figures=_ALL_FIGURES if len(assignments) > 1 else "",
             python=" or ".join(sorted({_graded_with(assignment) for assignment in assignments})),
+            due=_due(assignments, due),
         )
         agents = {"AGENTS.md": _AGENTS.format(modules=modules)} if agents_file else {}
         _write_files(
@@ -304,6 +314,12 @@ def _add_questions(assignment: Assignment, readme: Path) -> None:
     before, heading, after = text.rpartition("## Submit\n")
     text = f"{before}{sections}{heading}{after}" if heading else f"{text.rstrip()}\n\n{sections}"
     readme.write_text(text, encoding="utf-8")
+
+
+def _due(assignments: Sequence[Assignment], due: Mapping[str, datetime.datetime]) -> str:
+    """Lines for START on when assignments are due, if that is known."""
+    known = [(assignment.id, due[assignment.id]) for assignment in assignments if assignment.id in due]
+    return "".join(f"\n   {id} is due on {when:%A, %Y-%m-%d at %H:%M} ({when:%Z})." for id, when in known)
 
 
 def _graded_with(assignment: Assignment) -> str:

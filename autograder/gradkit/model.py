@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gradkit.policy import Lateness
+
 
 class Submitter(NamedTuple):
     """A student as an export or a roster names them. Any of these may be empty.
@@ -160,6 +162,7 @@ class Graded:
     peak_mib: float = 0.0
     complete: bool = True  # False while checks are still to come, or when the run was interrupted
     submitters: tuple[Submitter, ...] = ()  # who handed it in, where that is known
+    late: Lateness = Lateness()  # how late, where that is known, and what it takes off
 
     @property
     def score(self) -> float:
@@ -169,3 +172,8 @@ class Graded:
     def max_score(self) -> float:
         """Points of the checks that could run here, out of which `score` is."""
         return sum(result.check.points for result in self.results if result.ran)
+
+    @property
+    def final(self) -> float:
+        """The score after what being late takes off."""
+        return self.late.kept(self.score)

@@ -15,6 +15,7 @@ import msgspec
 
 from gradkit.errors import InputError
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
+from gradkit.policy import duration
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -108,12 +109,28 @@ def headline(graded: Graded, best: float | None = None) -> str:
     lines = [f"{points(graded.score)} of {points(graded.max_score)} points."]
     if best is not None and best > graded.score:
         lines.append(f"Your best submission so far has {points(best)}, and the best one counts.")
+    lines += lateness(graded)
     if not graded.complete:
         lines.append("Grading is not finished: checks without a result count 0 so far.")
     not_run = [result for result in graded.results if result.cases and not result.ran]
     if not_run:
         lines.append(f"{len(not_run)} checks need a device that is not here; the score is out of those that ran.")
     return "\n".join([*lines, *notes(graded)])
+
+
+def lateness(graded: Graded) -> list[str]:
+    """What a student reads of a submission that came late: by how much, what that takes off, and what is left."""
+    late = graded.late
+    if late.unknown:
+        return ["Handed in after the due date; how much later is not known here."]
+    if not late.late_s:
+        return []
+    after = f"Handed in {duration(late.late_s)} after the due date"
+    if not late.days:
+        return [f"{after}, within the grace period: nothing is taken off."]
+    if not late.share:
+        return [f"{after}."]
+    return [f"{after}: {late.share:.0%} is taken off. {points(graded.score)} points become {points(graded.final)}."]
 
 
 def notes(graded: Graded) -> list[str]:

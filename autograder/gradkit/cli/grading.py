@@ -22,6 +22,7 @@ from rich.text import Text
 
 from gradkit import devices
 from gradkit.cli.app import DryRun, Root, app, chosen, err, isolation_line, out, rehearse
+from gradkit.cli.course import CourseFile
 from gradkit.errors import InputError
 from gradkit.judge.messages import REPAIR_S
 from gradkit.manifest import Assignment, Manifest, find_root, load_assignment
@@ -74,10 +75,20 @@ def grade(
             help="Who takes the course, as Canvas or Gradescope exports it: each student gets a row.",
         ),
     ] = None,
+    course: CourseFile = None,
+    times: Annotated[
+        Path | None,
+        typer.Option(
+            "--submitted-at",
+            metavar="CSV",
+            help="When submissions were handed in, if not as the export says: columns submission and time.",
+        ),
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Grade submissions."""
     from gradkit.batch import Batch
+    from gradkit.course import find_course
     from gradkit.examine.faults import grading_faults, refuse_faults
     from gradkit.judge.isolation import LEVELS
 
@@ -90,8 +101,20 @@ def grade(
     if out_dir is None:
         raise InputError("--out is missing: name a folder for the results")
     refuse_faults(assignment, grading_faults(assignment))
+    dates = find_course(base, course)
     with _judges(base, assignment, scheduler, device, jobs, at_least, line_seconds) as judges:
-        batch = Batch(assignment, submissions or [], out_dir, judges, seed=seed, resume=resume, roster=roster)
+        planned = dates.planned(id) if dates else None
+        batch = Batch(
+            assignment,
+            submissions or [],
+            out_dir,
+            judges,
+            seed=planned.seed if planned and seed is None else seed,
+            resume=resume,
+            roster=roster,
+            course=dates,
+            times=times,
+        )
         for note in batch.found.notes:
             err.print(f"note: {note}", markup=False)
         total = len(batch.found.submissions) + len(batch.found.refused)
