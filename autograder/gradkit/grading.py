@@ -137,7 +137,7 @@ class Grade:
     def _explain(self, told: Explained) -> None:
         result = self._results[told.check]
         placed = self._place(CaseResult(told.case, Outcome.FAILED, summary=told.hint, where=told.where))
-        known = {"hint": placed.summary, "mistake": told.mistake, "rivals": told.rivals}
+        known = {"hint": placed.summary, "mistake": told.mistake, "rivals": told.rivals, "blamed": told.blamed}
         if told.edit:
             known |= {"where": placed.where, "edit": told.edit}
         cases = (replace(case, **known) if case.case == told.case else case for case in result.cases)

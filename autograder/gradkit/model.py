@@ -71,6 +71,7 @@ class CaseResult:
         summary: What was observed; safe to show for a hidden check.
         detail: Inputs, values and prints; shown for public checks only.
         hint: What the known mistake behind the answer tells its student, or empty.
+        blamed: The function that the hint is about, where the check itself is about another one.
         mistake: Name of that mistake, for staff.
         where: `file:line` in the student's own file, or empty.
         edit: The small change to the student's file with which the checks pass, for staff; `where` is its line.
@@ -99,6 +100,7 @@ class CaseResult:
     raised: str = ""
     refusal: bool = False
     unimportable: bool = False
+    blamed: str = ""
 
 
 @dataclass(frozen=True)

@@ -440,7 +440,16 @@ class Judge:
             cause = causes.get(key)
             if cause or rivals:
                 name = cause.mistake.name if cause and cause.mistake else ""
-                told.append(Explained(ran.check.id, case_id(ran.item), _in_words(cause) if cause else "", name, rivals))
+                told.append(
+                    Explained(
+                        ran.check.id,
+                        case_id(ran.item),
+                        _in_words(cause) if cause else "",
+                        name,
+                        rivals,
+                        blamed=cause.functions[0] if cause and name and cause.elsewhere and cause.functions else "",
+                    )
+                )
         return told
 
     def find_lines(self, subject: SubmissionSubject, explained: list[Explained], cpu_s: float) -> list[Explained]:
@@ -507,9 +516,8 @@ def _in_words(cause: Cause) -> str:
     """What a student reads of a cause."""
     if cause.mistake is None:
         one, other = cause.functions
-        return f"Your answers are those of a mistake in {one}, or of one in {other}: this check can't tell which."
-    place = f"This comes from {cause.functions[0]}. " if cause.elsewhere and cause.functions else ""
-    return place + cause.mistake.hint
+        return f"Your answers are those of a mistake in {one}, or of one in {other}: the checks can't tell which."
+    return cause.mistake.hint
 
 
 def _is_final(error: BaseException) -> bool:
