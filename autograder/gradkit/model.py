@@ -34,7 +34,7 @@ class Outcome(enum.StrEnum):
     TIMEOUT = "timeout"
     CRASHED = "crashed"
     REJECTED = "rejected"  # an answer of the wrong kind
-    NOT_RUN = "not_run"  # needs a device that is not here; counts neither for nor against
+    NOT_RUN = "not_run"  # needs a device that isn't available here; counts neither for nor against
     GRADER_ERROR = "grader_error"  # our fault; never a student's zero
 
 

@@ -97,7 +97,7 @@ def observations(result: CheckResult) -> tuple[list[str], list[str]]:
     """What was seen of a check, and of a public one the values, both in lines and without any hint. Texts are as they came."""
     failed = _failed(result)
     if failed and all(case.unimportable for case in failed):
-        return ["Not checked: your file can't be imported. The reason stands at the top."], []
+        return ["Not checked: your file can't be imported. The reason is at the top."], []
     if not failed:
         skipped = [case.summary for case in result.cases if case.outcome is Outcome.NOT_RUN]
         return [f"Not run here: {skipped[0]}. It counts neither for nor against."] if skipped else [], []
@@ -179,7 +179,7 @@ def headline(graded: Graded, best: float | None = None) -> str:
     not_run = [result for result in graded.results if result.cases and not result.ran]
     if not_run:
         checks = "1 check needs" if len(not_run) == 1 else f"{len(not_run)} checks need"
-        lines.append(f"{checks} a device that is not here; the score is out of those that ran.")
+        lines.append(f"{checks} a device that isn't available here; the score is out of those that ran.")
     return "\n".join([*lines, *notes(graded)])
 
 
@@ -231,7 +231,7 @@ def shown(result: CheckResult, graded: Graded, told: Iterable[Advice] | None = N
 def without_result(graded: Graded) -> str:
     """Why a check of this submission has no result."""
     if graded.status == "refused":
-        return "Not run: your submission can't be graded. The reason stands at the top."
+        return "Not run: your submission can't be graded. The reason is at the top."
     if graded.status == "not_graded":
         return f"Not run, {NOT_GRADED}"
     return "Not run." if graded.complete else "No result yet."

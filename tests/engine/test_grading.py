@@ -175,7 +175,7 @@ def test_a_submission_that_does_not_import_is_told_once_where(grade_source, refe
 
     assert graded.score == 0 and content["output"].splitlines()[1:] == [said]
     assert {test["output"] for test in content["tests"]} == {
-        "Not checked: your file can't be imported. The reason stands at the top."
+        "Not checked: your file can't be imported. The reason is at the top."
     }
 
 

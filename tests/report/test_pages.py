@@ -186,7 +186,7 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_content(browser, page):
     text, left = browser.run("(({textContent, offsetLeft}) => [textContent, offsetLeft])(document.activeElement)")
     browser.press("Enter")
 
-    assert text == "To the content" and left >= 0
+    assert text == "Skip to the content" and left >= 0
     assert browser.run("location.hash") == "#content"
 
 

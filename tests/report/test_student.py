@@ -148,7 +148,7 @@ def test_only_points_of_one_kind_are_not_told_twice():
 @pytest.mark.parametrize(
     ("record", "title", "why"),
     [
-        ({"status": "refused", "reason": "no centre.py in it"}, "Not run", "Your submission can't be graded. The reason stands at the top."),
+        ({"status": "refused", "reason": "no centre.py in it"}, "Not run", "Your submission can't be graded. The reason is at the top."),
         ({"status": "not_graded", "reason": "the disk is full"}, "Not run", "Because of a grader error; you lose no points."),
         ({"complete": False}, "No result yet", ""),
     ],
@@ -173,7 +173,7 @@ def test_a_file_that_can_not_be_imported_is_one_reason(tmp_path):
     words = student_page(tmp_path, "student01").words
 
     assert words.count("ZeroDivisionError") == 1
-    assert "Not checked Your file can't be imported. The reason stands at the top. 1.1 first (hidden) 0 of 40" in words
+    assert "Not checked Your file can't be imported. The reason is at the top. 1.1 first (hidden) 0 of 40" in words
 
 
 def test_a_grader_error_tells_students_nothing_of_the_check(tmp_path):
