@@ -36,7 +36,7 @@ class Outcome(enum.StrEnum):
     TIMEOUT = "timeout"
     CRASHED = "crashed"
     REJECTED = "rejected"  # an answer of the wrong kind
-    NOT_RUN = "not_run"  # needs a device that is not here; counts neither for nor against
+    NOT_RUN = "not_run"  # needs a device that isn't available here; counts neither for nor against
     GRADER_ERROR = "grader_error"  # our fault; never a student's zero
 
 
@@ -73,6 +73,7 @@ class CaseResult:
         summary: What was observed; safe to show for a hidden check.
         detail: Inputs, values and prints; shown for public checks only.
         hint: What the known mistake behind the answer tells its student, or empty.
+        blamed: The function that the hint is about, where the check itself is about another one.
         mistake: Name of that mistake, for staff.
         where: `file:line` in the student's own file, or empty.
         edit: The small change to the student's file with which the checks pass, for staff; `where` is its line.
@@ -101,6 +102,7 @@ class CaseResult:
     raised: str = ""
     refusal: bool = False
     unimportable: bool = False
+    blamed: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from gradkit import results
 from gradkit.errors import InputError
 from gradkit.files import remove_tree
 from gradkit.manifest import Manifest
-from gradkit.model import Graded
 from gradkit.report.data import Entry, read_run
 from gradkit.report.statistics import Bin
+from gradkit.report.student import student_page
 from gradkit.report.summary import Summary, summarize
 
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "report"
@@ -99,33 +99,17 @@ def _write(summary: Summary, folder: Path) -> None:
     )
     (folder / INDEX).write_text(page, encoding="utf-8", newline="\n")
     student = environment.get_template("student.html.j2")
+    titles = {task.id: task.title for task in summary.tasks}
     for entry in summary.run.entries:
         if entry.graded:
             page = student.render(
-                **_what_the_student_sees(entry.graded),
+                page=student_page(entry.graded, titles),
                 name=entry.name,
                 title=summary.title,
                 css=markupsafe.Markup(css),
                 policy=policy(css),
             )
             (folder / STUDENTS / f"{entry.name}.html").write_text(page, encoding="utf-8", newline="\n")
-
-
-def _what_the_student_sees(graded: Graded) -> dict[str, object]:
-    """The texts of results.json that Gradescope shows, from the functions that write it."""
-    tests = [
-        {
-            "number": result.check.number,
-            "name": results.heading(result.check),
-            "passed": results.looks_passed(result),
-            "state": ("passed" if result.ran else "not run here") if results.looks_passed(result) else "failed",
-            "score": result.score,
-            "possible": result.check.points if result.ran else 0,
-            "said": results.shown(result, graded),
-        }
-        for result in graded.results
-    ]
-    return {"headline": results.headline(graded), "tests": tests}
 
 
 def policy(css: str, js: str = "") -> str:
