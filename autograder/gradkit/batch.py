@@ -179,14 +179,16 @@ class Batch:
 
     def _grade(self, grader: Grader, submission: Submission, scratch: Path, on_row: Callable[[Row], None]) -> None:
         folder = self._folder(submission.name)
-        late = self._due.lateness(submission)
+        listed, late = tuple(listed for listed, _ in submission.names), self._due.lateness(submission)
+
+        def dated(graded: Graded) -> Graded:
+            return replace(graded, listed=listed, late=late)
+
         kept = self._kept(submission, folder, scratch) if self.resume else None
-        if kept and kept.late != late:  # the course has changed since
-            results.write(replace(kept, late=late), folder)
-        graded = kept or grader.grade(
-            submission, lambda graded: results.write(replace(graded, late=late), folder), self.record.seed
-        )
-        self._add(replace(graded, late=late), submission, on_row, kept_from_before=kept is not None)
+        if kept and kept != dated(kept):  # the course has changed since
+            results.write(dated(kept), folder)
+        graded = kept or grader.grade(submission, lambda graded: results.write(dated(graded), folder), self.record.seed)
+        self._add(dated(graded), submission, on_row, kept_from_before=kept is not None)
 
     def _refuse(self, judge: Judging, on_row: Callable[[Row], None]) -> None:
         """Rows and results for what discovery could not take for a submission."""

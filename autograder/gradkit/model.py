@@ -164,6 +164,7 @@ class Graded:
     peak_mib: float = 0.0
     complete: bool = True  # False while checks are still to come, or when the run was interrupted
     submitters: tuple[Submitter, ...] = ()  # who handed it in, where that is known
+    listed: tuple[str, ...] = ()  # what its files are called in a class's download, if that is not their own name
     late: Lateness = Lateness()  # how late, where that is known, and what it takes off
 
     @property

@@ -100,7 +100,12 @@ def blank(entries: Sequence[Entry]) -> list[tuple[Submitter, str]]:
 
 def cell(text: str) -> str:
     """Text in one line that a spreadsheet does not take for a formula."""
-    text = results.clean(text).replace("\n", " ")
+    return guarded(text.replace("\n", " "))
+
+
+def guarded(text: str) -> str:
+    """Text that a spreadsheet does not take for a formula."""
+    text = results.clean(text)
     return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] == "\t" else text
 
 

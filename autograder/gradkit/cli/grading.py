@@ -277,6 +277,21 @@ def report(
     )
 
 
+@app.command()
+def feedback(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What gradkit grade --out wrote.")],
+    out_path: Annotated[
+        Path | None, typer.Option("--out", help="A new folder or .zip; DIR/feedback.zip by default.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Write feedback to send: a page per student, tables for a mail merge, a zip that Canvas takes back."""
+    from gradkit.feedback import write_feedback
+
+    for line in write_feedback(folder, out_path or folder / "feedback.zip", lambda id: _manifest_if_here(root, id)):
+        out.print(line, markup=False)
+
+
 def _manifest_if_here(root: Path | None, id: str) -> Manifest | None:
     """The assignment's manifest: a report can be made away from the kit too, and has ids for titles there."""
     try:

@@ -8,6 +8,7 @@ from anywhere.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import os
 import tempfile
@@ -23,6 +24,7 @@ from gradkit import results
 from gradkit.errors import InputError
 from gradkit.files import remove_tree
 from gradkit.manifest import Manifest
+from gradkit.model import Graded
 from gradkit.report.data import Entry, read_run
 from gradkit.report.statistics import Bin
 from gradkit.report.student import student_page
@@ -98,18 +100,27 @@ def _write(summary: Summary, folder: Path) -> None:
         policy=policy(css, js),
     )
     (folder / INDEX).write_text(page, encoding="utf-8", newline="\n")
-    student = environment.get_template("student.html.j2")
-    titles = {task.id: task.title for task in summary.tasks}
     for entry in summary.run.entries:
         if entry.graded:
-            page = student.render(
-                page=student_page(entry.graded, titles),
-                name=entry.name,
-                title=summary.title,
-                css=markupsafe.Markup(css),
-                policy=policy(css),
-            )
+            page = render_student(entry.graded, entry.name, summary)
             (folder / STUDENTS / f"{entry.name}.html").write_text(page, encoding="utf-8", newline="\n")
+
+
+def render_student(graded: Graded, name: str, summary: Summary) -> str:
+    """A student's page, whole in itself; `name` is at its head."""
+    css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    titles = {task.id: task.title for task in summary.tasks}
+    return (
+        _environment()
+        .get_template("student.html.j2")
+        .render(
+            page=student_page(graded, titles),
+            name=name,
+            title=summary.title,
+            css=markupsafe.Markup(css),
+            policy=policy(css),
+        )
+    )
 
 
 def policy(css: str, js: str = "") -> str:
@@ -125,6 +136,7 @@ def _hash(text: str) -> str:
 # ---- how values look ------------------------------------------------------------------------------------------------
 
 
+@functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
