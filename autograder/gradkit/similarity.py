@@ -13,9 +13,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradkit.errors import InputError
+from gradkit.errors import GradkitError, InputError
+from gradkit.files import remove_tree
+from gradkit.intake import discover, materialise
+from gradkit.judges import scratch_folder
+from gradkit.manifest import Assignment
+from gradkit.model import Submitter
+from gradkit.roster import Roster
 
 if TYPE_CHECKING:
     from copydetect import CodeFingerprint
@@ -48,8 +55,36 @@ class Pair:
     same: bool = False
 
 
+def compare_submissions(
+    assignment: Assignment, paths: Sequence[Path], students: Sequence[Submitter]
+) -> tuple[list[Pair], dict[str, str]]:
+    """The pairs of different students among the submissions that `paths` stand for, and every submission's text.
+
+    A submission that can't be read is in no pair, and neither are two of one student.
+
+    Raises:
+        InputError: When there is nothing in `paths`, or copydetect is not installed.
+    """
+    roster = Roster(students)
+    texts: dict[str, str] = {}
+    who: dict[str, set[Submitter]] = {}
+    with scratch_folder() as scratch:
+        for number, submission in enumerate(discover(paths, assignment.manifest).submissions):
+            place = scratch / str(number)
+            try:
+                texts[submission.name] = materialise(submission, assignment.manifest, place).text
+            except GradkitError:  # the run has told why
+                continue
+            finally:
+                remove_tree(place)
+            who[submission.name] = set(roster.behind(submission.name, submission.submitters))
+    given = [assignment.stub, assignment.reference, *assignment.alternatives()]
+    pairs = similar_pairs(texts, [path.read_text(encoding="utf-8") for path in given])
+    return [pair for pair in pairs if not who[pair.one] & who[pair.other]][:MOST], texts
+
+
 def similar_pairs(texts: Mapping[str, str], given: Iterable[str]) -> list[Pair]:
-    """The pairs of submissions that are alike, at most `MOST` of them.
+    """The pairs of submissions that are alike, the most alike first.
 
     Args:
         texts: Each submission's module by the submission's name.
@@ -68,7 +103,7 @@ def similar_pairs(texts: Mapping[str, str], given: Iterable[str]) -> list[Pair]:
     pairs = [_compared(one, other, prints, texts) for one, other in _candidates(prints)]
     pairs += _same_text(texts, given, {(pair.one, pair.other) for pair in pairs if pair})
     alike = [pair for pair in pairs if pair]
-    return sorted(alike, key=lambda pair: (not pair.same, -min(pair.shares), pair.one, pair.other))[:MOST]
+    return sorted(alike, key=lambda pair: (not pair.same, -min(pair.shares), pair.one, pair.other))
 
 
 def _fingerprint(name: str, text: str) -> CodeFingerprint:

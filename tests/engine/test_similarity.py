@@ -12,7 +12,7 @@ import pytest
 from gradkit.errors import InputError
 from gradkit.manifest import load_assignment
 from gradkit.mistakes import EditedMistake, read_mistakes
-from gradkit.similarity import LONGEST, MOST, similar_pairs
+from gradkit.similarity import LONGEST, similar_pairs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -92,7 +92,7 @@ def test_what_most_of_a_class_writes_is_no_copy(bpe):
     assert similar_pairs(lecture, given) == []
 
 
-def test_many_pairs_are_cut_and_odd_texts_are_survived(bpe):
+def test_odd_texts_are_survived(bpe):
     """Nothing written, no Python, a huge file."""
     given, _, own = bpe
     copies = {f"copy{number}": own + f"\nx{number} = 1\n" for number in range(8)}
@@ -106,7 +106,7 @@ def test_many_pairs_are_cut_and_odd_texts_are_survived(bpe):
 
     pairs = similar_pairs({**copies, **odd, **others}, given)
 
-    assert len(pairs) == MOST and all("copy" in pair.one and "copy" in pair.other for pair in pairs)
+    assert len(pairs) == 28 and all("copy" in pair.one and "copy" in pair.other for pair in pairs)
 
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch):

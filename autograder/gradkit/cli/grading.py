@@ -30,6 +30,7 @@ from gradkit.uploads import CANVAS, GRADESCOPE
 
 if TYPE_CHECKING:
     from gradkit.judges import Judges
+    from gradkit.similarity import Pair
     from gradkit.tables import Row
 
 
@@ -263,18 +264,35 @@ def merge(
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What gradkit grade --out wrote.")],
     out_dir: Annotated[Path | None, typer.Option("--out", help="Where the report goes; DIR/report by default.")] = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="SUBMISSIONS",
+            help="What was graded: lists pairs of submissions that are alike, for a person to look at.",
+        ),
+    ] = None,
     root: Root = None,
 ) -> None:
-    """Make the class's report, pages to look at in a browser, from the results of a run."""
+    """Turn the results of a run into an HTML report: the class's page, and a page for each student."""
     from gradkit.report.pages import INDEX, STUDENTS, write_report
 
     target = out_dir or folder / "report"
-    summary = write_report(folder, target, lambda id: _manifest_if_here(root, id))
+    alike = _alike(root, folder, compare) if compare else None
+    summary = write_report(folder, target, lambda id: _manifest_if_here(root, id), alike=alike)
     counted, rest = summary.n, len(summary.troubles)
     out.print(
         f"{target / INDEX}: {counted} in the figures, {rest} not; a page for each student in {target / STUDENTS}",
         markup=False,
     )
+
+
+def _alike(root: Path | None, folder: Path, paths: Sequence[Path]) -> tuple[list[Pair], dict[str, str]]:
+    """The pairs of a run's submissions that are alike, and the submissions' texts."""
+    from gradkit.runs import kept_roster, run_record
+    from gradkit.similarity import compare_submissions
+
+    assignment = load_assignment(root or find_root(Path.cwd()), run_record(folder).assignment)
+    return compare_submissions(assignment, paths, kept_roster(folder))
 
 
 @app.command()

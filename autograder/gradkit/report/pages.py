@@ -13,7 +13,7 @@ import hashlib
 import os
 import tempfile
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from gradkit.report.data import Entry, read_run
 from gradkit.report.statistics import Bin
 from gradkit.report.student import student_page
 from gradkit.report.summary import Summary, summarize
+from gradkit.similarity import Pair
 
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "report"
 _SECTIONS = {
@@ -40,22 +41,29 @@ _SECTIONS = {
     "lines": "Lines to look at",
     "outcomes": "Timeouts and crashes",
     "flags": "Flagged calls",
+    "pairs": "Pairs that are alike",
     "grading": "Grading",
     "submissions": "Submissions",
 }
 INDEX = "index.html"
-STUDENTS = "students"
+STUDENTS, PAIRS = "students", "pairs"
+AROUND = 3  # lines shown before and after what a pair shares
 
 
 def write_report(
-    run_folder: Path, out: Path, manifest_of: Callable[[str], Manifest | None] = lambda id: None
+    run_folder: Path,
+    out: Path,
+    manifest_of: Callable[[str], Manifest | None] = lambda id: None,
+    *,
+    alike: tuple[Sequence[Pair], Mapping[str, str]] | None = None,
 ) -> Summary:
     """Write the report of a run into the folder `out`, in place of an earlier report there.
 
     Args:
         run_folder: What `gradkit grade --out` wrote.
-        out: Gets index.html and students/NAME.html.
+        out: Gets index.html, students/NAME.html and pairs/NUMBER.html.
         manifest_of: Gives the manifest of the assignment with this id, for titles; None where it is not known.
+        alike: Pairs of submissions to look at, and all submissions' texts; None where they were not compared.
 
     Returns:
         What the class's page shows.
@@ -74,7 +82,7 @@ def write_report(
         beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
         new = beside / "new"
         (new / STUDENTS).mkdir(parents=True)
-        _write(summary, new)
+        _write(summary, new, alike)
         if out.exists():
             out.rename(beside / "old")
         new.rename(out)
@@ -86,13 +94,15 @@ def write_report(
     return summary
 
 
-def _write(summary: Summary, folder: Path) -> None:
+def _write(summary: Summary, folder: Path, alike: tuple[Sequence[Pair], Mapping[str, str]] | None) -> None:
     css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     js = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     environment = _environment()
     # The files are the kit's own and hold no closing tag, so they stand in the page as they are.
     page = environment.get_template("index.html.j2").render(
         summary=summary,
+        pairs=alike[0] if alike else None,
+        by_name={entry.name: entry for entry in summary.run.entries},
         chart=chart(summary.scores.bins) if summary.scores else None,
         sections=[(id, name) for id, name in _SECTIONS.items() if id != "not-graded" or summary.troubles],
         css=markupsafe.Markup(css),
@@ -100,6 +110,18 @@ def _write(summary: Summary, folder: Path) -> None:
         policy=policy(css, js),
     )
     (folder / INDEX).write_text(page, encoding="utf-8", newline="\n")
+    pairs, texts = alike or ((), {})
+    for number, pair in enumerate(pairs, start=1):
+        (folder / PAIRS).mkdir(exist_ok=True)
+        page = environment.get_template("pair.html.j2").render(
+            pair=pair,
+            one=_parts(texts[pair.one], pair.spans[0]),
+            other=_parts(texts[pair.other], pair.spans[1]),
+            title=summary.title,
+            css=markupsafe.Markup(css),
+            policy=policy(css),
+        )
+        (folder / PAIRS / f"{number}.html").write_text(page, encoding="utf-8", newline="\n")
     for entry in summary.run.entries:
         if entry.graded:
             page = render_student(entry.graded, entry.name, summary)
@@ -120,6 +142,27 @@ def render_student(graded: Graded, name: str, summary: Summary) -> str:
             css=markupsafe.Markup(css),
             policy=policy(css),
         )
+    )
+
+
+def _parts(text: str, spans: Iterable[tuple[int, int]]) -> list[tuple[str, bool]]:
+    """A text in parts: which are shared with the other one of a pair, and which are not. Long ones that are not are cut."""
+    parts, at = [], 0
+    for first, last in sorted(spans):
+        if last > at:
+            parts += [(text[at : max(first, at)], False), (text[max(first, at) : last], True)]
+            at = last
+    parts.append((text[at:], False))
+    return [(part if shared else _shortened(part), shared) for part, shared in parts if part]
+
+
+def _shortened(text: str) -> str:
+    lines = text.split("\n")
+    cut = len(lines) - 2 * AROUND
+    if cut < 3:
+        return text
+    return "\n".join(
+        [*lines[:AROUND], f"\N{MIDLINE HORIZONTAL ELLIPSIS} {cut} lines that are not shared", *lines[-AROUND:]]
     )
 
 
