@@ -129,7 +129,10 @@ def find_root(start: Path) -> Path:
     for folder in (start, *start.parents):
         if (folder / "assignments").is_dir() and (folder / "solutions").is_dir():
             return folder
-    raise InputError(f"no assignments/ and solutions/ at or above {start}: run inside the kit, or give --root")
+    raise InputError(
+        f"no assignments/ and solutions/ at or above {start}: run inside a checkout of the kit, which holds the assignments "
+        "(the installed package does not), or give --root"
+    )
 
 
 def load_manifest(path: Path) -> Manifest:
