@@ -1,8 +1,14 @@
 # Everything starts here, from Python 3.11 or newer with pip and venv, and make.
 #
-#   make demo   grade a sample class and say where to look
-#   make test   the kit's own tests
-#   make gpu    what a machine with a GPU makes of it: docs/gpu.md
+#   make demo     grade a sample class and say where to look
+#   make install  what grading needs, in .venv
+#   make develop  that and what tests need
+#   make test     the kit's own tests
+#   make gpu      what a machine with a GPU makes of it: docs/gpu.md
+#
+# Variables: TORCH_INDEX=URL is the package index to take torch from. On Linux pip's torch brings CUDA, some 5 GB; PyTorch's
+# index of CPU builds (named on pytorch.org under "Start locally") makes the whole environment 1 GB.
+# SYSTEM=1 uses the torch, and whatever else, that PYTHON has already: in a GPU image, say.
 #
 # A worker runs as another user, who must be able to read the interpreter and its packages. So the system's Python is
 # preferred to one in somebody's home, and where this folder is closed to others the environment is made in /var/tmp.
@@ -21,20 +27,34 @@ EDITABLE := $(if $(closed),,-e)
 SOURCES := $(if $(closed),$(shell find autograder shared -type f -name '*.py'))
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DEVELOPED := $(VENV)/.developed
 CONSTRAINTS ?= constraints.txt
 
-.PHONY: help install demo test verify build bench gpu gpu-wheels clean
+# With SYSTEM=1 the torch that is there counts, whatever its version.
+PIP = $(umask) $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	-c $(if $(SYSTEM),$(VENV)/constraints.txt,$(CONSTRAINTS))
+
+.PHONY: help install develop demo test verify build bench gpu gpu-wheels clean
 
 help:
-	@sed -n '3,6s/^# \{0,1\}//p' Makefile
+	@sed -n '3,12s/^# \{0,1\}//p' Makefile
 
 install: $(INSTALLED)
 
+develop: $(DEVELOPED)
+
 $(INSTALLED): pyproject.toml constraints.txt $(SOURCES)
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer with venv is needed: install it, or give make PYTHON=/path/to/python3" >&2; exit 2; }
-	@$(umask) test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(umask) $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) torch
-	$(umask) $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) $(EDITABLE) '.[dev]'
+	@echo "Installing what grading needs into $(VENV): a few minutes, 1 GB with a CPU build of torch (see TORCH_INDEX in Makefile)."
+	@$(umask) test -x $(BIN)/python || $(PYTHON) -m venv $(if $(SYSTEM),--system-site-packages) $(VENV)
+	@$(if $(SYSTEM),grep -v '^torch==' $(CONSTRAINTS) >$(VENV)/constraints.txt)
+	@$(PIP) $(if $(TORCH_INDEX),--index-url '$(TORCH_INDEX)') torch
+	@$(PIP) $(EDITABLE) .
+	@touch $@
+
+$(DEVELOPED): $(INSTALLED)
+	@echo "Installing what tests need too: 400 MB more."
+	@$(PIP) $(EDITABLE) '.[dev]'
 	@touch $@
 
 # Some of the class can't be graded, as in life: then grade exits with 1.
@@ -45,7 +65,7 @@ demo: install
 		$(BIN)/gradkit grade $$id build/sample_class/$$id.zip --out build/demo/$$id --jobs 2 || [ $$? -eq 1 ] || exit 2; \
 		$(BIN)/gradkit report build/demo/$$id || exit 2; done
 
-test: install
+test: develop
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/gradkit build --check
@@ -57,7 +77,7 @@ verify: install
 build: install
 	$(BIN)/gradkit build
 
-bench: install
+bench: develop
 	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/grading.py
 
 # On the machine with the GPU, where nothing can be fetched: the Python that has torch. `make gpu GPU="--only timer"`.
@@ -68,7 +88,7 @@ gpu:
 # Elsewhere, for the Python and the processor of that machine.
 GPU_PYTHON_VERSION ?= 3.12
 GPU_MACHINE ?= x86_64
-gpu-wheels: install
+gpu-wheels: develop
 	@$(BIN)/python tests/gpu/wheels.py build/gpu-wheels --python $(GPU_PYTHON_VERSION) --machine $(GPU_MACHINE)
 
 clean:
