@@ -7,7 +7,7 @@
 #   make gpu      what a machine with a GPU makes of it: docs/gpu.md
 #
 # Variables: TORCH_INDEX=URL is the package index to take torch from. On Linux pip's torch brings CUDA, some 5 GB; PyTorch's
-# index of CPU builds (named on pytorch.org under "Start locally") makes the whole environment 1 GB.
+# index of CPU builds (named on pytorch.org under "Start locally") makes the whole environment 1.4 GB, and 1.9 GB with what tests need.
 # SYSTEM=1 uses the torch, and whatever else, that PYTHON has already: in a GPU image, say.
 #
 # A worker runs as another user, who must be able to read the interpreter and its packages. So the system's Python is
@@ -45,7 +45,7 @@ develop: $(DEVELOPED)
 
 $(INSTALLED): pyproject.toml constraints.txt $(SOURCES)
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer with venv is needed: install it, or give make PYTHON=/path/to/python3" >&2; exit 2; }
-	@echo "Installing what grading needs into $(VENV): a few minutes, 1 GB with a CPU build of torch (see TORCH_INDEX in Makefile)."
+	@echo "Installing what grading needs into $(VENV): a few minutes, 1.4 GB with a CPU build of torch (TORCH_INDEX in the Makefile says how)."
 	@$(umask) test -x $(BIN)/python || $(PYTHON) -m venv $(if $(SYSTEM),--system-site-packages) $(VENV)
 	@$(if $(SYSTEM),grep -v '^torch==' $(CONSTRAINTS) >$(VENV)/constraints.txt)
 	@$(PIP) $(if $(TORCH_INDEX),--index-url '$(TORCH_INDEX)') torch
@@ -53,7 +53,7 @@ $(INSTALLED): pyproject.toml constraints.txt $(SOURCES)
 	@touch $@
 
 $(DEVELOPED): $(INSTALLED)
-	@echo "Installing what tests need too: 400 MB more."
+	@echo "Installing what tests need too: 0.5 GB more."
 	@$(PIP) $(EDITABLE) '.[dev]'
 	@touch $@
 

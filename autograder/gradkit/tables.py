@@ -11,7 +11,7 @@ from pathlib import Path
 from gradkit import results, uploads
 from gradkit.intake import Refused, Submission
 from gradkit.manifest import Assignment
-from gradkit.model import Graded, Outcome, Submitter
+from gradkit.model import CheckResult, Graded, Outcome, Submitter
 from gradkit.policy import Lateness, duration
 from gradkit.roster import Roster, label
 
@@ -135,13 +135,18 @@ def make_row(
         reason=graded.reason,
         submitters=entry.submitters if entry else graded.submitters,
         mistakes=tuple(sorted({case.mistake for result in graded.results for case in result.cases if case.mistake})),
-        outcomes=tuple(
-            sorted({result.outcome.value for result in graded.results if result.cases} - {Outcome.PASSED.value})
-        ),
+        outcomes=tuple(sorted({result.outcome.value for result in graded.results if _is_worth_a_word(result)})),
         elapsed_s=graded.elapsed_s,
         late=graded.late,
         kept=kept,
     )
+
+
+def _is_worth_a_word(result: CheckResult) -> bool:
+    """Whether a check's outcome is told beside the score: that one without points could not run here is not."""
+    if not result.cases or result.outcome is Outcome.PASSED:
+        return False
+    return result.check.points > 0 or result.outcome is not Outcome.NOT_RUN
 
 
 def table(rows: Sequence[Row], assignment: Assignment, points: float) -> str:
