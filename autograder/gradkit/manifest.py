@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory_mib: int = 2048
     banned: list[str] = []
     questions: list[Question] = []
+    needs: list[str] = []  # assignments to do before this one
     python: str = (
         ""  # the version that grades, such as 3.11; a student bundle names the bundling machine's if it is empty
     )
@@ -240,6 +242,33 @@ def assignment_ids(root: Path) -> list[str]:
 
 
 def load_all(root: Path) -> list[Assignment]:
-    """Every assignment, in course order."""
+    """Every assignment, in course order.
+
+    Raises:
+        AuthoringError: When one is wrong, or needs one that does not come before it.
+    """
     found = [load_assignment(root, id) for id in assignment_ids(root)]
-    return sorted(found, key=lambda assignment: (assignment.manifest.order, assignment.id))
+    found.sort(key=lambda assignment: (assignment.manifest.order, assignment.id))
+    check_needs(found)
+    return found
+
+
+def check_needs(assignments: Sequence[Assignment]) -> None:
+    """Hold assignments, in course order, to needing only what comes before them; so none needs itself, by any way round.
+
+    Raises:
+        AuthoringError: Naming the file, and the nearest name for one that is unknown.
+    """
+    before: list[str] = []
+    known = [assignment.id for assignment in assignments]
+    for assignment in assignments:
+        for id in assignment.manifest.needs:
+            if id in before:
+                continue
+            if id in known:
+                what = f"{id} does not come before {assignment.id}; change the order of one of them"
+            else:
+                near = difflib.get_close_matches(id, known, n=1)
+                what = f"no assignment is called {id!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            raise AuthoringError(f"{assignment.public / 'assignment.toml'}: needs: {what}")
+        before.append(assignment.id)

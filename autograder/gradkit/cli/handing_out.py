@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gradkit.cli.app import Root, app, chosen, err, out
+from gradkit.cli.app import Ids, Root, app, chosen, err, out
 from gradkit.cli.course import CourseFile
 from gradkit.errors import InputError
 from gradkit.manifest import Assignment, find_root
@@ -104,3 +104,39 @@ def nbgrader(
     base, assignments = _consistent(root, ids)
     for line in nbgrader_course(base, assignments, out_path):
         out.print(line, markup=False)
+
+
+@app.command()
+def site(
+    out_path: Annotated[Path, typer.Option("--out", help="A folder: a new one, or an earlier gallery.")],
+    ids: Ids = None,
+    root: Root = None,
+    figures: Annotated[
+        bool,
+        typer.Option("--figures/--no-figures", help="Draw each assignment's figures from its reference, in a fold."),
+    ] = True,
+    staff: Annotated[
+        bool, typer.Option("--staff", help="Add what only staff may see: misconceptions by name, and kill matrices.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Assignments whose figures are drawn at a time.")] = 2,
+) -> None:
+    """Write a gallery of the course to publish: handouts, what builds on what, and what the checks look at."""
+    from gradkit.course import find_course
+    from gradkit.site.pages import INDEX, write_site
+
+    base, assignments = chosen(root, ids)
+    course = find_course(base)
+    problems = write_site(
+        assignments,
+        out_path,
+        **({"title": course.title} if course and course.title else {}),
+        figures=figures,
+        staff=staff,
+        jobs=jobs,
+        tell=lambda id: err.print(id, markup=False),
+    )
+    for problem in problems:
+        err.print(f"problem: {problem}", markup=False)
+    out.print(f"{out_path / INDEX}: {len(assignments)} assignments", markup=False)
+    if problems:
+        raise typer.Exit(1)

@@ -1,0 +1,205 @@
+"""Writes the gallery: an index, and a page for each assignment. Static, and each page whole in itself.
+
+What is for staff only is not on it: no reference, no hidden check, no misconception's name, unless it is made for staff.
+Figures drawn from the reference answer the handouts' predictions, so they are in a fold that says so.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import markupsafe
+
+from gradkit.errors import GradkitError, InputError
+from gradkit.examine.checks import written_checks
+from gradkit.examine.sources import Sources
+from gradkit.files import remove_tree
+from gradkit.manifest import Assignment, Manifest
+from gradkit.mistakes import read_mistakes
+from gradkit.report.pages import policy
+from gradkit.results import clean
+from gradkit.site.figures import Figure, draw_figures
+from gradkit.site.graph import HEIGHT, WIDTH, course_graph
+from gradkit.site.handout import data_uri, render_handout
+
+_TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "site"
+INDEX = "index.html"
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """A task, and what looks at it."""
+
+    number: int
+    title: str
+    points: int
+    minutes: int
+    functions: int
+    public: int
+    hidden: int
+    recognized: int  # misconceptions
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """For staff: a known mistake, and what it does."""
+
+    task: str
+    name: str
+    why: str
+
+
+def write_site(
+    assignments: Sequence[Assignment],
+    out: Path,
+    *,
+    title: str = "Deep learning by building it",
+    figures: bool = True,
+    staff: bool = False,
+    jobs: int = 1,
+    tell: Callable[[str], None] = lambda line: None,
+) -> list[str]:
+    """Write the gallery into the folder `out`, in place of an earlier one there.
+
+    Args:
+        assignments: In the course's order.
+        out: Gets index.html and ID.html. Figures are kept beside it, in `.NAME-figures`, until what they show changes.
+        title: The course's.
+        figures: Draw the figures from the references, or leave them out.
+        staff: Add what only staff may see: the misconceptions by name, and the kill matrix.
+        jobs: How many assignments' figures are drawn at a time.
+        tell: Takes a line for each assignment that is done.
+
+    Returns:
+        A line for each assignment whose figures could not be drawn; its page is there without them.
+
+    Raises:
+        InputError: When `out` is something else than a gallery, or can't be written.
+        AuthoringError: When an assignment's files are wrong.
+    """
+    if out.exists() and not (out / INDEX).is_file() and not (out.is_dir() and not any(out.iterdir())):
+        raise InputError(f"{out} is there already and is not a gallery: choose another --out")
+    problems: list[str] = []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        cache = out.parent / f".{out.name}-figures"  # beside it: what is in `out` may be published
+
+        def drawn(assignment: Assignment) -> list[Figure]:
+            try:
+                found = draw_figures(assignment, cache) if figures else []
+            except GradkitError as error:
+                problems.append(str(error))
+                found = []
+            tell(assignment.id)
+            return found
+
+        with ThreadPoolExecutor(jobs) as pool:
+            pictures = list(pool.map(drawn, assignments))
+        beside = Path(tempfile.mkdtemp(prefix=".site.", dir=out))
+        try:
+            _write(assignments, pictures, beside, title, staff)
+            for old in out.glob("*.html"):
+                old.unlink()
+            for page in sorted(beside.iterdir(), key=lambda page: page.name == INDEX):  # the index last
+                page.replace(out / page.name)
+        finally:
+            remove_tree(beside)
+    except OSError as error:
+        raise InputError(f"{out}: can't be written: {error.strerror}; choose another --out") from None
+    return problems
+
+
+def _write(
+    assignments: Sequence[Assignment], pictures: Sequence[list[Figure]], folder: Path, title: str, staff: bool
+) -> None:
+    css = (_TEMPLATES / "site.css").read_text(encoding="utf-8")
+    environment = _environment()
+    shared = {"css": markupsafe.Markup(css), "policy": policy(css, images="data:"), "title": title}
+    manifests = [assignment.manifest for assignment in assignments]
+    page = environment.get_template("index.html.j2").render(
+        **shared,
+        manifests=manifests,
+        covers={assignment.id: _cover(assignment) for assignment in assignments},
+        graph=course_graph(manifests),
+        box=(WIDTH, HEIGHT),
+        hours=sum(map(_minutes, manifests)) / 60,
+    )
+    (folder / INDEX).write_text(page, encoding="utf-8", newline="\n")
+    template = environment.get_template("assignment.html.j2")
+    places = dict(enumerate(manifests))
+    for number, (assignment, drawn) in enumerate(zip(assignments, pictures, strict=True)):
+        manifest = assignment.manifest
+        matrix = assignment.hidden / "kill_matrix.txt"
+        page = template.render(
+            **shared,
+            manifest=manifest,
+            tasks=_tasks(assignment),
+            handout=markupsafe.Markup(_handout(assignment)),
+            figures=[(figure, data_uri(figure.path)) for figure in drawn],
+            before=places.get(number - 1),
+            after=places.get(number + 1),
+            used_by=[one for one in manifests if manifest.id in one.needs],
+            here={one.id for one in manifests},
+            misconceptions=_misconceptions(assignment) if staff else (),
+            matrix=matrix.read_text(encoding="utf-8") if staff and matrix.is_file() else "",
+        )
+        (folder / f"{manifest.id}.html").write_text(page, encoding="utf-8", newline="\n")
+
+
+def _handout(assignment: Assignment) -> str:
+    return render_handout((assignment.public / "README.md").read_text(encoding="utf-8"), assignment.public)
+
+
+def _cover(assignment: Assignment) -> str:
+    """The handout's first picture, for the index; empty where it has none."""
+    images = sorted((assignment.public / "img").glob("*.svg"))
+    text = (assignment.public / "README.md").read_text(encoding="utf-8")
+    shown = [path for path in images if f"](img/{path.name})" in text]
+    return data_uri(min(shown, key=lambda path: text.index(f"](img/{path.name})"))) if shown else ""
+
+
+def _tasks(assignment: Assignment) -> list[TaskRow]:
+    sources = Sources()
+    counts: dict[str, Counter] = {}
+    for side, path in (("public", assignment.public_tests), ("hidden", assignment.hidden_tests)):
+        tree = sources.tree(path)
+        counts[side] = Counter(check.task for check in written_checks(path, tree)) if tree else Counter()
+    counts["known"] = Counter(mistake.task for mistake in read_mistakes(assignment) if not mistake.decoy)
+    return [
+        TaskRow(
+            number,
+            task.title,
+            task.points,
+            task.minutes,
+            len(task.functions),
+            *(counts[kind][task.id] for kind in ("public", "hidden", "known")),
+        )
+        for number, task in enumerate(assignment.manifest.tasks, start=1)
+    ]
+
+
+def _misconceptions(assignment: Assignment) -> list[Misconception]:
+    return [Misconception(one.task, one.name, one.why) for one in read_mistakes(assignment) if not one.decoy]
+
+
+def _minutes(manifest: Manifest) -> int:
+    return sum(task.minutes for task in manifest.tasks)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: clean(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(hours=lambda manifest: f"{_minutes(manifest) / 60:.1f}")
+    return environment
