@@ -52,6 +52,7 @@ _START = """Start here
 3. Check yourself there, as often as you like:   pytest
    One task, or one function:                    pytest --task NAME     pytest -k FUNCTION
    Every failing check explained:                pytest --all
+   Again whenever you save, task after task:     pytest --watch
    Draw from your own code:                      python figures.py{all_figures}
    Python with your functions, to try things:    python figures.py -i
 4. Hand in the file that you wrote ({modules}).{due}

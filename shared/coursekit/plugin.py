@@ -33,6 +33,7 @@ from coursekit.costs import another_python, costs_of, defines_no, not_python
 from coursekit.functions import About, CheckFile, Function, Written, functions_of, owner_of, written_in_text
 from coursekit.progress import NOT_WRITTEN, STOPPED, WRONG, Progress, Ran, left_to_see
 from coursekit.terminal import Summary, last_line
+from coursekit.watch import Watch, leave_state, without_watch
 
 LOCAL_SEED = 0  # your checks draw the same inputs on every run; the graded ones draw others
 PATIENCE = 4  # a check is stopped after so many times the limit that it has when graded: this machine may be slower
@@ -190,11 +191,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--device", default="cpu", choices=["cpu", "cuda"], help="where checks put their tensors")
     group.addoption("--task", help="run the checks of one task only, by the name in `task NAME is not written yet`")
     group.addoption("--all", action="store_true", help="explain every failing check, not only the first")
+    group.addoption("--watch", action="store_true", help="run again whenever you save, from one task to the next")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known by which checks ask for a GPU."""
     config.addinivalue_line("markers", "gpu: needs a CUDA device; reported as not run where there is none")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """With `--watch`: run pytest again and again instead, each time in a process of its own."""
+    if not config.getoption("--watch"):
+        return None
+    folder = next((folder for folder in map(Path, [*config.args, "."]) if (folder / "assignment.toml").is_file()), None)
+    if folder is None:
+        raise pytest.UsageError("--watch follows one assignment: go into its folder first")
+    if config.option.usepdb:
+        raise pytest.UsageError("--watch has no debugger: leave --pdb or --watch out")
+    if capture := config.pluginmanager.getplugin("capturemanager"):
+        capture.stop_global_capturing()  # q is read, and what is said is shown
+    manifest = tomllib.loads((folder / "assignment.toml").read_text(encoding="utf-8"))
+    arguments = without_watch(config.invocation_params.args)
+    task, fixed = config.getoption("--task") or "", bool(config.option.keyword)
+    return Watch(folder.resolve(), manifest, arguments, task=task, fixed=fixed).follow()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest's own -k
@@ -419,6 +439,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         written = written_in_text(text)
         progress = progress_of(path, manifest, checks, written)
         left = left_to_see(path.parent, manifest, progress, written)
+        leave_state(progress, checks)
         summary.write(
             manifest, module.name, checks, progress, left, costs_of(module, text, manifest), another_python(manifest)
         )

@@ -111,11 +111,11 @@ class Summary:
         failing = [ran for ran in checks if ran.outcome == WRONG]
         if failing and not failing[0].loaded:
             loading = replace(failing[0], name=f"{module}, which can't be imported", claim="", check="", task="")
-            self._explain(loading, "First to mend")
+            self._explain(loading, "Fix first")
             return
         if failing:
             for ran in failing if self._everything else failing[:1]:
-                self._explain(ran, "Wrong" if self._everything else "First to mend", progress)
+                self._explain(ran, "Wrong" if self._everything else "Fix first", progress)
             if not self._everything:
                 self._others(failing[1:])
             return

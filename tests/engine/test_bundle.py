@@ -87,7 +87,7 @@ def test_a_solved_file_passes(bundle, solved):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "Public checks: 2 of 2. Hidden checks run when you submit."
-    assert "Next:" not in done.stdout and "First to mend" not in done.stdout
+    assert "Next:" not in done.stdout and "Fix first" not in done.stdout
 
 
 def swap(module: Path, line: str) -> None:
@@ -111,7 +111,7 @@ def test_the_table_comes_first_then_one_thing_to_mend(bundle, solved):
     lines = [line.strip() for line in done.stdout.splitlines()]
     order = [
         "1 Centre each feature",
-        "First to mend: centre by hand",
+        "Fix first: centre by hand",
         "Observed   output has the opposite sign",
         "The claim  Features 1, 3 and 10, 30 have means 2 and 20.",
         "The check  test_scaling.py:",
@@ -323,7 +323,7 @@ def test_a_file_that_can_not_be_imported_is_told_of_once(bundle, solved):
 
     said = student(bundle, "pytest").stdout
 
-    assert "First to mend: scaling.py, which can't be imported" in said
+    assert "Fix first: scaling.py, which can't be imported" in said
     assert "Observed   AttributeError: module 'numpy' has no attribute 'epsilon'" in said
     assert "Your code  scaling.py:3 in <module>: EPS = np.epsilon" in said
     assert said.count("AttributeError") == 1 and "The claim" not in said and "Also wrong" not in said
