@@ -16,6 +16,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gradkit.errors import AuthoringError
 from gradkit.manifest import Assignment, Question, Task
@@ -38,13 +39,13 @@ bottom: write your code at `YOUR CODE HERE`, run that cell, run the check below 
 text speaks of `{module}`, the cells of this notebook are meant. Keep the names of the functions; add cells of your own wherever
 you like: only definitions, imports and constants are graded, never what a cell prints or tries."""
 
-_SETUP = """# Run this cell first: it finds the course's checks and figures. They look at what this notebook has defined.
-import sys
+_SETUP = Path(__file__).resolve().parent.parent / "templates" / "notebook" / "setup.py"
 
-sys.path.append("..")  # coursekit lies there, unless it is beside this notebook or installed
-from coursekit.notebook import Notebook
 
-course = Notebook("{module}", globals())"""
+def _setup(module: str) -> str:
+    """The first cell, which finds the bundle."""
+    text = _SETUP.read_text(encoding="utf-8").strip()
+    return text.replace("STEM", Path(module).stem).replace("MODULE", module)
 
 
 def build_notebook(assignment: Assignment) -> str:
@@ -302,7 +303,7 @@ def _head(assignment: Assignment, sections: _Sections, plan: _Plan) -> Iterator[
     module = assignment.manifest.module
     yield _prose("title", first)
     yield _prose("how-to", _HOW_TO.format(module=module))
-    yield _given("setup", _SETUP.format(module=module))
+    yield _given("setup", _setup(module))
     for text in rest:
         yield _prose(_slug(text), text)
     if plan.docstring:
