@@ -7,12 +7,13 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from gradkit import results
+from gradkit.course import TIMES, Course, DueDates, read_times
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
 from gradkit.grading import Grader, digest, refused
@@ -54,6 +55,8 @@ class Batch:
         seed: For the checks' inputs; drawn in secret when None.
         resume: Keep what an earlier run into `out` graded.
         roster: Who takes the course; a run that is resumed knows it already.
+        course: Due dates, and what being late costs.
+        times: A CSV file of when submissions were handed in; a run that is resumed knows it already.
 
     Attributes:
         notes: After the run, a line for each student whose gradebook stays blank.
@@ -72,9 +75,12 @@ class Batch:
         seed: int | None = None,
         resume: bool = False,
         roster: Path | None = None,
+        course: Course | None = None,
+        times: Path | None = None,
     ) -> None:
         self.assignment, self.out, self.judges = assignment, out, judges
         self.students = read_roster(roster) if roster else ()
+        handed_in = read_times(times) if times else {}
         self.notes: tuple[str, ...] = ()
         self.found: Discovery = discover(paths, assignment.manifest)
         if not self.found.submissions and not self.found.refused:
@@ -83,6 +89,12 @@ class Batch:
         self.students = self.students or kept_roster(out)
         if self.students:
             results.write_whole(out / ROSTER, write_roster(self.students).encode("utf-8"))
+        if times and times != out / TIMES:
+            results.write_whole(out / TIMES, times.read_bytes())
+        elif (out / TIMES).exists():
+            handed_in = read_times(out / TIMES)
+        self._due = DueDates(course, assignment.id, self.students, handed_in)
+        self._settle_points(self._due.points)
         self.resume = resume
         self._queue: queue.SimpleQueue[Submission] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -167,9 +179,16 @@ class Batch:
 
     def _grade(self, grader: Grader, submission: Submission, scratch: Path, on_row: Callable[[Row], None]) -> None:
         folder = self._folder(submission.name)
+        listed, late = tuple(listed for listed, _ in submission.names), self._due.lateness(submission)
+
+        def dated(graded: Graded) -> Graded:
+            return replace(graded, listed=listed, late=late)
+
         kept = self._kept(submission, folder, scratch) if self.resume else None
-        graded = kept or grader.grade(submission, lambda graded: results.write(graded, folder), self.record.seed)
-        self._add(graded, submission, on_row, kept_from_before=kept is not None)
+        if kept and kept != dated(kept):  # the course has changed since
+            results.write(dated(kept), folder)
+        graded = kept or grader.grade(submission, lambda graded: results.write(dated(graded), folder), self.record.seed)
+        self._add(dated(graded), submission, on_row, kept_from_before=kept is not None)
 
     def _refuse(self, judge: Judging, on_row: Callable[[Row], None]) -> None:
         """Rows and results for what discovery could not take for a submission."""
@@ -181,6 +200,7 @@ class Batch:
                 seed=self.record.seed,
                 isolation=judge.isolation,
                 submitters=entry.submitters,
+                late=self._due.lateness(entry),
             )
             graded = refused(start, judge.checks, entry.reason)
             results.write(graded, self._folder(entry.name))
@@ -253,5 +273,13 @@ class Batch:
             )
         return earlier
 
+    def _settle_points(self, points: float) -> None:
+        """Keep what the assignment counts for, so that a later step knows it without the course."""
+        if points and points != self.record.points:
+            self.record = msgspec.structs.replace(self.record, points=points)
+            results.write_whole(self.out / RECORD, msgspec.json.encode(self.record))
+
     def _write_tables(self) -> None:
-        self.notes = write_tables(list(self._rows.values()), self.assignment, self.out, self.students)
+        self.notes = write_tables(
+            list(self._rows.values()), self.assignment, self.out, self.students, points=self.record.points
+        )

@@ -5,20 +5,20 @@ The student's folder and the course hold nothing of `solutions/` but what the st
 
 from __future__ import annotations
 
-import contextlib
+import datetime
 import secrets
 import shlex
 import shutil
 import sys
-import tempfile
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import coursekit
 import msgspec
 
 from gradkit.errors import InputError
+from gradkit.files import fresh, pack
 from gradkit.gradescope import SETTINGS, Settings
 from gradkit.manifest import Assignment
 from gradkit.notebooks.prose import folded
@@ -54,7 +54,7 @@ _START = """Start here
    Every failing check explained:                pytest --all
    Draw from your own code:                      python figures.py{all_figures}
    Python with your functions, to try things:    python figures.py -i
-4. Hand in the file that you wrote ({modules}).
+4. Hand in the file that you wrote ({modules}).{due}
 
 Or work in the notebook of the same name: pip install notebook, then jupyter notebook in the assignment's folder.
 It holds the handout, the same functions, and cells that run the checks. Hand in one of the two.
@@ -102,13 +102,20 @@ regex
 """
 
 
-def student_bundle(assignments: Sequence[Assignment], out: Path, *, agents_file: bool = True) -> list[str]:
+def student_bundle(
+    assignments: Sequence[Assignment],
+    out: Path,
+    *,
+    agents_file: bool = True,
+    due: Mapping[str, datetime.datetime] = MappingProxyType({}),
+) -> list[str]:
     """Write the students' folder or zip.
 
     Args:
         assignments: What goes into it.
         out: A folder, or a name ending in .zip.
         agents_file: Add AGENTS.md, which asks coding assistants to tutor and not to solve.
+        due: When assignments are due, by their ids.
 
     Returns:
         Lines saying what was written.
@@ -116,7 +123,7 @@ def student_bundle(assignments: Sequence[Assignment], out: Path, *, agents_file:
     Raises:
         InputError: When `out` is there already or can't be written, or a generated file is missing.
     """
-    with _fresh(out) as folder:
+    with fresh(out) as folder:
         for assignment in assignments:
             _copy_assignment(assignment, folder)
             _add_questions(assignment, folder / assignment.id / "README.md")
@@ -128,6 +135,7 @@ def student_bundle(assignments: Sequence[Assignment], out: Path, *, agents_file:
             modules=modules,
             all_figures=_ALL_FIGURES if len(assignments) > 1 else "",
             python=" or ".join(sorted({_graded_with(assignment) for assignment in assignments})),
+            due=_due(assignments, due),
         )
         agents = {"AGENTS.md": _AGENTS.format(modules=modules)} if agents_file else {}
         _write_files(
@@ -140,7 +148,7 @@ def student_bundle(assignments: Sequence[Assignment], out: Path, *, agents_file:
                 "START.txt": start,
             },
         )
-        files = _pack(folder, out)
+        files = pack(folder, out)
     return [f"{out}: {len(files)} files for {', '.join(assignment.id for assignment in assignments)}"]
 
 
@@ -169,7 +177,7 @@ def gradescope_bundle(
     chosen = msgspec.structs.replace(settings, assignment=assignment.id)
     templates = Path(__file__).parent / "templates" / "gradescope"
     constraints = root / "constraints.txt"
-    with _fresh(out) as folder:
+    with fresh(out) as folder:
         kit = folder / "kit"
         _copy_package(Path(gradkit.__file__).parent, kit / "autograder" / "gradkit", but="templates")
         _copy_package(Path(coursekit.__file__).parent, kit / "shared" / "coursekit")
@@ -188,7 +196,7 @@ def gradescope_bundle(
         )
         for name in ("setup.sh", "run_autograder"):
             (folder / name).chmod(0o755)
-        files = _pack(folder, out, inside=False)
+        files = pack(folder, out, inside=False)
     lines = [f"{out}: {len(files)} files, {out.stat().st_size / 2**10:.0f} KiB; upload it as the autograder"]
     if not torch_index:
         lines.append(
@@ -218,7 +226,7 @@ def nbgrader_course(root: Path, assignments: Sequence[Assignment], out: Path) ->
         ("{ids}", "|".join(assignment.module_name for assignment in assignments)),
     ):
         settings = settings.replace(name, value)
-    with _fresh(out) as folder:
+    with fresh(out) as folder:
         for assignment in assignments:
             if not assignment.notebook.is_file():
                 raise InputError(f"{assignment.notebook} is missing: run gradkit build {assignment.id}")
@@ -229,48 +237,13 @@ def nbgrader_course(root: Path, assignments: Sequence[Assignment], out: Path) ->
             _copy_package(Path(coursekit.__file__).parent, source / "coursekit")
         _write_files(folder, {"nbgrader_config.py": settings})
         (folder / "nbgrader_config.py").chmod(0o600)
-        _pack(folder, out)
+        pack(folder, out)
         out.chmod(0o700)  # grades, and the seed of the hidden checks
     ids = ", ".join(assignment.id for assignment in assignments)
     return [
         f"{out}: a course for nbgrader with {ids}; only you can enter it",
         f"Next: cd {out}; nbgrader generate_assignment {assignments[0].id}",
     ]
-
-
-@contextlib.contextmanager
-def _fresh(out: Path) -> Iterator[Path]:
-    """A new folder beside `out` to fill; it is gone afterwards, whatever `_pack` did not move."""
-    if out.exists():
-        raise InputError(f"{out} is there already: remove it, or choose another --out")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    except OSError as error:
-        raise InputError(f"{out}: can't be written: {error.strerror}") from None
-    try:
-        folder = beside / out.stem
-        folder.mkdir()
-        yield folder
-    except OSError as error:
-        raise InputError(f"{out}: can't be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _pack(folder: Path, out: Path, *, inside: bool = True) -> list[Path]:
-    """Make `out` of a filled folder: a zip, its files inside a folder of its name or not, or the folder itself."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    if out.suffix == ".zip":
-        packed = folder.parent / out.name
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in files:
-                archive.write(path, path.relative_to(folder.parent if inside else folder))
-        packed.replace(out)
-    else:
-        folder.chmod(0o755)
-        folder.replace(out)
-    return files
 
 
 def _write_files(folder: Path, texts: dict[str, str]) -> None:
@@ -304,6 +277,12 @@ def _add_questions(assignment: Assignment, readme: Path) -> None:
     before, heading, after = text.rpartition("## Submit\n")
     text = f"{before}{sections}{heading}{after}" if heading else f"{text.rstrip()}\n\n{sections}"
     readme.write_text(text, encoding="utf-8")
+
+
+def _due(assignments: Sequence[Assignment], due: Mapping[str, datetime.datetime]) -> str:
+    """Lines for START on when assignments are due, if that is known."""
+    known = [(assignment.id, due[assignment.id]) for assignment in assignments if assignment.id in due]
+    return "".join(f"\n   {id} is due on {when:%A, %Y-%m-%d at %H:%M} ({when:%Z})." for id, when in known)
 
 
 def _graded_with(assignment: Assignment) -> str:

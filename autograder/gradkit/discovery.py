@@ -34,7 +34,13 @@ from gradkit.errors import InputError
 from gradkit.exports import METADATA, CanvasFile, ChunkReader, Submitter, Who, canvas_files, read_metadata
 from gradkit.manifest import Manifest
 
-TAKEN_NAMES = ("report", "grades.csv", "run.json", "roster.csv")  # what a batch writes beside its submissions' folders
+TAKEN_NAMES = (
+    "report",
+    "grades.csv",
+    "run.json",
+    "roster.csv",
+    "submitted_at.csv",
+)  # what a batch writes beside its submissions' folders
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 MODULES = (".py", ".py.txt")  # browsers and mail programs add a suffix to what they don't know
@@ -61,6 +67,7 @@ class Submission:
         source: The file, folder or archive that holds it.
         submitters: Who handed it in, where an export says so.
         created_at: When, as the export writes it.
+        late: The platform marks it so.
         folder: For a submission of an export zip: its folder there, with a slash at the end.
         spans: And where the zip's directory lists its files, so that no one else's are looked at.
         shift: What was put before that zip.
@@ -72,6 +79,7 @@ class Submission:
     source: Path
     submitters: tuple[Submitter, ...] = ()
     created_at: str = ""
+    late: bool = False
     folder: str = ""
     spans: tuple[Span, ...] = ()
     shift: int = 0
@@ -422,18 +430,19 @@ def _canvas(
         theirs = latest.setdefault(file.student, {})
         if (later := theirs.setdefault(file.name.casefold(), file)) is not file:
             notes.append(f"{shown(file.listed)} was passed over: {shown(later.listed)} was handed in later")
-    if late := sorted(student for student, theirs in latest.items() if any(file.late for file in theirs.values())):
-        notes.append(f"Canvas marks as late, and they are graded all the same: {some_of(late, 20)}")
+    late = {student for student, theirs in latest.items() if any(file.late for file in theirs.values())}
+    if late:
+        notes.append(f"Canvas marks as late, and they are graded all the same: {some_of(sorted(late), 20)}")
     items = []
     for student, theirs in sorted(latest.items(), key=lambda pair: _natural(pair[0])):
         names = tuple((file.listed, safe_name(file.name)) for file in theirs.values())
         if spans is not None:
             held = tuple(spans[listed] for listed, _ in names)
-            items.append(Submission(student, path, names=names, spans=held, shift=shift))
+            items.append(Submission(student, path, names=names, spans=held, shift=shift, late=student in late))
         elif len(names) == 1 and suffix_of(names[0][1]) not in (*MODULES, *NOTEBOOKS):
             items.append(replace(_one(path / names[0][0]), name=student))
         else:
-            items.append(Submission(student, path, names=names))
+            items.append(Submission(student, path, names=names, late=student in late))
     students = "1 student" if len(items) == 1 else f"{len(items):,} students"
     notes.insert(0, f"{shown(path.name)} is a Canvas download of {students}")
     return _Argument(path, items, notes, export="a Canvas download")

@@ -294,8 +294,9 @@ def _store(gradebook: Gradebook, task: _TaskGrade, ids: dict[str, str]) -> None:
 def _comment(task: _TaskGrade) -> str:
     """A line on the task and its hints. nbgrader renders comments as Markdown, so nothing of a submission's is in it."""
     score = "not run here" if task.score is None else f"{_number(task.score)} of {task.task.points}"
-    hints = dict.fromkeys(case.hint for result in task.results for case in result.cases if case.hint)
-    return "\n\n".join([f"{task.task.title}: {score}.", *(f"Hint: {hint}" for hint in hints)])
+    hints = dict.fromkeys((case.blamed, case.hint) for result in task.results for case in result.cases if case.hint)
+    said = (f"Hint: this comes from {blamed}. {hint}" if blamed else f"Hint: {hint}" for blamed, hint in hints)
+    return "\n\n".join([f"{task.task.title}: {score}.", *said])
 
 
 # --- what the student reads ---------------------------------------------------------------------------------
@@ -310,10 +311,11 @@ _PRE = (
 def _show(nb: nbformat.NotebookNode, graded: Graded, tasks: list[_TaskGrade]) -> None:
     """Put a table of its checks under each check cell, and what concerns the whole notebook at its head."""
     shown = {check_id(task.task): task for task in tasks}
+    told = results.advice(result for task in tasks for result in task.results)
     for cell in nb.cells:
         task = shown.get(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
         if task is not None and is_grade(cell) and cell.cell_type == "code":
-            data = {"text/html": _task_html(task), "text/plain": _task_text(task)}
+            data = {"text/html": _task_html(task, told), "text/plain": _task_text(task, told)}
             cell.outputs = [new_output("display_data", data=data)]
     nb.cells = [cell for cell in nb.cells if cell.get("id") != SUMMARY_ID]
     nb.cells.insert(0, new_markdown_cell(_summary(graded), id=SUMMARY_ID))
@@ -347,26 +349,26 @@ def _kind(result: CheckResult) -> str:
     return "hidden" if result.check.hidden else "public"
 
 
-def _task_html(task: _TaskGrade) -> str:
+def _task_html(task: _TaskGrade, told: tuple[results.Advice, ...]) -> str:
     """What `results.explain` says, as a table. All of it is escaped: it may quote the submission."""
     rows = []
     for result in task.results:
-        text = results.explain(result)
+        text = results.explain(result, told)
         said = f'<pre style="{_PRE}">{html.escape(text)}</pre>' if text else ""
         full = result.outcome is Outcome.PASSED
         rows.append(
             f'<tr style="background:none"><td style="{_CELL};color:{"#009E73" if full else "#D55E00"}"><b>{"✓" if full else "✗"}</b></td>'
             f'<td style="{_CELL};white-space:nowrap">{_points(result)}</td>'
-            f'<td style="{_CELL};max-width:60em">{html.escape(result.check.title)} <span style="opacity:0.7">({_kind(result)})</span>{said}</td></tr>'
+            f'<td style="{_CELL};max-width:60em">{result.check.number} {html.escape(result.check.title)} <span style="opacity:0.7">({_kind(result)})</span>{said}</td></tr>'
         )
     return f'<div><b>{html.escape(_headline(task))}</b><table style="border:none">{"".join(rows)}</table></div>'
 
 
-def _task_text(task: _TaskGrade) -> str:
+def _task_text(task: _TaskGrade, told: tuple[results.Advice, ...]) -> str:
     lines = [_headline(task)]
     for result in task.results:
-        lines.append(f"{_points(result)}  {result.check.title} ({_kind(result)})")
-        lines += [f"    {line}" for line in results.explain(result).splitlines()]
+        lines.append(f"{_points(result)}  {result.check.number} {result.check.title} ({_kind(result)})")
+        lines += [f"    {line}" for line in results.explain(result, told).splitlines()]
     return "\n".join(lines)
 
 

@@ -18,21 +18,16 @@ from pathlib import Path
 import msgspec
 
 from gradkit import results
+from gradkit.course import Attempts
 from gradkit.errors import GradkitError, InputError
 from gradkit.grading import Grader, Stopped
 from gradkit.intake import Submission
 from gradkit.judges import LocalJudges, scratch_folder
 from gradkit.manifest import Assignment, assignment_ids, load_assignment
 from gradkit.model import Graded
+from gradkit.policy import duration
 
 SETTINGS = "gradescope.json"
-
-
-class Attempts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """At most `limit` graded attempts in any `window_hours`; the best score counts."""
-
-    limit: int
-    window_hours: float = 24.0
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -297,18 +292,3 @@ def _too_soon(assignment: Assignment, attempts: Attempts, before: Standing) -> G
         f"from {before.next_at:%Y-%m-%d %H:%M %Z} on. This one was not, and your best score stands."
     )
     return Graded("submission", assignment.id, "refused", reason=reason)
-
-
-def duration(seconds: float) -> str:
-    """A length of time as people say it.
-
-    >>> duration(3 * 3600 + 12 * 60 + 5)
-    '3 h 12 min'
-    """
-    minutes = int(seconds // 60)
-    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min" if minutes else f"{seconds:.0f} s"

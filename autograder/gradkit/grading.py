@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import itertools
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -137,7 +138,7 @@ class Grade:
     def _explain(self, told: Explained) -> None:
         result = self._results[told.check]
         placed = self._place(CaseResult(told.case, Outcome.FAILED, summary=told.hint, where=told.where))
-        known = {"hint": placed.summary, "mistake": told.mistake, "rivals": told.rivals}
+        known = {"hint": placed.summary, "mistake": told.mistake, "rivals": told.rivals, "blamed": told.blamed}
         if told.edit:
             known |= {"where": placed.where, "edit": told.edit}
         cases = (replace(case, **known) if case.case == told.case else case for case in result.cases)
@@ -346,8 +347,16 @@ def _unreadable(start: Graded, checks: list[Check], prepared: Prepared) -> Grade
 
 
 def _in_their_file(case: CaseResult, prepared: Prepared) -> CaseResult:
-    """The same result with places named as the student knows them: by the name that was handed in, a notebook's by the cell."""
-    module = prepared.module.name
+    """The same result with places named as the student knows them: by the name that was handed in, a notebook's by the cell.
+
+    Tracebacks that a submission prints, and what it raises, name the file where it was laid out.
+    """
+    path, module = str(prepared.module), prepared.module.name
+    if path in case.detail or path in case.summary:
+        frame = re.compile(rf'File "{re.escape(path)}", line (\d{{1,7}})')
+        detail = frame.sub(lambda found: f"File {prepared.where(int(found[1]))}", case.detail)
+        summary = case.summary.replace(path, prepared.origin)
+        case = replace(case, summary=summary, detail=detail.replace(path, prepared.origin))
     if prepared.origin == module:
         return case
     file, _, line = case.where.rpartition(":")

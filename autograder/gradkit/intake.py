@@ -431,7 +431,7 @@ class _Chooser:
         return _Graded(parts, origin, notebook.text, notebook.syntax_error, True, notes, notebook)
 
     def _missing_cells(self, taken: _Graded) -> Iterator[str]:
-        """A line for each task of whose functions a notebook lacks one.
+        """A line for each task of whose functions a notebook lacks one, where no other line says why.
 
         Raises:
             InputError: When module or notebook has none of any task: it is another assignment's, or was emptied.
@@ -446,12 +446,12 @@ class _Chooser:
             raise InputError(f"{taken.origin}: {what} of this assignment ({names}); is it another one's?")
         if taken.notebook is None:
             return
+        told = {word for note in taken.notes for word in re.findall(r"\w+", note)}
         for task in self.manifest.tasks:
-            lacks = [
-                name for name in dict.fromkeys(name.partition(".")[0] for name in task.functions) if name not in there
-            ]
+            names = dict.fromkeys(name.partition(".")[0] for name in task.functions)
+            lacks = [name for name in names if name not in there and name not in told]
             if lacks:
-                yield f"{taken.origin}: the cell of task {task.id} that defines {', '.join(lacks)} is missing"
+                yield f"{taken.origin}: no cell that is graded defines {', '.join(lacks)} (task {task.id})"
 
 
 def _common_folder(files: Sequence[_Parts]) -> _Parts:

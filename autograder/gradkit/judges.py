@@ -214,7 +214,7 @@ class Judging(Protocol):
 
 
 class Judges(Protocol):
-    """Where a batch's judges are: processes here (`LocalJudges`) or on a cluster (`cluster.ClusterJudges`)."""
+    """Where a batch's judges are: processes here (`LocalJudges`) or on a cluster (`cluster.judges.ClusterJudges`)."""
 
     notes: list[str]  # for people: what was found and not used
     device: str  # `cpu` or `cuda`, from `__enter__` on

@@ -76,7 +76,7 @@ def merge(root: Path, cpu: Path, gpu: Path, out: Path) -> Merged:
         results.write(graded, out / name)
         rows.append(make_row(graded, assignment))
     students = kept_roster(cpu) or kept_roster(gpu)
-    notes = write_tables(rows, assignment, out, students)
+    notes = write_tables(rows, assignment, out, students, points=record.points)
     if students:
         results.write_whole(out / ROSTER, write_roster(students).encode("utf-8"))
     results.write_whole(out / RECORD, msgspec.json.encode(record))

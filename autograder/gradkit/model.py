@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gradkit.policy import Lateness
+
 
 class Submitter(NamedTuple):
     """A student as an export or a roster names them. Any of these may be empty.
@@ -34,7 +36,7 @@ class Outcome(enum.StrEnum):
     TIMEOUT = "timeout"
     CRASHED = "crashed"
     REJECTED = "rejected"  # an answer of the wrong kind
-    NOT_RUN = "not_run"  # needs a device that is not here; counts neither for nor against
+    NOT_RUN = "not_run"  # needs a device that isn't available here; counts neither for nor against
     GRADER_ERROR = "grader_error"  # our fault; never a student's zero
 
 
@@ -71,6 +73,7 @@ class CaseResult:
         summary: What was observed; safe to show for a hidden check.
         detail: Inputs, values and prints; shown for public checks only.
         hint: What the known mistake behind the answer tells its student, or empty.
+        blamed: The function that the hint is about, where the check itself is about another one.
         mistake: Name of that mistake, for staff.
         where: `file:line` in the student's own file, or empty.
         edit: The small change to the student's file with which the checks pass, for staff; `where` is its line.
@@ -99,6 +102,7 @@ class CaseResult:
     raised: str = ""
     refusal: bool = False
     unimportable: bool = False
+    blamed: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,8 @@ class Graded:
     peak_mib: float = 0.0
     complete: bool = True  # False while checks are still to come, or when the run was interrupted
     submitters: tuple[Submitter, ...] = ()  # who handed it in, where that is known
+    listed: tuple[str, ...] = ()  # what its files are called in a class's download, if that is not their own name
+    late: Lateness = Lateness()  # how late, where that is known, and what it takes off
 
     @property
     def score(self) -> float:
@@ -169,3 +175,8 @@ class Graded:
     def max_score(self) -> float:
         """Points of the checks that could run here, out of which `score` is."""
         return sum(result.check.points for result in self.results if result.ran)
+
+    @property
+    def final(self) -> float:
+        """The score after what being late takes off."""
+        return self.late.kept(self.score)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from gradkit.errors import InputError
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
+from gradkit.policy import duration
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -27,8 +30,9 @@ WORDS = {
     Outcome.CRASHED: "crashed",
     Outcome.REJECTED: "an answer of the wrong kind",
     Outcome.NOT_RUN: "not run here",
-    Outcome.GRADER_ERROR: "grader error: not your fault, not scored",
+    Outcome.GRADER_ERROR: "grader error",
 }
+NOT_GRADED = "because of a grader error; you lose no points."
 
 
 def clean(text: str) -> str:
@@ -36,16 +40,70 @@ def clean(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
-def explain(result: CheckResult) -> str:
-    """What a student reads about one check. For a hidden check: never an input, an expected value or a print."""
-    failed = [case for case in result.cases if case.outcome not in (Outcome.PASSED, Outcome.NOT_RUN)]
+@dataclass(frozen=True)
+class Advice:
+    """A hint, or a line to look at, and the checks whose wrong answers it explains, in the order in which they are shown."""
+
+    text: str
+    checks: tuple[Check, ...]
+    key: tuple[str, str]
+
+
+def advice(results: Iterable[CheckResult]) -> tuple[Advice, ...]:
+    """Every hint that stands in these results once, each with its checks, by the first of them."""
+    found: dict[tuple[str, str], dict[str, Check]] = {}
+    for result in results:
+        for case in _failed(result):
+            if case.hint:
+                found.setdefault(_key(result, case), {})[result.check.id] = result.check
+    return tuple(Advice(key[0], tuple(checks.values()), key) for key, checks in found.items())
+
+
+def advice_of(result: CheckResult, told: Iterable[Advice]) -> tuple[Advice, ...]:
+    """Of `told`, what concerns this check."""
+    keys = {_key(result, case) for case in _failed(result) if case.hint}
+    return tuple(one for one in told if one.key in keys)
+
+
+def _key(result: CheckResult, case: CaseResult) -> tuple[str, str]:
+    """What makes two hints the same. The line to look at is one of "this task", so it is another one in another task."""
+    return case.hint, result.check.task if case.edit else ""
+
+
+def _failed(result: CheckResult) -> list[CaseResult]:
+    return [case for case in result.cases if case.outcome not in (Outcome.PASSED, Outcome.NOT_RUN)]
+
+
+def explain(result: CheckResult, told: Iterable[Advice] | None = None) -> str:
+    """What a student reads about one check. For a hidden check: never an input, an expected value or a print.
+
+    Args:
+        told: The hints of all checks that are shown together. Each stands in full at the first check that it explains; the
+            others say where that is. With None this check is shown by itself.
+    """
+    hints = []
+    for one in advice_of(result, advice([result]) if told is None else told):
+        first, *others = one.checks
+        if first.id != result.check.id:
+            hints.append(f"Hint: see check {first.number}, {first.title}.")
+        elif others:
+            hints.append(f"Hint, also for {listed(check.number for check in others)}: {one.text}")
+        else:
+            hints.append(f"Hint: {one.text}")
+    observed, values = observations(result)
+    return clean("\n".join([*observed, *hints, *values]))
+
+
+def observations(result: CheckResult) -> tuple[list[str], list[str]]:
+    """What was seen of a check, and of a public one the values, both in lines and without any hint. Texts are as they came."""
+    failed = _failed(result)
     if failed and all(case.unimportable for case in failed):
-        return "Not checked: your file can't be imported. The reason stands at the top."
+        return ["Not checked: your file can't be imported. The reason is at the top."], []
     if not failed:
         skipped = [case.summary for case in result.cases if case.outcome is Outcome.NOT_RUN]
-        return f"Not run here: {skipped[0]}. It counts neither for nor against." if skipped else ""
+        return [f"Not run here: {skipped[0]}. It counts neither for nor against."] if skipped else [], []
     if all(case.outcome is Outcome.NOT_WRITTEN for case in failed):
-        return "Not written yet."
+        return ["Not written yet."], []
     lines, values = [f"The claim: {result.check.claim}"], []
     groups: dict[tuple, list[CaseResult]] = {}
     for case in failed:
@@ -55,12 +113,23 @@ def explain(result: CheckResult) -> str:
         if len(result.check.cases) > 1:
             names = ", ".join(case.case for case in cases[:6]) + (", ..." if len(cases) > 6 else "")
             which = f" in {len(cases)} of {len(result.check.cases)} cases ({names})"
+        if outcome is Outcome.GRADER_ERROR:  # its text is staff's: it may quote the check
+            lines.append(f"Not graded{which}: {NOT_GRADED}")
+            continue
         place = f" ({where})" if where and where not in summary else ""
         lines.append(f"Observed{which}: {summary or WORDS[outcome]}{place}")
         if not result.check.hidden and cases[0].detail:
             values.append(cases[0].detail)
-    hints = dict.fromkeys(case.hint for case in failed if case.hint)
-    return clean("\n".join([*lines, *(f"Hint: {hint}" for hint in hints), *values]))
+    blamed = list(dict.fromkeys(case.blamed for case in failed if case.blamed))
+    if blamed:
+        lines.append(f"This comes from {listed(blamed)}.")
+    return lines, values
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a sentence has them: `2.1, 2.3 and 2.5`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def gradescope(graded: Graded, best: float | None = None) -> dict[str, object]:
@@ -70,6 +139,7 @@ def gradescope(graded: Graded, best: float | None = None) -> dict[str, object]:
         graded: One submission's grade.
         best: The best score of the same student's earlier submissions, where the best one counts.
     """
+    told = advice(graded.results)
     counts: dict[str, int] = {}
     for result in graded.results:
         if result.cases:
@@ -92,28 +162,71 @@ def gradescope(graded: Graded, best: float | None = None) -> dict[str, object]:
             "isolation": graded.isolation,
             "flags": list(graded.flags),
         },
-        "tests": [_test(result, graded) for result in graded.results],
+        "tests": [_test(result, graded, told) for result in graded.results],
     }
 
 
 def headline(graded: Graded, best: float | None = None) -> str:
     """What a student reads first: the score and the notes, or why there is none."""
+    if graded.status == "not_graded":  # the reason is staff's: it may quote a check
+        return "\n".join([f"Not graded, {NOT_GRADED}", *notes(graded)])
     if graded.status != "graded":
-        kind = (
-            "Not graded: the fault is the grader's, no point is lost"
-            if graded.status == "not_graded"
-            else "Can't be graded"
-        )
-        return "\n".join([f"{kind}. {graded.reason}", *notes(graded)])
-    lines = [f"{points(graded.score)} of {points(graded.max_score)} points."]
+        return "\n".join([f"Can't be graded. {graded.reason}", *notes(graded)])
+    lines = [_score(graded.results)]
     if best is not None and best > graded.score:
         lines.append(f"Your best submission so far has {points(best)}, and the best one counts.")
+    lines += lateness(graded)
     if not graded.complete:
         lines.append("Grading is not finished: checks without a result count 0 so far.")
     not_run = [result for result in graded.results if result.cases and not result.ran]
     if not_run:
-        lines.append(f"{len(not_run)} checks need a device that is not here; the score is out of those that ran.")
+        checks = "1 check needs" if len(not_run) == 1 else f"{len(not_run)} checks need"
+        lines.append(f"{checks} a device that isn't available here; the score is out of those that ran.")
     return "\n".join([*lines, *notes(graded)])
+
+
+def lateness(graded: Graded) -> list[str]:
+    """What a student reads of a submission that came late: by how much, what that takes off, and what is left."""
+    late = graded.late
+    if late.unknown:
+        return ["Handed in after the due date; how much later is not known here."]
+    if not late.late_s:
+        return []
+    after = f"Handed in {duration(late.late_s)} after the due date"
+    if not late.days:
+        return [f"{after}, within the grace period: nothing is taken off."]
+    if not late.share:
+        return [f"{after}."]
+    return [f"{after}: {late.share:.0%} is taken off. {points(graded.score)} points become {points(graded.final)}."]
+
+
+def earned(results: Iterable[CheckResult]) -> tuple[float, float]:
+    """Points, and out of how many: those of the checks that could run here."""
+    ran = [result for result in results if result.ran]
+    return sum(result.score for result in ran), sum(result.check.points for result in ran)
+
+
+def of_points(results: Iterable[CheckResult]) -> str:
+    """What was earned, as people read it: `3 of 4`; `not run` where nothing could."""
+    got, possible = earned(results)
+    return f"{points(got)} of {points(possible)}" if possible else "not run"
+
+
+def worth(check: Check) -> str:
+    """What a check counts: `2.5 points`."""
+    return "1 point" if check.points == 1 else f"{points(check.points)} points"
+
+
+def _score(results: Iterable[CheckResult]) -> str:
+    """The score, and how much of it the public checks gave, which students ran themselves."""
+    results = list(results)
+    public = [result for result in results if not result.check.hidden]
+    hidden = [result for result in results if result.check.hidden]
+    got, possible = earned(results)
+    total = f"{points(got)} of {points(possible)} points"
+    if not earned(public)[1] or not earned(hidden)[1]:
+        return f"{total}."
+    return f"{total}: {of_points(public)} in the public checks, {of_points(hidden)} in the hidden ones."
 
 
 def notes(graded: Graded) -> list[str]:
@@ -127,10 +240,17 @@ def heading(check: Check) -> str:
     return f"{check.title} ({'hidden' if check.hidden else 'public'})"
 
 
-def shown(result: CheckResult, graded: Graded) -> str:
-    """What a student reads under a check's heading; empty where it passed."""
-    if result.cases:
-        return explain(result)
+def shown(result: CheckResult, graded: Graded, told: Iterable[Advice] | None = None) -> str:
+    """What a student reads under a check's heading; empty where it passed. `told` is as for `explain`."""
+    return explain(result, told) if result.cases else without_result(graded)
+
+
+def without_result(graded: Graded) -> str:
+    """Why a check of this submission has no result."""
+    if graded.status == "refused":
+        return "Not run: your submission can't be graded. The reason is at the top."
+    if graded.status == "not_graded":
+        return f"Not run, {NOT_GRADED}"
     return "Not run." if graded.complete else "No result yet."
 
 
@@ -139,7 +259,7 @@ def looks_passed(result: CheckResult) -> bool:
     return bool(result.cases) and result.outcome in (Outcome.PASSED, Outcome.NOT_RUN)
 
 
-def _test(result: CheckResult, graded: Graded) -> dict[str, object]:
+def _test(result: CheckResult, graded: Graded, told: Iterable[Advice]) -> dict[str, object]:
     check, outcome = result.check, result.outcome
     return {
         "name": heading(check),
@@ -147,7 +267,7 @@ def _test(result: CheckResult, graded: Graded) -> dict[str, object]:
         "score": _number(result.score),
         "max_score": _number(check.points if result.ran else 0),
         "status": "passed" if looks_passed(result) else "failed",
-        "output": shown(result, graded),
+        "output": shown(result, graded, told),
         "tags": [check.task],
         "visibility": "visible",
         "extra_data": {

@@ -22,6 +22,7 @@ class RunRecord(msgspec.Struct):
     checks: str  # hash of the assignment's files
     seed: int
     device: str  # which decides what the scores are out of
+    points: float = 0.0  # what the assignment counts for in the gradebook, if the course says so
 
 
 def run_record(folder: Path) -> RunRecord:

@@ -12,6 +12,7 @@ from gradkit import results, uploads
 from gradkit.intake import Refused, Submission
 from gradkit.manifest import Assignment
 from gradkit.model import Graded, Outcome, Submitter
+from gradkit.policy import Lateness, duration
 from gradkit.roster import Roster, label
 
 
@@ -30,29 +31,58 @@ class Row:
     mistakes: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
     elapsed_s: float = 0.0
+    late: Lateness = Lateness()
     kept: bool = False  # graded by an earlier run that was resumed
 
 
 def write_tables(
-    rows: Sequence[Row], assignment: Assignment, out: Path, students: Sequence[Submitter] = ()
+    rows: Sequence[Row],
+    assignment: Assignment,
+    out: Path,
+    students: Sequence[Submitter] = (),
+    *,
+    points: float | None = None,
 ) -> tuple[str, ...]:
     """Write grades.csv into `out`, and where students are known the files that gradebooks take.
 
     Args:
         students: The roster, where there is one: each of them has a row, whoever handed in nothing too.
+        points: What the assignment counts for in the gradebook; the assignment's own points when None.
 
     Returns:
-        A line for each student who is left blank in a gradebook's file, and for each submission that is nobody's.
+        A line for each submission that came late, for each student who is left blank in a gradebook's file, and for each
+        submission that is nobody's.
     """
+    points = points or float(assignment.manifest.points)
     rows, notes = _with_roster(sorted(rows, key=lambda row: row.submission), assignment, students)
-    results.write_whole(out / "grades.csv", table(rows, assignment).encode("utf-8"))
+    results.write_whole(out / "grades.csv", table(rows, assignment, points).encode("utf-8"))
     entries = []
     for row in rows:
         reason = why_blank(row, assignment)
-        entries.append(uploads.Entry(row.submission, row.submitters, None if reason else row.score, reason))
-    for name, text in uploads.files(entries, assignment.manifest).items():
+        score = None if reason else final(row, assignment, points)
+        entries.append(uploads.Entry(row.submission, row.submitters, score, reason))
+    for name, text in uploads.files(entries, assignment.manifest.title, points).items():
         results.write_whole(out / name, text.encode("utf-8"))
-    return (*(f"{label(student)} is left blank: {why}" for student, why in uploads.blank(entries)), *notes)
+    late = [told for row in rows if (told := how_late(row))]
+    blank = [f"{label(student)} is left blank: {why}" for student, why in uploads.blank(entries)]
+    return (*late, *blank, *notes)
+
+
+def final(row: Row, assignment: Assignment, points: float) -> float:
+    """A score as it goes into the gradebook: after what being late takes off, out of `points`."""
+    return round(row.late.kept(row.score) * points / assignment.manifest.points, 6)
+
+
+def how_late(row: Row) -> str:
+    """What staff read of a submission that came late, empty if it did not."""
+    late = row.late
+    if late.unknown:
+        return f"{row.submission} is late, and nobody says by how much"
+    if not late.late_s:
+        return ""
+    off = f"{late.share:.0%} is taken off" if late.share else "nothing is taken off"
+    left = f", {row.score:g} becomes {late.kept(row.score):g}" if late.share and row.status == "graded" else ""
+    return f"{row.submission} is {duration(late.late_s)} late: {off}{left}"
 
 
 def _with_roster(
@@ -81,7 +111,11 @@ def why_blank(row: Row, assignment: Assignment) -> str:
     if row.status != "graded":
         return row.reason
     lacking = assignment.manifest.points - row.max_score
-    return f"checks of {lacking:g} points need a device that was not there" if abs(lacking) >= 1e-6 else ""
+    if abs(lacking) >= 1e-6:
+        return f"checks of {lacking:g} points need a device that was not there"
+    if row.late.unknown:
+        return "handed in late, and nobody says by how much: give the time with --submitted-at"
+    return ""
 
 
 def make_row(
@@ -105,12 +139,16 @@ def make_row(
             sorted({result.outcome.value for result in graded.results if result.cases} - {Outcome.PASSED.value})
         ),
         elapsed_s=graded.elapsed_s,
+        late=graded.late,
         kept=kept,
     )
 
 
-def table(rows: Sequence[Row], assignment: Assignment) -> str:
-    """grades.csv: a row per submission, and per student of a roster without one. What nobody has judged is empty, never 0."""
+def table(rows: Sequence[Row], assignment: Assignment, points: float) -> str:
+    """grades.csv: a row per submission, and per student of a roster without one. What nobody has judged is empty, never 0.
+
+    `score` is out of `max_score` and as the checks gave it; `final` is out of `points`, after what being late takes off.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     tasks = [task.id for task in assignment.manifest.tasks]
@@ -122,6 +160,11 @@ def table(rows: Sequence[Row], assignment: Assignment) -> str:
             "score",
             "max_score",
             *tasks,
+            "submitted_at",
+            "days_late",
+            "taken_off",
+            "final",
+            "points",
             "mistakes",
             "reason",
             "submitters",
@@ -138,6 +181,10 @@ def table(rows: Sequence[Row], assignment: Assignment) -> str:
             f"{row.max_score:g}",
         ]
         cells += [f"{scores.get(task, 0):g}" if known else "" for task in tasks]
+        late = row.late
+        dated = late.submitted_at and late.due
+        cells += [late.submitted_at, f"{late.days}" if dated else "", f"{late.share:g}" if dated else ""]
+        cells += ["" if why_blank(row, assignment) else f"{final(row, assignment, points):g}", f"{points:g}"]
         who = ", ".join(submitter.email or submitter.name for submitter in row.submitters)
         writer.writerow([uploads.cell(text) for text in [*cells, " ".join(row.mistakes), row.reason, who]])
     return out.getvalue()

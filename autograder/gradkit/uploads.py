@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gradkit import results
-from gradkit.manifest import Manifest
 from gradkit.model import Submitter
 
 CANVAS, GRADESCOPE = "canvas.csv", "gradescope.csv"
@@ -50,18 +49,24 @@ class Entry:
     reason: str = ""
 
 
-def files(entries: Sequence[Entry], manifest: Manifest) -> dict[str, str]:
-    """The content of each file by its name; none where no student is known."""
+def files(entries: Sequence[Entry], title: str, points: float) -> dict[str, str]:
+    """The content of each file by its name; none where no student is known.
+
+    Args:
+        entries: A submission's score for each, out of `points`.
+        title: The assignment's.
+        points: What it counts for.
+    """
     if not any(entry.submitters for entry in entries):
         return {}
-    return {CANVAS: canvas(entries, manifest), GRADESCOPE: gradescope(entries, manifest)}
+    return {CANVAS: canvas(entries, title, points), GRADESCOPE: gradescope(entries, points)}
 
 
-def canvas(entries: Sequence[Entry], manifest: Manifest) -> str:
+def canvas(entries: Sequence[Entry], title: str, points: float) -> str:
     """A row per student for Canvas's gradebook import (Gradebook, Import)."""
     rows = [
-        [*CANVAS_COLUMNS, manifest.title],
-        ["    Points Possible", "", "", "", "", f"{manifest.points:g}"],
+        [*CANVAS_COLUMNS, title],
+        ["    Points Possible", "", "", "", "", f"{points:g}"],
     ]
     rows += [
         [student.name, student.canvas_id, student.sid, student.login or student.email, student.section, _number(score)]
@@ -70,15 +75,15 @@ def canvas(entries: Sequence[Entry], manifest: Manifest) -> str:
     return _csv(rows)
 
 
-def gradescope(entries: Sequence[Entry], manifest: Manifest) -> str:
+def gradescope(entries: Sequence[Entry], points: float) -> str:
     """A row per student as Gradescope's own table of grades has it."""
     rows: list[Sequence[str]] = [GRADESCOPE_COLUMNS]
     for student, submission, score in _students(entries):
         first, _, last = student.name.partition(" ")
         status = ("Ungraded" if submission else "Missing") if score is None else "Graded"
         number = submission.removeprefix("submission_")
-        points = f"{manifest.points:g}"
-        rows.append([first, last, student.sid, student.email, student.section, _number(score), points, status, number])
+        cells = [_number(score), f"{points:g}", status, number]
+        rows.append([first, last, student.sid, student.email, student.section, *cells])
     return _csv(rows)
 
 
@@ -95,7 +100,12 @@ def blank(entries: Sequence[Entry]) -> list[tuple[Submitter, str]]:
 
 def cell(text: str) -> str:
     """Text in one line that a spreadsheet does not take for a formula."""
-    text = results.clean(text).replace("\n", " ")
+    return guarded(text.replace("\n", " "))
+
+
+def guarded(text: str) -> str:
+    """Text that a spreadsheet does not take for a formula."""
+    text = results.clean(text)
     return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] == "\t" else text
 
 

@@ -7,12 +7,14 @@ answers are right is for another check: then a student reads each fault once, un
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from coursekit.compare import Difference, Mismatch, assert_close, compare
 
 REFUSED = "refused"
+BROKEN_CLAIM = "the claim does not hold"
 
 
 def refused(function: Callable, *args: object, **kwargs: object) -> object:
@@ -41,6 +43,27 @@ def assert_refuses(function: Callable, *args: object, name: str = "your function
         return
     text = f"{name} accepts an argument that it should refuse with a ValueError"
     raise Mismatch(Difference("accepted", text, ""))
+
+
+def assertion_text(error: AssertionError) -> tuple[str, str]:
+    """What a failed `assert` of a check says to a student, in a line, and what else it shows: in sentences, not as Python.
+
+    Args:
+        error: As pytest raises it, with the assertion's message, if it has one, and then the expression with its values.
+
+    Returns:
+        The message, or the expression and that it is not true; and the lines below it, without what names addresses in memory.
+
+    Example:
+        `assert 2 == 3` gives ("2 == 3 is not true", ""); `assert False`, ("the claim does not hold", "").
+    """
+    lines = str(error).strip().splitlines()
+    at = next((place for place, line in enumerate(lines) if line.startswith("assert ")), len(lines))
+    message, below = lines[:at], [line for line in lines[at + 1 :] if not re.search(r"\bat 0x|<module ", line)]
+    expression = lines[at].removeprefix("assert ") if at < len(lines) else ""
+    broken = f"{expression} is not true" if expression not in ("", "False", "not True") else ""
+    observed, *rest = (*message, broken) if message else (broken or BROKEN_CLAIM,)
+    return observed, "\n".join(filter(None, [*rest, *below]))
 
 
 def assert_commutes(

@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from coursekit.checks import assertion_text
 from coursekit.compare import Mismatch
 from coursekit.costs import another_python, costs_of, defines_no, not_python
 from coursekit.functions import About, CheckFile, Function, Written, functions_of, owner_of, written_in_text
@@ -344,6 +345,9 @@ def _explain(ran: Ran, excinfo: pytest.ExceptionInfo) -> None:
         ran.observed = f"{error or 'not written yet'} (its `raise NotImplementedError` is still reached)"
         return
     ran.outcome = WRONG
+    if isinstance(error, AssertionError) and not isinstance(error, Mismatch):
+        ran.observed, ran.details = assertion_text(error)
+        return
     message = str(error)
     if not isinstance(error, (Mismatch, pytest.fail.Exception)):
         message = f"{type(error).__name__}: {message}" if message else type(error).__name__
@@ -356,13 +360,17 @@ def _trace(ran: Ran, item: pytest.Item, excinfo: pytest.ExceptionInfo) -> None:
     """Where a check failed: the functions of the student's that were under way, and the statement of the check."""
     module = item.path.with_name(item.path.name.removeprefix("test_"))
     student = item.config.stash.get(STUDENT, None)
+    inside = False  # the student's own code raised
     for entry in excinfo.traceback:
+        inside = False
         place = f"{Path(entry.path).name}:{entry.lineno + 1}"
         function = owner_of(entry.frame.code.raw.co_qualname)
         if student is not None and (words := student.place(entry)):
+            inside = True
             ran.own.append(words)
             ran.frames.append((function, words.partition(":")[0]))
         elif Path(entry.path) == module:
+            inside = True
             ran.own.append(f"{place} in {entry.name}: {str(entry.statement).strip()}")
             ran.frames.append((function, place))
         elif Path(entry.path) == item.path:
@@ -370,6 +378,9 @@ def _trace(ran: Ran, item: pytest.Item, excinfo: pytest.ExceptionInfo) -> None:
             ran.suspects = sorted(_check_file(item.path).suspects(entry.lineno + 1))
     ran.frames = ran.frames[-FRAMES:]
     error = excinfo.value
+    if isinstance(error, AssertionError) and inside:
+        message = str(error).strip()
+        ran.observed = f"your own assert fails: {ran.observed}" if message else "your own assert fails"
     if isinstance(error, Stopped):
         ran.raised = STOPPED
     elif not isinstance(error, (Mismatch, pytest.fail.Exception)) and (ran.frames or _SIGNATURE.match(str(error))):

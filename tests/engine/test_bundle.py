@@ -127,6 +127,24 @@ def test_the_table_comes_first_then_one_thing_to_mend(bundle, solved):
     assert everything.count("The claim ") == 2 and "Also wrong" not in everything
 
 
+def test_a_failed_assertion_is_told_in_a_sentence(bundle, solved):
+    """Of the check's as of the student's own, whose line stands below; no "AssertionError:" before it."""
+    tests = solved.with_name("test_scaling.py")
+    text = tests.read_text(encoding="utf-8")
+    added = '\n\n@number("1.9")\n@weight(0)\n@tags("centre")\ndef test_rows(impl):\n    """A claim."""\n    assert len(impl.centre(np.ones((2, 3)))) == 7\n'
+    try:
+        tests.write_text(text + added, encoding="utf-8")
+        checks = student(bundle, "pytest", "-k", "test_rows").stdout
+        swap(solved, "assert x.ndim == 7, 'seven axes'")
+        own = student(bundle, "pytest", "-k", "test_rows").stdout
+    finally:
+        tests.write_text(text, encoding="utf-8")
+
+    assert "Observed   2 == 7 is not true" in checks
+    assert "Observed   your own assert fails: seven axes" in own
+    assert "AssertionError:" not in checks + own
+
+
 def test_of_an_error_only_the_students_own_lines_are_shown(bundle, solved):
     """Where they were, outermost first; four at most, however deep; nothing of ours or of NumPy's."""
     swap(solved, "return helper(x)")

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from gradkit import cluster
 from gradkit.batch import Batch
+from gradkit.cluster import judges as judges_there
+from gradkit.cluster.jobs import lay_out, pack
+from gradkit.cluster.judges import ClusterJudges
 from gradkit.errors import GradkitError, InputError
 from gradkit.judges import LocalJudges
 
@@ -141,7 +143,7 @@ def test_a_killed_worker_costs_nothing_and_the_grades_are_the_local_ones(
             judges_killed.append(min(our_judges() - others))
             os.kill(judges_killed[0], signal.SIGKILL)
 
-    with cluster.ClusterJudges(two_workers.scheduler_address, small_kit, "scaling") as judges:
+    with ClusterJudges(two_workers.scheduler_address, small_kit, "scaling") as judges:
         result = Batch(scaling, files, tmp_path / "there", judges, seed=3).run(kill_a_judge)
 
     assert len(pids(deaths)) == len(judges_killed) == 1
@@ -158,7 +160,7 @@ def test_a_submission_on_which_workers_die_is_not_graded_and_its_neighbours_are(
     write("culprit", f"{files[2].read_text()}{SLOWER}")
     deaths = killer("culprit", 10)
 
-    with cluster.ClusterJudges(two_workers.scheduler_address, small_kit, "scaling") as judges:
+    with ClusterJudges(two_workers.scheduler_address, small_kit, "scaling") as judges:
         result = Batch(scaling, files, tmp_path / "out", judges, seed=3).run()
 
     table = rows(tmp_path / "out")
@@ -194,7 +196,7 @@ def test_an_interrupted_run_is_gone_on_with(two_workers, write, small_kit, tmp_p
 
 
 def kept_judges() -> int:
-    from gradkit.cluster import _kept
+    from gradkit.cluster.worker import _kept
 
     return len(_kept)
 
@@ -202,7 +204,7 @@ def kept_judges() -> int:
 def test_workers_that_come_later_are_used(small_kit):
     """A cluster that grows while a run is on has more places."""
     with local_cluster(1) as growing:
-        with cluster.ClusterJudges(growing.scheduler_address, small_kit, "scaling") as judges:
+        with ClusterJudges(growing.scheduler_address, small_kit, "scaling") as judges:
             assert judges.places() == 1
 
             growing.scale(2)
@@ -215,11 +217,11 @@ def test_workers_that_come_later_are_used(small_kit):
 
 def test_a_scheduler_that_goes_away_ends_the_run_with_one_line(write, small_kit, scaling, tmp_path, monkeypatch):
     """What is graded stays; the rest can be gone on with."""
-    monkeypatch.setattr(cluster, "CONNECT_S", 3)  # Dask looks for it anew for as long
+    monkeypatch.setattr(judges_there, "CONNECT_S", 3)  # Dask looks for it anew for as long
     files = [write(f"s{number}") for number in range(6)]
     gone = local_cluster(1)
     with (
-        cluster.ClusterJudges(gone.scheduler_address, small_kit, "scaling") as judges,
+        ClusterJudges(gone.scheduler_address, small_kit, "scaling") as judges,
         pytest.raises(GradkitError, match="--resume goes on"),
     ):
         Batch(scaling, files, tmp_path / "out", judges, seed=3).run(lambda row: gone.close())
@@ -229,7 +231,7 @@ def test_a_scheduler_that_goes_away_ends_the_run_with_one_line(write, small_kit,
 
 def entered(address: str, root: Path, **options: object) -> str:
     """What is said on the way in."""
-    with pytest.raises(InputError) as caught, cluster.ClusterJudges(address, root, "scaling", **options):
+    with pytest.raises(InputError) as caught, ClusterJudges(address, root, "scaling", **options):
         pass
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -237,7 +239,7 @@ def entered(address: str, root: Path, **options: object) -> str:
 
 def test_a_scheduler_that_is_not_there_is_said_so(small_kit, monkeypatch):
     """Within the time limit, in one line."""
-    monkeypatch.setattr(cluster, "CONNECT_S", 1)
+    monkeypatch.setattr(judges_there, "CONNECT_S", 1)
 
     assert "nobody answers" in entered("tcp://127.0.0.1:1", small_kit)
     assert "not an address such as tcp://host:8786" in entered("localhost", small_kit)
@@ -256,7 +258,7 @@ def test_a_cluster_without_workers_or_devices_is_said_so(two_workers, small_kit)
 )
 def test_a_worker_with_another_kit_is_named(two_workers, small_kit, monkeypatch, what, said):
     """Grades from two versions of checks or code are never mixed."""
-    monkeypatch.setattr(cluster, what, lambda *arguments: "another")
+    monkeypatch.setattr(judges_there, what, lambda *arguments: "another")
 
     assert said in entered(two_workers.scheduler_address, small_kit)
 
@@ -274,8 +276,8 @@ def test_files_travel_whole_and_stay_in_their_folder(tmp_path):
     (tmp_path / "from" / "scaling.py").write_text("x = 1\n")
     (tmp_path / "from" / "data" / os.fsdecode(b"\xff.bin")).write_bytes(b"\0\1")
 
-    cluster.lay_out(cluster.pack(tmp_path / "from"), tmp_path / "to")
+    lay_out(pack(tmp_path / "from"), tmp_path / "to")
 
-    assert cluster.pack(tmp_path / "to") == cluster.pack(tmp_path / "from")
+    assert pack(tmp_path / "to") == pack(tmp_path / "from")
     with pytest.raises(GradkitError, match="not a path in a submission"):
-        cluster.lay_out([(b"../out", b"")], tmp_path / "again")
+        lay_out([(b"../out", b"")], tmp_path / "again")

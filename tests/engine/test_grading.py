@@ -89,8 +89,8 @@ def test_two_mistakes_in_two_functions_get_both_hints(grade_source, mistaken):
         ("    raise RuntimeError(str(x))\n", "failed", "your code raised RuntimeError at scaling.py:"),
         ("    return None\n", "rejected", "None"),
         ("    return x.tolist()\n", "rejected", "list"),
-        ("    return x.astype('float32')\n", "rejected", "float32"),
-        ("    return x[:1]\n", "rejected", "shape"),
+        ("    return x.astype('float32')\n", "failed", "float32"),
+        ("    return x[:1]\n", "failed", "shape"),
         ("    return lambda: x\n", "rejected", "an object of your own"),
         ("    import os; os._exit(0)\n", "crashed", "exit code 0"),
         ("    raise SystemExit(0)\n", "failed", "SystemExit"),
@@ -173,9 +173,9 @@ def test_a_submission_that_does_not_import_is_told_once_where(grade_source, refe
     graded = grade_source(f"import numpy as np\n{line}\n{reference_source}")
     content = results.gradescope(graded)
 
-    assert graded.score == 0 and content["output"].splitlines() == ["0 of 100 points.", said]
+    assert graded.score == 0 and content["output"].splitlines()[1:] == [said]
     assert {test["output"] for test in content["tests"]} == {
-        "Not checked: your file can't be imported. The reason stands at the top."
+        "Not checked: your file can't be imported. The reason is at the top."
     }
 
 
@@ -184,16 +184,6 @@ def test_a_compiled_function_runs_as_written(grade_with_torch, reference_source)
     text = reference_source.replace("def centre(", "import torch\n\n\n@torch.compile\ndef centre(")
 
     assert grade_with_torch(text).score == 100
-
-
-def test_what_may_not_be_done_where_it_is_graded_is_told(grade_source, reference_source):
-    """A process that can't be started is no riddle."""
-    pool = "\n    import multiprocessing\n    multiprocessing.Pool(1)\n    return x\n"
-
-    graded = grade_source(reference_source + BROKEN_STANDARDISE + pool)
-
-    said = " ".join(results.explain(result) for result in graded.results)
-    assert "(no processes are started, no other files written and no network used where this is graded)" in said
 
 
 def test_every_run_gives_the_same_score(grade_source, mistaken):

@@ -217,13 +217,13 @@ def test_uploads_defuse_formulas_and_give_a_double_submitter_no_score(scaling):
         uploads.Entry("loose", (), 80.0),
     ]
 
-    rows = list(csv.reader(io.StringIO(uploads.files(entries, scaling.manifest)["canvas.csv"])))[2:]
+    rows = list(csv.reader(io.StringIO(uploads.files(entries, scaling.manifest.title, 100.0)["canvas.csv"])))[2:]
 
     assert rows == [
         ["'=HYPERLINK(1)", "", "'@1", "evil@example.edu", "", "50"],
         ["student05", "", "", "Student05@example.edu", "", ""],
     ]
-    assert uploads.files(entries[3:], scaling.manifest) == {}
+    assert uploads.files(entries[3:], scaling.manifest.title, 100.0) == {}
 
 
 def replace_email(student: Submitter) -> Submitter:

@@ -60,7 +60,7 @@ BROKEN = {  # what is done to the cells of a right notebook, and the line that s
     "bad metadata": (lambda cells: [spoiled(cell) for cell in cells], ""),
     "cell deleted": (
         lambda cells: [cell for cell in cells if cell.id != "centre-centre"],
-        "scaling.ipynb: the cell of task centre that defines centre is missing",
+        "scaling.ipynb: no cell that is graded defines centre (task centre)",
     ),
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import class_zoo
 import pytest
+from axe import violations
 from browser import Browser, find_chromium
 from class_zoo import HOSTILE, case, graded, write_run
 
@@ -50,6 +51,16 @@ FAINT = """
 })()
 """
 
+# Where the keyboard stops, in the order of the page.
+ALL_STOPS = "[...document.querySelectorAll('a[href], button, input, summary, [tabindex=\"0\"]')]"
+STOPS = f"{ALL_STOPS}.length"
+STOP = f"""
+(() => {{
+  const style = getComputedStyle(document.activeElement);
+  return [{ALL_STOPS}.indexOf(document.activeElement), style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2];
+}})()
+"""
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -64,12 +75,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_run(folder, [*class_zoo.zoo(), hostile])
     write_report(folder, folder / "report")
     return folder / "report"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory):
-    with Browser(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @pytest.fixture(params=["index.html", "students/student08.html", "hostile"])
@@ -181,7 +186,7 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_content(browser, page):
     text, left = browser.run("(({textContent, offsetLeft}) => [textContent, offsetLeft])(document.activeElement)")
     browser.press("Enter")
 
-    assert text == "To the content" and left >= 0
+    assert text == "Skip to the content" and left >= 0
     assert browser.run("location.hash") == "#content"
 
 
@@ -197,7 +202,43 @@ def test_everything_has_enough_contrast(browser, page, dark):
     assert measured["found"] == [] and measured["seen"] > 5
 
 
-@pytest.mark.parametrize("width", [320, 375, 1280])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [420, 1280])
+def test_axe_finds_nothing(browser, page, width, dark):
+    """Not a violation of WCAG 2.1 A and AA that a program can see, nor of good practice with landmarks and headings."""
+    browser.open(page, width=width, dark=dark)
+
+    assert violations(browser) == []
+
+
+def test_the_keyboard_reaches_everything_in_the_order_of_the_page(browser, page):
+    """Tab by tab, each stop further down than the one before, and each with a frame around it."""
+    browser.open(page)
+    expected = browser.run(STOPS)
+
+    reached = []
+    for _ in range(expected):
+        browser.press("Tab")
+        place, framed = browser.run(STOP)
+        reached.append(place)
+        assert framed, browser.run("document.activeElement.outerHTML")
+
+    assert reached == list(range(expected))
+
+
+def test_every_table_says_what_it_holds(browser, page):
+    """A caption, and headings that say whether they are a column's or a row's."""
+    browser.open(page)
+
+    assert (
+        browser.run("[...document.querySelectorAll('table')].filter((table) => !table.caption?.textContent).length")
+        == 0
+    )
+    assert browser.run("document.querySelectorAll('th:not([scope])').length") == 0
+    assert browser.run("[...document.querySelectorAll('tr')].filter((row) => !row.querySelector('th')).length") == 0
+
+
+@pytest.mark.parametrize("width", [320, 420, 1280])
 def test_no_page_scrolls_sideways(browser, page, width):
     """Wide tables scroll by themselves; long words break."""
     browser.open(page, width=width)

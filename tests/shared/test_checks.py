@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 from coursekit.checks import (
+    BROKEN_CLAIM,
     REFUSED,
     assert_commutes,
     assert_leaves_arguments,
     assert_refuses,
+    assertion_text,
     refused,
     with_ties,
 )
@@ -79,3 +81,33 @@ def test_an_argument_changed_in_place_is_named():
     assert assert_leaves_arguments(lambda x, y: 5, a, [b, {"k": (a, None)}]) == 5
     with pytest.raises(Mismatch, match="its second argument"):
         assert_leaves_arguments(lambda x, y: y.mul_(2), a, torch.ones(2, requires_grad=False))
+
+
+def failing(assertion):
+    """The text of an assertion that fails; pytest has rewritten it, as it rewrites those of checks."""
+    with pytest.raises(AssertionError) as raised:
+        assertion()
+    return assertion_text(raised.value)
+
+
+def test_a_failed_assertion_is_a_sentence():
+    """Its message if it has one, else the expression with its values; no class of Python's, and no address in memory."""
+    values = [1, 2]
+
+    def bare():
+        assert len(values) == 3
+
+    def with_message():
+        assert values is None, "a list is no answer"
+
+    def truth():
+        assert np.allclose(values, 5)
+
+    def without_values():
+        raise AssertionError
+
+    observed, details = failing(bare)
+    assert observed == "2 == 3 is not true" and details == " +  where 2 = len([1, 2])"
+    assert failing(with_message) == ("a list is no answer", "[1, 2] is None is not true")
+    assert failing(truth)[0] == BROKEN_CLAIM and "0x" not in failing(truth)[1]
+    assert failing(without_values) == (BROKEN_CLAIM, "")

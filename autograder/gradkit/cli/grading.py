@@ -22,6 +22,7 @@ from rich.text import Text
 
 from gradkit import devices
 from gradkit.cli.app import DryRun, Root, app, chosen, err, isolation_line, out, rehearse
+from gradkit.cli.course import CourseFile
 from gradkit.errors import InputError
 from gradkit.judge.messages import REPAIR_S
 from gradkit.manifest import Assignment, Manifest, find_root, load_assignment
@@ -74,10 +75,20 @@ def grade(
             help="Who takes the course, as Canvas or Gradescope exports it: each student gets a row.",
         ),
     ] = None,
+    course: CourseFile = None,
+    times: Annotated[
+        Path | None,
+        typer.Option(
+            "--submitted-at",
+            metavar="CSV",
+            help="When submissions were handed in, if not as the export says: columns submission and time.",
+        ),
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Grade submissions."""
     from gradkit.batch import Batch
+    from gradkit.course import find_course
     from gradkit.examine.faults import grading_faults, refuse_faults
     from gradkit.judge.isolation import LEVELS
 
@@ -90,8 +101,20 @@ def grade(
     if out_dir is None:
         raise InputError("--out is missing: name a folder for the results")
     refuse_faults(assignment, grading_faults(assignment))
+    dates = find_course(base, course)
     with _judges(base, assignment, scheduler, device, jobs, at_least, line_seconds) as judges:
-        batch = Batch(assignment, submissions or [], out_dir, judges, seed=seed, resume=resume, roster=roster)
+        planned = dates.planned(id) if dates else None
+        batch = Batch(
+            assignment,
+            submissions or [],
+            out_dir,
+            judges,
+            seed=planned.seed if planned and seed is None else seed,
+            resume=resume,
+            roster=roster,
+            course=dates,
+            times=times,
+        )
         for note in batch.found.notes:
             err.print(f"note: {note}", markup=False)
         total = len(batch.found.submissions) + len(batch.found.refused)
@@ -132,7 +155,7 @@ def _judges(
         )
     if jobs > 1:
         raise InputError("--jobs is for this machine; with --scheduler every worker of the cluster grades")
-    from gradkit.cluster import ClusterJudges
+    from gradkit.cluster.judges import ClusterJudges
 
     return ClusterJudges(scheduler, base, assignment.id, device=device, at_least=at_least, repair_s=line_seconds)
 
@@ -252,6 +275,21 @@ def report(
         f"{target / INDEX}: {counted} in the figures, {rest} not; a page for each student in {target / STUDENTS}",
         markup=False,
     )
+
+
+@app.command()
+def feedback(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What gradkit grade --out wrote.")],
+    out_path: Annotated[
+        Path | None, typer.Option("--out", help="A new folder or .zip; DIR/feedback.zip by default.")
+    ] = None,
+    root: Root = None,
+) -> None:
+    """Write feedback to send: a page per student, tables for a mail merge, a zip that Canvas takes back."""
+    from gradkit.feedback import write_feedback
+
+    for line in write_feedback(folder, out_path or folder / "feedback.zip", lambda id: _manifest_if_here(root, id)):
+        out.print(line, markup=False)
 
 
 def _manifest_if_here(root: Path | None, id: str) -> Manifest | None:

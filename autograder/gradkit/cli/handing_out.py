@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from gradkit.cli.app import Root, app, chosen, err, out
-from gradkit.manifest import Assignment
+from gradkit.cli.course import CourseFile
+from gradkit.errors import InputError
+from gradkit.manifest import Assignment, find_root
 
 bundle = typer.Typer(no_args_is_help=True, help="Make what students or other systems receive.")
 app.add_typer(bundle, name="bundle")
@@ -29,9 +31,13 @@ def _consistent(root: Path | None, ids: list[str]) -> tuple[Path, list[Assignmen
 
 @bundle.command()
 def student(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...")],
     out_path: Annotated[Path, typer.Option("--out", help="A folder, or a .zip.")],
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="Assignments; those of course.toml when none is named."),
+    ] = None,
     root: Root = None,
+    course: CourseFile = None,
     agents_file: Annotated[
         bool,
         typer.Option(
@@ -42,9 +48,14 @@ def student(
 ) -> None:
     """What students unpack and work in: handouts, stubs, public checks, coursekit. Nothing of solutions/."""
     from gradkit.bundle import student_bundle
+    from gradkit.course import find_course
 
-    _, assignments = _consistent(root, ids)
-    for line in student_bundle(assignments, out_path, agents_file=agents_file):
+    dates = find_course(root or find_root(Path.cwd()), course)
+    if not ids and dates is None:
+        raise InputError("name the assignments; there is no course.toml that says which")
+    _, assignments = _consistent(root, ids or dates.ids)
+    due = {id: when for id in dates.ids if (when := dates.due(id))} if dates else {}
+    for line in student_bundle(assignments, out_path, agents_file=agents_file, due=due):
         out.print(line, markup=False)
 
 
@@ -65,13 +76,17 @@ def bundle_gradescope(
         typer.Option(help="Graded attempts in a window; the best score counts. No limit if not given."),
     ] = None,
     window_hours: Annotated[float, typer.Option(help="Length of that window.")] = 24.0,
+    course: CourseFile = None,
 ) -> None:
     """Write the zip to upload as Gradescope's autograder: the engine and one assignment, hidden side included."""
     from gradkit.bundle import gradescope_bundle
-    from gradkit.gradescope import Attempts, Settings, check_settings
+    from gradkit.course import Attempts, find_course
+    from gradkit.gradescope import Settings, check_settings
 
     base, (assignment,) = _consistent(root, [id])
-    limit = None if attempts is None else Attempts(attempts, window_hours)
+    dates = find_course(base, course)
+    planned = dates.planned(id) if dates else None
+    limit = Attempts(attempts, window_hours) if attempts is not None else planned.attempts if planned else None
     settings = check_settings(Settings(id, deadline, limit), "the command line")
     for line in gradescope_bundle(base, assignment, out_path, settings, torch_index=torch_index):
         out.print(line, markup=False)

@@ -18,11 +18,10 @@ from typing import NamedTuple
 
 import pytest
 from _pytest.runner import runtestprotocol
-from coursekit.compare import Mismatch
 
 from gradkit.errors import WorkerCrashed, WorkerError, WorkerTimeout, ZygoteError
-from gradkit.judge import wording
 from gradkit.judge.answers import Repeat, StaffAnswers
+from gradkit.judge.endings import describe
 from gradkit.judge.explain import Cause, Explanation, Seen
 from gradkit.judge.fixtures import GIVEN, arguments, as_fixture, is_plain
 from gradkit.judge.messages import Explained
@@ -37,16 +36,12 @@ from gradkit.judge.subjects import (
     same_answers,
     time_limit,
 )
-from gradkit.judge.submissions import SubmissionSubject, UnreadableAnswer
+from gradkit.judge.submissions import SubmissionSubject
 from gradkit.manifest import Assignment
 from gradkit.markers import case_id, read_checks
 from gradkit.model import CaseResult, Check, Outcome
 from gradkit.stubs import NOT_WRITTEN
 
-WRONG_KINDS = frozenset(
-    {"type", "refused", "dtype", "shape"}
-)  # differences that make an answer `rejected` instead of `failed`
-MAX_DETAIL = 4000  # characters of a public check's detail that are kept
 REPEAT_LIMIT_S = 3.0  # for one case on staff's code
 TRIES = 3  # runs of one case: in a worker in use, in a fresh one, and once more where that was killed from outside
 HINTS_S = 10.0  # for finding the mistakes behind one submission's answers; past it observations stand alone
@@ -288,7 +283,9 @@ class Judge:
             return CaseResult("", Outcome.NOT_RUN, summary=str(error))
         if isinstance(error, ZygoteError):
             return CaseResult("", Outcome.GRADER_ERROR, summary=str(error))
-        result = self._describe(check, item, error)
+        result = describe(
+            error, run.subject, run.open().names, self.assignment.manifest.module, self.staff.reference_module()
+        )
         if result.outcome is Outcome.NOT_WRITTEN or isinstance(error, (WorkerError, LocalTimeout)):
             return result
         # Staff's code is run by `verify`, which has seen the reference pass.
@@ -299,66 +296,6 @@ class Judge:
             answers = self._staff_answers(item, run.seed, [""])[""]
             result = replace(result, refusal=any(kind == "raised" for kind, _ in answers.transcript))
         return result
-
-    def _describe(self, check: Check, item: pytest.Item, error: BaseException) -> CaseResult:
-        """The outcome, and what a student may read of it."""
-        if isinstance(error, SubmissionRaised):
-            info = error.info
-            where = f"{info.file}:{info.line}" if info.line else ""
-            if "NotImplementedError" in info.bases and not info.at_import:
-                return CaseResult("", Outcome.NOT_WRITTEN, summary="not written yet", where=where)
-            if info.at_import:  # before any input was there to be told
-                summary = wording.raised_at_import(info)
-                return CaseResult("", Outcome.FAILED, summary=summary, where=where, unimportable=True)
-            subject = self.run.subject
-            line = subject.line if isinstance(subject, SubmissionSubject) else lambda file, number: ""
-            return CaseResult(
-                "",
-                Outcome.FAILED,
-                summary=wording.raised(error, self.staff.reference_module(), line),
-                detail=info.message[:MAX_DETAIL],
-                where=where,
-                raised=f"{info.type_name} ({where})" if where else info.type_name,
-            )
-        if isinstance(error, MissingName):
-            name = error.name
-            return CaseResult(
-                "",
-                Outcome.FAILED,
-                summary=f"{self.assignment.manifest.module} defines no {name}: is it deleted, renamed or inside another function?",
-            )
-        if isinstance(error, WorkerError) and error.at_import:
-            result = self._describe_broken_off(error)
-            return replace(result, summary=wording.broken_off_at_import(error), unimportable=True)
-        if isinstance(error, WorkerError):
-            return self._describe_broken_off(error)
-        if isinstance(error, LocalTimeout):
-            names = " and ".join(sorted(self.run.open().names)) or "your code"
-            return CaseResult("", Outcome.TIMEOUT, summary=f"checking what {names} returned took too long")
-        if isinstance(error, Mismatch):
-            difference = error.difference
-            outcome = Outcome.REJECTED if difference.kind in WRONG_KINDS else Outcome.FAILED
-            return CaseResult("", outcome, summary=difference.summary, detail=difference.detail[:MAX_DETAIL])
-        if isinstance(error, (AssertionError, pytest.fail.Exception)):
-            return CaseResult("", Outcome.FAILED, summary="the claim does not hold", detail=str(error)[:MAX_DETAIL])
-        # Any other exception was raised by the check itself, on an answer it could not use, or on what one of its
-        # functions was called with; `_judge` makes sure that the reference does not cause it too.
-        if (handed := getattr(error, "handed", None)) is not None:
-            text = wording.called_wrongly(error, handed, self.staff.reference_module())
-            return CaseResult("", Outcome.REJECTED, summary=text, detail=str(error)[:MAX_DETAIL])
-        text = f"the check could not use what your code returned ({type(error).__name__})"
-        return CaseResult("", Outcome.REJECTED, summary=text, detail=str(error)[:MAX_DETAIL])
-
-    def _describe_broken_off(self, error: WorkerError) -> CaseResult:
-        """The outcome where the worker ended, or was ended."""
-        if isinstance(error, WorkerTimeout):
-            return CaseResult("", Outcome.TIMEOUT, summary=wording.timed_out(error))
-        if isinstance(error, WorkerCrashed):
-            return CaseResult("", Outcome.CRASHED, summary=str(error))
-        if isinstance(error, UnreadableAnswer):
-            text = "the answer holds something that is not read: neither numbers, text, plain containers, dense arrays nor tensors"
-            return CaseResult("", Outcome.REJECTED, summary=text, detail=str(error))
-        return CaseResult("", Outcome.REJECTED, summary=str(error))
 
     # ---- repeating a case on staff's code
 
@@ -440,7 +377,16 @@ class Judge:
             cause = causes.get(key)
             if cause or rivals:
                 name = cause.mistake.name if cause and cause.mistake else ""
-                told.append(Explained(ran.check.id, case_id(ran.item), _in_words(cause) if cause else "", name, rivals))
+                told.append(
+                    Explained(
+                        ran.check.id,
+                        case_id(ran.item),
+                        _in_words(cause) if cause else "",
+                        name,
+                        rivals,
+                        blamed=cause.functions[0] if cause and name and cause.elsewhere and cause.functions else "",
+                    )
+                )
         return told
 
     def find_lines(self, subject: SubmissionSubject, explained: list[Explained], cpu_s: float) -> list[Explained]:
@@ -507,9 +453,8 @@ def _in_words(cause: Cause) -> str:
     """What a student reads of a cause."""
     if cause.mistake is None:
         one, other = cause.functions
-        return f"Your answers are those of a mistake in {one}, or of one in {other}: this check can't tell which."
-    place = f"This comes from {cause.functions[0]}. " if cause.elsewhere and cause.functions else ""
-    return place + cause.mistake.hint
+        return f"Your answers are those of a mistake in {one}, or of one in {other}: the checks can't tell which."
+    return cause.mistake.hint
 
 
 def _is_final(error: BaseException) -> bool:

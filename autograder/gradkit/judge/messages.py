@@ -62,6 +62,7 @@ class Explained(msgspec.Struct):
     rivals: tuple[str, ...] = ()
     where: str = ""
     edit: str = ""
+    blamed: str = ""
 
 
 class UnitDone(msgspec.Struct, tag=True):

@@ -38,6 +38,8 @@ _SIGNATURE = re.compile(
     r"takes .{1,60} positional arguments? but|takes no arguments|takes no keyword arguments|missing \d+ required|"
     r"got an unexpected keyword argument|got multiple values for|got some positional-only arguments"
 )
+_REFUSED = frozenset({"PermissionError", "gaierror"})  # by the sandbox; without a network no name has an address
+_REFUSAL = re.compile(r"\[Errno (?:-[23]|30|101)\]")  # an unknown host, a read-only file system, an unreachable network
 _UNCONNECTED = re.compile(r"output does not depend on .* through autograd")
 _OPERATIONS = {
     "len": "len()", "iter": "a loop over it", "next": "next()", "getitem": "indexing", "contains": "`in`",
@@ -76,13 +78,20 @@ def raised(error: SubmissionRaised, reference: types.ModuleType, line: Callable[
     if not info.line:
         return _raised_elsewhere(error, reference)
     text = f"your code raised {info.type_name} at {info.file}:{info.line}"
-    if "PermissionError" in info.bases:
-        text += " (no processes are started, no other files written and no network used where this is graded)"
+    if _is_refused(info):
+        text += " (where this is graded, your code can't start processes, write other files or use the network)"
     if source := textwrap.shorten(line(info.file, info.line), MOST_LINE, placeholder=" ..."):
         text += f": {source}"
         if types_named := _types_in(info.message, source):
             text += f" ({types_named})"
     return text
+
+
+def _is_refused(info: Raised) -> bool:
+    """Whether what was raised is how the sandbox refuses something. Of the text only the error's number is looked at."""
+    return not _REFUSED.isdisjoint(info.bases) or (
+        "OSError" in info.bases and _REFUSAL.search(info.message) is not None
+    )
 
 
 def _types_in(message: str, source: str) -> str:

@@ -8,6 +8,7 @@ from anywhere.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import os
 import tempfile
@@ -26,6 +27,7 @@ from gradkit.manifest import Manifest
 from gradkit.model import Graded
 from gradkit.report.data import Entry, read_run
 from gradkit.report.statistics import Bin
+from gradkit.report.student import student_page
 from gradkit.report.summary import Summary, summarize
 
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "report"
@@ -98,34 +100,27 @@ def _write(summary: Summary, folder: Path) -> None:
         policy=policy(css, js),
     )
     (folder / INDEX).write_text(page, encoding="utf-8", newline="\n")
-    student = environment.get_template("student.html.j2")
     for entry in summary.run.entries:
         if entry.graded:
-            page = student.render(
-                **_what_the_student_sees(entry.graded),
-                name=entry.name,
-                title=summary.title,
-                css=markupsafe.Markup(css),
-                policy=policy(css),
-            )
+            page = render_student(entry.graded, entry.name, summary)
             (folder / STUDENTS / f"{entry.name}.html").write_text(page, encoding="utf-8", newline="\n")
 
 
-def _what_the_student_sees(graded: Graded) -> dict[str, object]:
-    """The texts of results.json that Gradescope shows, from the functions that write it."""
-    tests = [
-        {
-            "number": result.check.number,
-            "name": results.heading(result.check),
-            "passed": results.looks_passed(result),
-            "state": ("passed" if result.ran else "not run here") if results.looks_passed(result) else "failed",
-            "score": result.score,
-            "possible": result.check.points if result.ran else 0,
-            "said": results.shown(result, graded),
-        }
-        for result in graded.results
-    ]
-    return {"headline": results.headline(graded), "tests": tests}
+def render_student(graded: Graded, name: str, summary: Summary) -> str:
+    """A student's page, whole in itself; `name` is at its head."""
+    css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    titles = {task.id: task.title for task in summary.tasks}
+    return (
+        _environment()
+        .get_template("student.html.j2")
+        .render(
+            page=student_page(graded, titles),
+            name=name,
+            title=summary.title,
+            css=markupsafe.Markup(css),
+            policy=policy(css),
+        )
+    )
 
 
 def policy(css: str, js: str = "") -> str:
@@ -141,6 +136,7 @@ def _hash(text: str) -> str:
 # ---- how values look ------------------------------------------------------------------------------------------------
 
 
+@functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),

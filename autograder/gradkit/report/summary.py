@@ -41,6 +41,7 @@ class TaskRow:
     """A task, and how the class did on it."""
 
     number: int
+    id: str
     title: str
     points: float
     item: Item
@@ -237,6 +238,7 @@ def _task(
     mine = [entry for entry in misconceptions if id in entry.tasks]
     return TaskRow(
         number,
+        id,
         title,
         sum(check.points for check in checks.values()),
         analysis.item(checks),

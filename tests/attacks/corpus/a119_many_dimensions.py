@@ -1,7 +1,7 @@
 """Arrays of the right values in thirty-two dimensions, and with no values at all."""
 
 NUMBER, NAME, BY = 119, "many-dimensions", "J"
-OUTCOMES = ("rejected",)
+OUTCOMES = ("failed",)
 
 
 def centre(x):

@@ -1,7 +1,7 @@
 """One number where a whole array is due."""
 
 NUMBER, NAME, BY = 15, "broadcast", "J"
-OUTCOMES = ("rejected",)
+OUTCOMES = ("failed",)
 
 
 def centre(x):

@@ -1,7 +1,7 @@
 """The wrong precision."""
 
 NUMBER, NAME, BY = 19, "dtype", "J"
-OUTCOMES = ("rejected",)
+OUTCOMES = ("failed",)
 
 
 def centre(x):

@@ -1,18 +1,12 @@
-"""Judges on the workers of a Dask cluster: the client's end, and what runs in a worker's process.
+"""Judges on the workers of a Dask cluster, seen from the grading process.
 
-A unit is one submission, and its files travel with it: no folder is shared. Each worker process keeps one judge for an
-assignment and grades one unit at a time, so that when it dies it is known on what. Dask is not left to try again by
-itself: it would also suspect what merely waited beside the submission that killed a worker.
-
-What a worker answers is msgpack of known types. What travels to it is pickled, as everything is with Dask: a cluster
-trusts its scheduler and its clients.
+A unit is one submission, and its files travel with it: no folder is shared. Dask is not left to try again by itself: it
+would also suspect what merely waited beside the submission that killed a worker.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import itertools
 import logging
 import os
 import re
@@ -20,22 +14,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import coursekit
 import msgspec
 
-import gradkit
-from gradkit import devices
-from gradkit.devices import VideoMemory
+from gradkit.cluster.jobs import GPU, Done, Failed, Job, Opened, Reply, engine_digest, pack
+from gradkit.cluster.worker import close_judge, examine, grade, open_judge
 from gradkit.errors import GradkitError, InputError
-from gradkit.files import remove_tree
 from gradkit.judge.messages import REPAIR_S, CaseDone, UnitDone
-from gradkit.judges import TRIES, JudgeClient, JudgeDied, scratch_folder
+from gradkit.judges import TRIES, JudgeDied
 from gradkit.manifest import load_assignment
-from gradkit.model import Check
 from gradkit.results import clean
 from gradkit.runs import checks_digest
 
@@ -49,246 +38,6 @@ START_S = 180.0  # for a worker to start a judge: on a slow disk torch takes a m
 LOOK_S = 1.0  # between looks at which workers there are
 UNIT_S = 3600.0  # for a unit, far above what the engine's own limits allow
 LEAVE_S = 10.0  # for the workers to end their judges, when the run is over
-IDLE_S = 300.0  # after which a worker ends a judge that nobody asks for
-GPU = "GPU"  # the resource that workers with a device are started with
-
-
-class Job(msgspec.Struct, frozen=True):
-    """What a worker must have to grade: the client's own kit."""
-
-    root: str
-    assignment: str
-    device: str
-    checks: str  # digest of the assignment
-    engine: str  # digest of the code
-    at_least: str = ""  # the weakest level of isolation to grade at
-    repair_s: float = REPAIR_S  # processor time for each submission, to look for a wrong line
-
-
-class Fit(msgspec.Struct, tag=True):
-    """A worker that can grade."""
-
-
-class Opened(msgspec.Struct, tag=True):
-    """A judge is ready on the worker."""
-
-    checks: list[Check]
-    isolation: dict
-
-
-class Done(msgspec.Struct, tag=True):
-    """A submission was graded: its cases, in order, and what came of all together."""
-
-    cases: list[CaseDone]
-    unit: UnitDone
-
-
-class Failed(msgspec.Struct, tag=True):
-    """What went wrong on the worker. `died`: the judge, in the middle of its work."""
-
-    message: str
-    died: bool = False
-
-
-Reply = Fit | Opened | Done | Failed
-
-
-def engine_digest() -> str:
-    """A hash of the code that grades: gradkit and coursekit, as they are installed here."""
-    total = hashlib.blake2b(digest_size=16)
-    for package in (gradkit, coursekit):
-        folder = Path(package.__file__).parent
-        for path in sorted(folder.rglob("*.py")):
-            total.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return total.hexdigest()
-
-
-# --- in a worker's process ------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Kept:
-    """A judge that is kept for the next unit. `used_at` is on the monotonic clock."""
-
-    judge: JudgeClient
-    scratch: Path
-    stack: contextlib.ExitStack
-    used_at: float
-
-
-_kept: dict[Job, _Kept] = {}
-_one_at_a_time = threading.RLock()
-_numbers = itertools.count()
-
-
-def examine(job: Job) -> bytes:
-    """Whether this worker can do the job: `Fit` or `Failed`."""
-    return _reply(lambda: _fit(job))
-
-
-def open_judge(job: Job) -> bytes:
-    """Start the job's judge here, if it is not there yet: `Opened` or `Failed`."""
-
-    def opened() -> Opened:
-        _fit(job)
-        with _one_at_a_time:
-            judge = _judge(job).judge
-            return Opened(judge.checks, judge.isolation)
-
-    return _reply(opened)
-
-
-def grade(job: Job, module: str, files: list[tuple[bytes, bytes]], seed: int) -> bytes:
-    """Run the checks on one submission: `Done` or `Failed`.
-
-    Args:
-        job: What it is graded for.
-        module: Name of its module.
-        files: Their paths in the submission, and their content.
-        seed: For the checks' inputs.
-    """
-
-    def graded() -> Done:
-        with _one_at_a_time:
-            kept = _judge(job)
-            place = kept.scratch / f"unit-{next(_numbers)}"
-            cases: list[CaseDone] = []
-            try:
-                lay_out(files, place)
-                return Done(cases, kept.judge.grade(place / module, seed, cases.append))
-            except JudgeDied:
-                _close(job)
-                raise
-            finally:
-                remove_tree(place)
-                kept.used_at = time.monotonic()
-
-    return _reply(graded)
-
-
-def close_judge(job: Job) -> None:
-    """End the job's judge, if it is here."""
-    with _one_at_a_time:
-        _close(job)
-
-
-def _reply(work: Callable[[], Reply]) -> bytes:
-    try:
-        reply = work()
-    except JudgeDied as error:
-        reply = Failed(str(error), died=True)
-    except GradkitError as error:
-        reply = Failed(str(error))
-    return msgspec.msgpack.encode(reply)
-
-
-def _fit(job: Job) -> Fit:
-    if engine_digest() != job.engine:
-        raise GradkitError(
-            f"gradkit {gradkit.__version__} at {Path(gradkit.__file__).parent} is not the code that this run is "
-            "started with; install the same there"
-        )
-    assignment = load_assignment(_root(job), job.assignment)
-    if checks_digest(assignment) != job.checks:
-        raise GradkitError(
-            f"{_root(job)} holds other checks of {job.assignment} than this run is started with; copy the kit there anew"
-        )
-    if job.device == "cuda" and not devices.present():
-        raise GradkitError(f"has the resource {GPU} but no NVIDIA device")
-    return Fit()
-
-
-def _root(job: Job) -> Path:
-    """The kit here: what GRADKIT_ROOT names, else the client's own path, else the checkout that is installed."""
-    named = os.environ.get("GRADKIT_ROOT")
-    checkout = Path(gradkit.__file__).resolve().parents[2]
-    for root in [Path(named)] if named else [Path(job.root), checkout]:
-        if (root / "assignments" / job.assignment / "assignment.toml").is_file():
-            return root
-    where = f"{named} (GRADKIT_ROOT)" if named else f"{job.root} or {checkout}"
-    raise GradkitError(f"{job.assignment} is not at {where}; copy the kit there, or set GRADKIT_ROOT for the worker")
-
-
-def _judge(job: Job) -> _Kept:
-    if job not in _kept:
-        for other in list(_kept):
-            _close(other)  # a judge takes some hundred MiB: one per worker, whatever was graded before
-        with contextlib.ExitStack() as stack:
-            scratch = stack.enter_context(scratch_folder())
-            memory = VideoMemory() if job.device == "cuda" else None
-            judge = stack.enter_context(
-                JudgeClient(
-                    _root(job),
-                    job.assignment,
-                    scratch,
-                    device=job.device,
-                    memory=memory,
-                    at_least=job.at_least,
-                    repair_s=job.repair_s,
-                )
-            )
-            _kept[job] = _Kept(judge, scratch, stack.pop_all(), time.monotonic())
-        _end_when_idle(job)
-    return _kept[job]
-
-
-def _end_when_idle(job: Job) -> None:
-    """Look again and again whether the judge is still asked for: a client that is killed says no goodbye."""
-
-    def look() -> None:
-        with _one_at_a_time:
-            kept = _kept.get(job)
-            if kept is None:
-                return
-            if time.monotonic() - kept.used_at > IDLE_S:
-                _close(job)
-                return
-        _end_when_idle(job)
-
-    timer = threading.Timer(IDLE_S / 5, look)
-    timer.daemon = True
-    timer.start()
-
-
-def _close(job: Job) -> None:
-    kept = _kept.pop(job, None)
-    if kept is not None:
-        kept.stack.close()
-
-
-# --- a submission on its way -----------------------------------------------------------------------------------
-
-
-def pack(folder: Path) -> list[tuple[bytes, bytes]]:
-    """The files of a prepared submission: their paths in it, and their content."""
-    return [
-        (os.fsencode(path.relative_to(folder)), path.read_bytes())
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    ]
-
-
-def lay_out(files: list[tuple[bytes, bytes]], place: Path) -> None:
-    """Write the files of a submission under the fresh folder `place`, readable by workers.
-
-    Raises:
-        GradkitError: When a path leads out of `place`; they come from `pack`, so that is no submission's doing.
-    """
-    place.mkdir(mode=0o755)
-    place.chmod(0o755)
-    for name, content in files:
-        path = Path(os.fsdecode(name))
-        if path.is_absolute() or ".." in path.parts:
-            raise GradkitError(f"{path}: not a path in a submission")
-        here = place
-        for part in path.parts[:-1]:
-            here = here / part
-            here.mkdir(exist_ok=True)
-            here.chmod(0o755)
-        target = here / path.name
-        target.write_bytes(content)
-        target.chmod(0o644)
-
 
 # --- in the grading process ------------------------------------------------------------------------------------
 

@@ -1,0 +1,82 @@
+"""When work is late and what that costs: arithmetic on moments, without files.
+
+A day late is 24 hours that have begun, whatever the clocks do in between. An extension by days moves the due date on the
+calendar, so a deadline at midnight stays at midnight when the clocks change.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from dataclasses import dataclass
+
+DAY_S = 86_400
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """How late a submission is, and what that takes off.
+
+    Attributes:
+        submitted_at: When it was handed in, in UTC; empty if nobody says.
+        due: When it was due, with the extensions of whoever handed it in; empty if there is no due date.
+        late_s: Seconds from the due date to the submission, 0 if it was in time.
+        days: Days late that count: those that have begun, or 0 within the grace period.
+        share: Of the score, taken off: 0 to 1.
+        unknown: The platform marks it as late, and nobody says by how much.
+    """
+
+    submitted_at: str = ""
+    due: str = ""
+    late_s: float = 0.0
+    days: int = 0
+    share: float = 0.0
+    unknown: bool = False
+
+    def kept(self, score: float) -> float:
+        """What is left of a score."""
+        return round(score * (1 - self.share), 6)
+
+
+def lateness(
+    submitted_at: datetime.datetime,
+    due: datetime.datetime,
+    *,
+    grace_s: float = 0.0,
+    share_per_day: float = 0.0,
+    cut_off_s: float = math.inf,
+) -> Lateness:
+    """How late a submission is.
+
+    Args:
+        submitted_at, due: Moments with a time zone.
+        grace_s: Up to this late nothing is taken off. After it, days count from the due date.
+        share_per_day: Of the score, taken off for each day that has begun.
+        cut_off_s: Later than this, nothing of the score is left.
+    """
+    # In UTC: Python ignores a change of the clocks between two moments of the same zone.
+    submitted_at, due = submitted_at.astimezone(datetime.UTC), due.astimezone(datetime.UTC)
+    late_s = max(0.0, (submitted_at - due).total_seconds())
+    days = math.ceil(late_s / DAY_S) if late_s > grace_s else 0
+    share = 1.0 if late_s > max(cut_off_s, grace_s) else min(1.0, round(days * share_per_day, 9))
+    return Lateness(written(submitted_at), written(due), late_s, days, share)
+
+
+def written(moment: datetime.datetime) -> str:
+    """A moment in UTC, to the second: 2026-10-12T21:59:00Z."""
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it.
+
+    >>> duration(3 * 3600 + 12 * 60 + 5)
+    '3 h 12 min'
+    """
+    minutes = int(seconds // 60)
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{seconds:.0f} s"
