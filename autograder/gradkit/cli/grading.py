@@ -303,7 +303,7 @@ def report(
     from gradkit.report.pages import INDEX, STUDENTS, write_report
 
     target = out_dir or folder / "report"
-    summary = write_report(folder, target, lambda id: _manifest_if_here(root, id))
+    summary = write_report(folder, target, lambda id: manifest_if_here(root, id))
     counted, rest = summary.n, len(summary.troubles)
     out.print(
         f"{target / INDEX}: {counted} in the figures, {rest} not; a page for each student in {target / STUDENTS}",
@@ -322,11 +322,11 @@ def feedback(
     """Write feedback to send: a page per student, tables for a mail merge, a zip that Canvas takes back."""
     from gradkit.feedback import write_feedback
 
-    for line in write_feedback(folder, out_path or folder / "feedback.zip", lambda id: _manifest_if_here(root, id)):
+    for line in write_feedback(folder, out_path or folder / "feedback.zip", lambda id: manifest_if_here(root, id)):
         out.print(line, markup=False)
 
 
-def _manifest_if_here(root: Path | None, id: str) -> Manifest | None:
+def manifest_if_here(root: Path | None, id: str) -> Manifest | None:
     """The assignment's manifest: a report can be made away from the kit too, and has ids for titles there."""
     try:
         return load_assignment(root or find_root(Path.cwd()), id).manifest

@@ -20,6 +20,7 @@ from gradkit.cli.grading import (
     Scheduler,
     check_level,
     judges_for,
+    manifest_if_here,
     print_batch,
     run_batch,
 )
@@ -137,3 +138,57 @@ def _counted(regraded: dict[str, str]) -> list[str]:
         for why, names in sorted(whys.items(), key=lambda pair: -len(pair[1]))
     ]
     return [", ".join(parts), *lines]
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="A run: what gradkit grade or regrade wrote.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Another run of the same assignment.")],
+    csv_file: Annotated[Path | None, typer.Option("--out", metavar="CSV", help="Write a table of everybody.")] = None,
+    page: Annotated[Path | None, typer.Option("--page", metavar="HTML", help="Write a page.")] = None,
+    root: Root = None,
+) -> None:
+    """Say whose score changed between two runs, on which check and by how much."""
+    from gradkit.report.changes import compare_runs, table
+    from gradkit.report.pages import render_changes
+    from gradkit.results import write_whole
+
+    for path in (csv_file, page):
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{path}: there is no folder {path.parent}")
+    changes = compare_runs(old, new)
+    manifest = manifest_if_here(root, changes.assignment)
+    _print_changes(changes)
+    if csv_file is not None:
+        write_whole(csv_file, table(changes).encode("utf-8"))
+        out.print(f"{csv_file}: a row for each submission, and for each check of it that changed", markup=False)
+    if page is not None:
+        text = render_changes(changes, manifest.title if manifest else changes.assignment)
+        write_whole(page, text.encode("utf-8"))
+        out.print(f"{page}: the same, to look at", markup=False)
+
+
+def _print_changes(changes: Changes) -> None:
+    """Who changed, as a table, and how many did not."""
+    from gradkit.report.changes import KINDS, signed
+
+    for reason in changes.reasons:
+        out.print(f"reason: {reason}", markup=False)
+    rows = [row for row in changes.rows if row.kind != "same"]
+    if rows:
+        table = Table(box=None, pad_edge=False)
+        table.add_column("submission", no_wrap=True)
+        for name in ("before", "after", "change"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("what", overflow="fold")
+        for row in rows:
+            told = row.what if row.kind == "score" else "; ".join(part for part in (KINDS[row.kind], row.what) if part)
+            delta = signed(row.delta) if row.delta else ""
+            table.add_row(Text(row.name), Text(row.before.text), Text(row.after.text), delta, Text(told))
+        out.print(table)
+    for total in changes.totals:
+        out.print(
+            f"check {total.check.number}, {total.check.title}: {total.gained} gained points, {total.lost} lost points",
+            markup=False,
+        )
+    out.print(", ".join(f"{count} {words}" for words, count in changes.counts), markup=False)

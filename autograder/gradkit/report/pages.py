@@ -25,6 +25,7 @@ from gradkit.errors import InputError
 from gradkit.files import remove_tree
 from gradkit.manifest import Manifest
 from gradkit.model import Graded
+from gradkit.report.changes import KINDS, Changes, signed
 from gradkit.report.data import Entry, read_run
 from gradkit.report.statistics import Bin
 from gradkit.report.student import student_page
@@ -40,9 +41,22 @@ _SECTIONS = {
     "lines": "Lines to look at",
     "outcomes": "Timeouts and crashes",
     "flags": "Flagged calls",
+    "set-by-staff": "Set by staff",
     "grading": "Grading",
     "submissions": "Submissions",
 }
+_CHANGED = {
+    "score": ("scores", "Scores", "Submissions whose score changed, and on which checks."),
+    "now": ("now-graded", "Graded now", "Submissions that have a score now and had none before."),
+    "no-longer": ("not-graded", "No longer graded", "Submissions that had a score and have none now."),
+    "status": ("status", "Status", "Submissions with another status, and no other score."),
+    "checks": ("other-checks", "Same score, other checks", "Submissions whose changes cancel out."),
+    "hints": ("hints", "Hints", "Submissions with the same score, and another hint for these checks."),
+    "only-new": ("only-new", "Only in the new run", "Submissions that are not in the old run."),
+    "only-old": ("only-old", "Only in the old run", "Submissions that are not in the new run."),
+    "same": ("unchanged", "Unchanged", ""),
+}
+"""By kind of change: its section's id and title, and what its table shows."""
 INDEX = "index.html"
 STUDENTS = "students"
 
@@ -90,11 +104,12 @@ def _write(summary: Summary, folder: Path) -> None:
     css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     js = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     environment = _environment()
+    here = {"not-graded": summary.troubles, "set-by-staff": summary.given}  # sections that may be missing
     # The files are the kit's own and hold no closing tag, so they stand in the page as they are.
     page = environment.get_template("index.html.j2").render(
         summary=summary,
         chart=chart(summary.scores.bins) if summary.scores else None,
-        sections=[(id, name) for id, name in _SECTIONS.items() if id != "not-graded" or summary.troubles],
+        sections=[(id, name) for id, name in _SECTIONS.items() if here.get(id, True)],
         css=markupsafe.Markup(css),
         js=markupsafe.Markup(js),
         policy=policy(css, js),
@@ -123,6 +138,26 @@ def render_student(graded: Graded, name: str, summary: Summary) -> str:
     )
 
 
+def render_changes(changes: Changes, title: str) -> str:
+    """The page of what is different between two runs, whole in itself; `title` is the assignment's."""
+    css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    js = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    rows = {kind: changes.of(kind) for kind in KINDS}
+    return (
+        _environment()
+        .get_template("changes.html.j2")
+        .render(
+            changes=changes,
+            title=title,
+            sections=[(_CHANGED[kind][0], _CHANGED[kind][1], found) for kind, found in rows.items() if found],
+            explained={kind: text for kind, (_, _, text) in _CHANGED.items()},
+            css=markupsafe.Markup(css),
+            js=markupsafe.Markup(js),
+            policy=policy(css, js),
+        )
+    )
+
+
 def policy(css: str, js: str = "") -> str:
     """A Content-Security-Policy under which only this style and this script count."""
     script = _hash(js) if js else "'none'"
@@ -147,6 +182,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
+        change=signed,
         points=lambda value: f"{round(value, 2):g}",
         percent=lambda value: f"{100 * value:.0f}\N{NO-BREAK SPACE}%",
         two=lambda value: f"{value:.2f}",

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from gradkit import results
 from gradkit.judge.isolation import Isolation
 from gradkit.manifest import Manifest
-from gradkit.model import Check, CheckResult, Graded, Outcome
+from gradkit.model import Check, CheckResult, Graded, Outcome, Override
 from gradkit.report.data import Entry, Run
 from gradkit.report.statistics import Analysis, Bin, Item, Marks, Points, histogram, percentile
 
@@ -162,6 +163,7 @@ class Summary:
     lines: tuple[WrongLine, ...]
     incidents: tuple[Incident, ...]
     flagged: tuple[Entry, ...]
+    given: tuple[tuple[Entry, Override, str, float | None], ...]  # what staff set, in a word, and what the checks give
     troubles: tuple[Trouble, ...]
     submissions: tuple[SubmissionRow, ...]
     times: Times | None
@@ -206,6 +208,7 @@ def summarize(run: Run, manifest: Manifest | None = None) -> Summary:
         lines=tuple(_lines(counted)),
         incidents=tuple(_incidents(run.entries)),
         flagged=tuple(entry for entry in run.entries if entry.graded and entry.graded.flags),
+        given=tuple((entry, *given) for entry in run.entries if entry.graded for given in results.given(entry.graded)),
         troubles=tuple(_troubles(run.entries)),
         submissions=tuple(_row(entry) for entry in run.entries),
         times=_times(counted),
