@@ -26,6 +26,7 @@ from gradkit.mistakes import read_mistakes
 from gradkit.reach import ModuleParts, Statement, Use, bared, use_of
 
 _POINTS = frozenset({"weight"})  # the decorator that says what a check is worth, and nothing of its outcome
+_LABELS = frozenset({"number", "tags"})
 _NO_DATA = frozenset(".py .pyc .toml .md .ipynb .svg .png .jpg".split())  # code has digests of its own
 _MATRIX = "kill_matrix.txt"  # what `verify --write` stores
 _ENTRIES = ("judge.process", "grading")  # the modules from which on everything that grades is imported
@@ -58,8 +59,8 @@ def digests(assignment: Assignment) -> Digests:
     """
     reference = ModuleParts(assignment.reference)
     files = {
-        "public": ModuleParts(assignment.public_tests, drop=_POINTS),
-        "hidden": ModuleParts(assignment.hidden_tests, drop=_POINTS),
+        "public": ModuleParts(assignment.public_tests, drop=_POINTS, labels=_LABELS),
+        "hidden": ModuleParts(assignment.hidden_tests, drop=_POINTS, labels=_LABELS),
     }
     imported = set().union(*(parts.imported() for parts in (reference, *files.values())))
     common = repr((engine(), _limits(assignment), _versions(imported), _data(assignment)))

@@ -104,17 +104,20 @@ class ModuleParts:
     Args:
         path: A file of staff's.
         drop: Names of decorators that don't matter.
+        labels: Names of decorators that do, and whose texts name nothing of a module.
 
     Raises:
         AuthoringError: When it can't be read or is not Python.
     """
 
-    def __init__(self, path: Path, *, drop: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, path: Path, *, drop: frozenset[str] = frozenset(), labels: frozenset[str] = frozenset()
+    ) -> None:
         tree = parse_python(read_authored(path), path)
+        trees = zip(tree.body, bared(tree, drop), bared(tree, drop | labels), strict=True)
         self.statements = tuple(
-            Statement(bare, _binds(node), use_of(bare)) for node, bare in zip(tree.body, bared(tree, drop), strict=True)
-            if not _is_docstring(node)
-        )  # fmt: skip
+            Statement(bare, _binds(node), use_of(plain)) for node, bare, plain in trees if not _is_docstring(node)
+        )
         self._of_all = self._in_effect()
 
     def reached(self, use: Use) -> tuple[frozenset[int], Use]:

@@ -277,7 +277,7 @@ def set_by_staff(graded: Graded) -> list[str]:
 
 
 def _instead(one: Override, before: str) -> str:
-    return f"{points(one.points)}{f' instead of {before}' if before else ''} ({one.reason})"
+    return f"{points(one.points)}{f' instead of {before}' if before else ''} ({one.reason})."
 
 
 def notes(graded: Graded) -> list[str]:

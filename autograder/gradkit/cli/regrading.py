@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from gradkit import devices
-from gradkit.cli.app import Root, app, chosen, err
+from gradkit.cli.app import Root, app, chosen, err, out
 from gradkit.cli.course import CourseFile
 from gradkit.cli.grading import (
     AtLeast,
@@ -28,6 +30,7 @@ from gradkit.errors import InputError
 from gradkit.judge.messages import REPAIR_S
 
 if TYPE_CHECKING:
+    from gradkit.report.changes import Changes
     from gradkit.runs import EarlierRun
 
 MOST = 10  # names in a line

@@ -92,11 +92,12 @@ class Change:
     @property
     def what(self) -> str:
         """On which checks, in a line."""
-        parts = [one.text for one in self.checks] + list(self.overrides)
+        parts = [", ".join(one.text for one in self.checks)] if self.checks else []
+        parts += self.overrides
         penalty = self.before.final, self.after.final
         if self.kind == "score" and abs(self.delta or 0.0) <= DUST and None not in penalty:
             parts.append(f"after being late {results.points(penalty[0])} → {results.points(penalty[1])}")
-        return ", ".join(parts)
+        return "; ".join(parts)
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,7 @@ def render_changes(changes: Changes, title: str) -> str:
         .render(
             changes=changes,
             title=title,
+            named=any(row.submitters for row in changes.rows),
             sections=[(_CHANGED[kind][0], _CHANGED[kind][1], found) for kind, found in rows.items() if found],
             explained={kind: text for kind, (_, _, text) in _CHANGED.items()},
             css=markupsafe.Markup(css),
