@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import re
 from pathlib import Path
 
 import msgspec
@@ -11,9 +11,12 @@ import pytest
 from gradkit import digests as digests_module
 from gradkit.digests import Digests, digests
 from gradkit.errors import AuthoringError
-from gradkit.manifest import Assignment, load_assignment
+from gradkit.manifest import Assignment, assignment_ids, load_assignment
+from gradkit.mistakes import read_mistakes
 from gradkit.reach import ModuleParts, Use
 from gradkit.splice import Change
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 REFERENCE = '''"""The reference."""
 
@@ -247,7 +250,9 @@ def test_an_edit_of_the_reference_reaches_the_checks_that_use_it(assignment, old
 def test_a_check_that_can_name_anything_reaches_everything(assignment, line):
     """Where no one can read off which functions it calls, each of them counts."""
     with open(assignment.hidden_tests, "a", encoding="utf-8") as file:
-        file.write(f"\n\n@number('3.1')\n@tags('centre')\ndef test_any(impl, agree, input=''):\n    '''Any.'''\n{line}\n")
+        file.write(
+            f"\n\n@number('3.1')\n@tags('centre')\ndef test_any(impl, agree, input=''):\n    '''Any.'''\n{line}\n"
+        )
 
     before = digests(assignment)
     edit(assignment.reference, "    return x\n", "    return +x\n")
@@ -310,7 +315,14 @@ def test_the_engine_reaches_every_check(assignment, monkeypatch):
     monkeypatch.setattr(digests_module.platform, "python_version", lambda: "3.99.0")
     assert reached(before, digests(assignment)) == set(ALL)
 
-    assert {"judge/engine.py", "judge/explain.py", "worker/sandbox.py", "calls/values.py", "intake.py", "lint.py"} <= modules
+    assert {
+        "judge/engine.py",
+        "judge/explain.py",
+        "worker/sandbox.py",
+        "calls/values.py",
+        "intake.py",
+        "lint.py",
+    } <= modules
     assert not {"report/pages.py", "cli/grading.py", "results.py", "batch.py"} & modules
 
 
@@ -385,4 +397,27 @@ def test_a_digest_names_what_is_near(assignment):
     near = digests(assignment).checks["hidden:test_sizes"].near
 
     assert near == {"standardise", "shared", "EPS", "RULES", "rule", "doubled"}  # the registry is in effect for all
-    assert dataclasses.is_dataclass(Change)
+
+
+ASSIGNMENTS = assignment_ids(ROOT)
+
+
+@pytest.mark.parametrize("id", ASSIGNMENTS)
+def test_whatever_a_mistake_was_seen_to_break_is_near(id):
+    """In the kit's own kill matrices: a check that fails when a function is wrong has that function among those it reaches."""
+    found = load_assignment(ROOT, id)
+    checks = digests(found).checks
+    text = (found.hidden / "kill_matrix.txt").read_text(encoding="utf-8")
+    ids = re.findall(r"^ *\d+  \S+ +((?:public|hidden):test_\w+)$", text, re.MULTILINE)
+    seen = 0
+
+    for mistake in read_mistakes(found):
+        rows = re.findall(rf"^{re.escape(mistake.name)} +[\d.]+[!*? ] (\S+)$", text, re.MULTILINE)
+        assert len(rows) == 1, mistake.name
+        (cells,) = rows
+        for check, cell in zip(ids, cells, strict=True):
+            if cell in "xH":
+                seen += 1
+                assert checks[check].near & set(mistake.replaces), (check, mistake.name)
+
+    assert seen > 50
