@@ -19,6 +19,7 @@ from gradkit.examine.checks import written_checks
 from gradkit.examine.sources import Sources
 from gradkit.manifest import Assignment
 from gradkit.model import Graded, Override
+from gradkit.results import clean
 from gradkit.uploads import cell
 
 OVERRIDES = "overrides.csv"  # what a run keeps
@@ -109,7 +110,7 @@ def read_overrides(path: Path, assignment: Assignment, submissions: Collection[s
             Line(
                 place,
                 name,
-                Override(of, points, possible, *(" ".join(row[name].split()) for name in ("reason", "who"))),
+                Override(of, points, possible, *(clean(" ".join(row[name].split())) for name in ("reason", "who"))),
             )
         )
     return Overrides(lines)

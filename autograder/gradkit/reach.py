@@ -110,9 +110,7 @@ class ModuleParts:
         AuthoringError: When it can't be read or is not Python.
     """
 
-    def __init__(
-        self, path: Path, *, drop: frozenset[str] = frozenset(), labels: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, path: Path, *, drop: frozenset[str] = frozenset(), labels: frozenset[str] = frozenset()) -> None:
         tree = parse_python(read_authored(path), path)
         trees = zip(tree.body, bared(tree, drop), bared(tree, drop | labels), strict=True)
         self.statements = tuple(

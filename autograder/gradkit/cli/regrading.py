@@ -194,4 +194,4 @@ def _print_changes(changes: Changes) -> None:
             f"check {total.check.number}, {total.check.title}: {total.gained} gained points, {total.lost} lost points",
             markup=False,
         )
-    out.print(", ".join(f"{count} {words}" for words, count in changes.counts), markup=False)
+    out.print("; ".join(f"{words}: {count}" for words, count in changes.counts), markup=False)

@@ -148,7 +148,7 @@ def compare_runs(old: Path, new: Path) -> Changes:
     rows = [_change(name, here.get(name), there.get(name)) for name in here.keys() | there.keys()]
     rows.sort(key=lambda row: (list(KINDS).index(row.kind), row.name))
     known = len(before.regrades) if after.regrades[: len(before.regrades)] == before.regrades else 0
-    reasons = tuple(one.reason for one in after.regrades[known:] if one.reason)
+    reasons = tuple(results.clean(one.reason) for one in after.regrades[known:] if one.reason)
     return Changes(before.assignment, old, new, reasons, tuple(rows), tuple(_totals(rows)))
 
 
