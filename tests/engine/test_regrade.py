@@ -291,6 +291,29 @@ def test_bad_usage_is_a_line(gradkit, kit, graded, handed_in, tmp_path):
     assert not new.exists()
 
 
+def test_what_a_device_gave_stays_without_one(gradkit, kit, handed_in, tmp_path):
+    """Also where the rest is graded anew in full; not where the change reaches that very check."""
+    edit(kit / HIDDEN, '@number("2.2")', '@pytest.mark.gpu\n@number("2.2")')
+    edit(kit / HIDDEN, "test_eps_is_inside_the_root(agree, rng)", "test_eps_is_inside_the_root(agree, rng, device)")
+    old, run = tmp_path / "old", ("--root", kit, "--reason", "x")
+    assert gradkit("grade", "scaling", handed_in, "--out", old, "--root", kit, "--seed", SEED).returncode == 0
+    for path in old.glob("*/graded.json"):  # as a merge with a run on a device leaves it
+        graded = results.read(path.parent)
+        cases = [[replace(c, outcome=Outcome.PASSED) if c.outcome is Outcome.NOT_RUN else c for c in r.cases] for r in graded.results]  # fmt: skip
+        found = tuple(replace(r, cases=tuple(c)) for r, c in zip(graded.results, cases, strict=True))
+        results.write(replace(graded, results=found), path.parent)
+
+    edit(kit / HIDDEN, *TOLERANT)
+    gradkit("regrade", old, "--out", tmp_path / "new", *run)
+    edit(kit / HIDDEN, "eps=1e-2", "eps=1e-3")
+    gradkit("regrade", tmp_path / "new", "--out", tmp_path / "newer", *run)
+
+    table, later = rows(tmp_path / "new"), rows(tmp_path / "newer")
+    assert how(tmp_path / "new")["5"].startswith("in full") and how(tmp_path / "new")["1"] == "in part: 1.1"
+    assert {(row["max_score"]) for row in table.values()} == {"100"}
+    assert (later["student01"]["score"], later["student01"]["max_score"]) == ("80", "80")
+
+
 # ---- what is taken from an earlier grade
 
 QUIET = CaseResult("", Outcome.PASSED)
