@@ -83,6 +83,7 @@ site: install
 
 bench: develop
 	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/grading.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/regrading.py
 
 # On the machine with the GPU, where nothing can be fetched: the Python that has torch. `make gpu GPU="--only timer"`.
 GPU_PYTHON ?= python3

@@ -14,15 +14,18 @@ import msgspec
 
 from gradkit import results
 from gradkit.course import TIMES, Course, DueDates, read_times
+from gradkit.digests import Digests, digests
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
-from gradkit.grading import Grader, digest, refused
+from gradkit.grading import Earlier, Grader, digest, public_names, refused
 from gradkit.intake import Discovery, Refused, Submission, discover, materialise
-from gradkit.judges import Judges, Judging, scratch_folder
+from gradkit.judges import Judges, scratch_folder
 from gradkit.manifest import Assignment
 from gradkit.model import Graded
+from gradkit.overrides import OVERRIDES, Overrides, read_overrides
 from gradkit.roster import ROSTER, read_roster, write_roster
-from gradkit.runs import RECORD, RunRecord, checks_digest, kept_roster
+from gradkit.runs import RECORD, EarlierRun, Regrade, RunRecord, checks_digest, kept_roster
+from gradkit.splice import FULL, Change
 from gradkit.tables import Row, make_row, write_tables
 
 LAST_WORK_S = 120  # for the submissions that are being graded when the run is interrupted
@@ -57,9 +60,16 @@ class Batch:
         roster: Who takes the course; a run that is resumed knows it already.
         course: Due dates, and what being late costs.
         times: A CSV file of when submissions were handed in; a run that is resumed knows it already.
+        overrides: A CSV file of points that staff set; a run that is resumed knows it already.
+        earlier: A run to take results from where nothing has changed for them. It gives the seed, and what it graded and
+            is not found any more has a row too.
+        reason: Why it is graded again.
 
     Attributes:
         notes: After the run, a line for each student whose gradebook stays blank.
+        problems: After the run, lines on points that staff set and that can't be applied.
+        changed_under: After a regrade, lines on points that staff set where the checks now give other ones.
+        regraded: After a regrade, what was done with each submission: see `Graded.regraded`.
 
     Raises:
         InputError: When nothing is to be graded, or `out` can't be written or holds another run.
@@ -77,15 +87,31 @@ class Batch:
         roster: Path | None = None,
         course: Course | None = None,
         times: Path | None = None,
+        overrides: Path | None = None,
+        earlier: EarlierRun | None = None,
+        reason: str = "",
     ) -> None:
         self.assignment, self.out, self.judges = assignment, out, judges
+        self._earlier = earlier
+        self.problems: list[str] = []
+        self.changed_under: list[str] = []
+        self.regraded: dict[str, str] = {}
         self.students = read_roster(roster) if roster else ()
         handed_in = read_times(times) if times else {}
         self.notes: tuple[str, ...] = ()
         self.found: Discovery = discover(paths, assignment.manifest)
         if not self.found.submissions and not self.found.refused:
             raise InputError("there is nothing to grade in what was named")
-        self.record = self._open_out(seed, resume)
+        names = {entry.name for entry in (*self.found.submissions, *self.found.refused)}
+        self._lost = {name: graded for name, graded in earlier.graded().items() if name not in names} if earlier else {}
+        given = overrides or (out / OVERRIDES if (out / OVERRIDES).exists() else None)
+        self._overrides = read_overrides(given, assignment, names | set(self._lost)) if given else Overrides()
+        kept_overrides = given.read_bytes() if given else b""
+        digests_now = digests(assignment)
+        self._change = Change.between(earlier.record.digests, digests_now) if earlier else None
+        self.record = self._open_out(self._new_record(paths, seed, digests_now, reason), resume)
+        if kept_overrides:
+            results.write_whole(out / OVERRIDES, kept_overrides)
         self.students = self.students or kept_roster(out)
         if self.students:
             results.write_whole(out / ROSTER, write_roster(self.students).encode("utf-8"))
@@ -102,6 +128,18 @@ class Batch:
         self._rows: dict[str, Row] = {}
         self._fault: GradkitError | None = None
         self._isolation: dict[str, object] = {}
+
+    @property
+    def reached(self) -> list[str]:
+        """The checks and known mistakes that have changed since the earlier run, for people to read."""
+        if self._change is None:
+            return []
+        return [*sorted(self._change.checks), *(f"mistake {name}" for name in sorted(self._change.mistakes))]
+
+    @property
+    def expected(self) -> int:
+        """How many rows there will be."""
+        return len(self.found.submissions) + len(self.found.refused) + len(self._lost)
 
     def run(self, on_row: Callable[[Row], None] = lambda row: None) -> BatchResult:
         """Grade everything; `on_row` is called, from any thread, as each submission is done.
@@ -129,7 +167,7 @@ class Batch:
             tuple(self._rows.values()),
             self._isolation,
             self.record.seed,
-            len(self.found.submissions) + len(self.found.refused),
+            self.expected,
             self._stop.is_set(),
         )
 
@@ -155,9 +193,8 @@ class Batch:
         """Grade from the queue until it is empty."""
         try:
             with Grader(self.assignment, self.judges.judge, scratch) as grader:
-                self._isolation = grader.judge().isolation
                 if first:
-                    self._refuse(grader.judge(), on_row)
+                    self._refuse(grader, on_row)
                 while not self._stop.is_set():
                     try:
                         submission = self._queue.get_nowait()
@@ -182,17 +219,50 @@ class Batch:
         listed, late = tuple(listed for listed, _ in submission.names), self._due.lateness(submission)
 
         def dated(graded: Graded) -> Graded:
-            return replace(graded, listed=listed, late=late)
+            return self._overrides.on(replace(graded, listed=listed, late=late))
+
+        def keep(graded: Graded) -> None:
+            results.write(dated(graded), folder)
 
         kept = self._kept(submission, folder, scratch) if self.resume else None
-        if kept and kept != dated(kept):  # the course has changed since
-            results.write(dated(kept), folder)
-        graded = kept or grader.grade(submission, lambda graded: results.write(dated(graded), folder), self.record.seed)
-        self._add(dated(graded), submission, on_row, kept_from_before=kept is not None)
+        if kept and kept != dated(kept):  # the course has changed since, or what staff set
+            keep(kept)
+        earlier = self._earlier.of(submission.name) if self._earlier else None
+        since = Earlier(earlier, self._change) if earlier else None
+        graded = dated(kept or grader.grade(submission, keep, self.record.seed, since))
+        self._isolation = graded.isolation or self._isolation
+        if self._earlier:
+            self._tell(graded, earlier)
+        self._add(graded, submission, on_row, kept_from_before=kept is not None)
 
-    def _refuse(self, judge: Judging, on_row: Callable[[Row], None]) -> None:
-        """Rows and results for what discovery could not take for a submission."""
+    def _tell(self, graded: Graded, earlier: Graded | None) -> None:
+        """Take note of what a regrade did, and of points that staff set where the checks now give other ones."""
+        why = "its file can't be run" if earlier else "it is not in the earlier run"
+        with self._lock:
+            self.regraded[graded.submission] = graded.regraded or f"{FULL}: {why}"
+            for one, word, now in results.given(graded) if earlier else ():
+                before, after = (
+                    "no score" if value is None else f"{results.points(value)} points"
+                    for value in (results.raw(earlier, one), now)
+                )
+                if before != after:
+                    self.changed_under.append(
+                        f"{graded.submission}, {word}: {results.points(one.points)} points stay as staff set them; "
+                        f"the checks now give {after} instead of {before}"
+                    )
+
+    def _refuse(self, grader: Grader, on_row: Callable[[Row], None]) -> None:
+        """Rows and results for what discovery could not take for a submission, and for what is not there any more."""
+        for name, earlier in self._lost.items():
+            reason = "its files are not there any more: name where they are"
+            lost = Graded(name, self.assignment.id, "not_graded", reason=reason, seed=self.record.seed)
+            lost = self._overrides.on(replace(lost, submitters=earlier.submitters, late=earlier.late))
+            results.write(lost, self._folder(name))
+            self.regraded[name] = f"{FULL}: its files are not there"
+            self._add(lost, None, on_row)
         for entry in self.found.refused:
+            judge = grader.judge()
+            self._isolation = judge.isolation
             start = Graded(
                 entry.name,
                 self.assignment.id,
@@ -202,7 +272,7 @@ class Batch:
                 submitters=entry.submitters,
                 late=self._due.lateness(entry),
             )
-            graded = refused(start, judge.checks, entry.reason)
+            graded = self._overrides.on(refused(start, judge.checks, entry.reason))
             results.write(graded, self._folder(entry.name))
             self._add(graded, entry, on_row)
 
@@ -213,7 +283,10 @@ class Batch:
             return None
         place = scratch / f"kept-{threading.get_ident()}"
         try:
-            same = digest(materialise(submission, self.assignment.manifest, place).folder) == earlier.digest
+            names = public_names(self.assignment)
+            same = (
+                digest(materialise(submission, self.assignment.manifest, place, names=names).folder) == earlier.digest
+            )
         except GradkitError:
             return None
         finally:
@@ -223,13 +296,14 @@ class Batch:
     def _add(
         self,
         graded: Graded,
-        entry: Submission | Refused,
+        entry: Submission | Refused | None,
         on_row: Callable[[Row], None],
         *,
         kept_from_before: bool = False,
     ) -> None:
         row = make_row(graded, self.assignment, entry, kept=kept_from_before)
         with self._lock:
+            self.problems += self._overrides.idle(graded)
             self._rows[row.submission] = row
             on_row(row)
 
@@ -243,10 +317,24 @@ class Batch:
             raise InputError(f"{folder}: can't be made: {error.strerror}; choose another --out") from None
         return folder
 
-    def _open_out(self, seed: int | None, resume: bool) -> RunRecord:
+    def _new_record(self, paths: Sequence[Path], seed: int | None, digests: Digests, reason: str) -> RunRecord:
+        regrades: list[Regrade] = []
+        if self._earlier:
+            before = self._earlier.record
+            seed, regrades = before.seed, [*before.regrades, Regrade(str(self._earlier.folder.absolute()), reason)]
+        return RunRecord(
+            self.assignment.id,
+            checks_digest(self.assignment),
+            secrets.randbits(63) if seed is None else seed,
+            self.judges.device,
+            sources=[str(Path(path).absolute()) for path in paths],
+            digests=digests,
+            regrades=regrades,
+            points=self._earlier.record.points if self._earlier else 0.0,
+        )
+
+    def _open_out(self, record: RunRecord, resume: bool) -> RunRecord:
         """Make or reopen the output folder. A run is resumed with its own seed, and only on unchanged checks."""
-        seed = secrets.randbits(63) if seed is None else seed
-        record = RunRecord(self.assignment.id, checks_digest(self.assignment), seed, self.judges.device)
         path = self.out / RECORD
         try:
             self.out.mkdir(parents=True, exist_ok=True)
@@ -271,7 +359,18 @@ class Batch:
                 f"{self.out} holds a run on {earlier.device}, and this one is on {record.device}: scores would be out of other "
                 f"points; grade with --device {earlier.device}, or choose another --out"
             )
-        return earlier
+        if [one.earlier for one in earlier.regrades] != [one.earlier for one in record.regrades] and self._earlier:
+            raise InputError(
+                f"{self.out} holds another run than a regrade of {self._earlier.folder}; choose another --out"
+            )
+        # Where the engine has changed in between, no one state of it decided the results.
+        same = earlier.digests == record.digests
+        resumed = msgspec.structs.replace(
+            earlier, sources=record.sources, digests=earlier.digests if same else Digests()
+        )
+        if resumed != earlier:
+            results.write_whole(path, msgspec.json.encode(resumed))
+        return resumed
 
     def _settle_points(self, points: float) -> None:
         """Keep what the assignment counts for, so that a later step knows it without the course."""

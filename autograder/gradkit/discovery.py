@@ -40,6 +40,7 @@ TAKEN_NAMES = (
     "run.json",
     "roster.csv",
     "submitted_at.csv",
+    "overrides.csv",
 )  # what a batch writes beside its submissions' folders
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")

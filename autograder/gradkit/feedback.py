@@ -124,7 +124,7 @@ def _index(letters: Iterable[_Letter]) -> Iterable[Sequence[str]]:
         if graded is None:
             yield *who, "", "", "missing", "", ""
             continue
-        scored = graded.status == "graded" and graded.complete
+        scored = graded.scored and graded.complete
         score = (results.points(graded.final), results.points(graded.max_score)) if scored else ("", "")
         yield *who, letter.submission, f"{PAGES}/{letter.file}", graded.status, *score
 
@@ -134,7 +134,7 @@ def _comments(letters: Iterable[_Letter]) -> Iterable[Sequence[str]]:
     for letter in letters:
         student, graded = letter.student, letter.graded
         if graded is not None:
-            scored = graded.status == "graded" and graded.complete
+            scored = graded.scored and graded.complete
             who = student.name, student.email or student.login, student.sid, student.canvas_id
             yield *who, results.points(graded.final) if scored else "", comment(graded)
 

@@ -13,17 +13,19 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from coursekit.costs import not_python
 
 from gradkit.errors import GradkitError, InputError
 from gradkit.files import remove_tree
 from gradkit.intake import Prepared, Submission, materialise
-from gradkit.judge.messages import CaseDone, Explained, UnitDone
+from gradkit.judge.messages import STATE_KEPT, CaseDone, Explained, UnitDone
 from gradkit.judges import TRIES, JudgeDied, Judging
 from gradkit.lint import find_banned
 from gradkit.manifest import Assignment, Manifest
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
+from gradkit.splice import FULL, KEPT, PART, Change, combine, not_run, quiet
 
 
 class Intermittently:
@@ -198,7 +200,13 @@ class Grader:
                     raise GradkitError(f"the grader can't be started: {error}") from None
         return self._judge
 
-    def grade(self, submission: Submission, keep: Callable[[Graded], None], seed: int) -> Graded:
+    def grade(
+        self,
+        submission: Submission,
+        keep: Callable[[Graded], None],
+        seed: int,
+        earlier: Earlier | None = None,
+    ) -> Graded:
         """Grade one submission; see `grade_submission`. If its judge dies every time, it is not graded.
 
         Raises:
@@ -208,7 +216,7 @@ class Grader:
         for _ in range(TRIES):
             judge = self.judge()
             try:
-                return grade_submission(judge, submission, self._assignment, keep, self._scratch, seed)
+                return grade_submission(judge, submission, self._assignment, keep, self._scratch, seed, earlier)
             except JudgeDied as error:
                 reason = f"the grader ended {TRIES} times while grading this submission: {error}"
                 self._end()
@@ -243,6 +251,13 @@ class Grader:
         self._running.close()
 
 
+class Earlier(NamedTuple):
+    """What an earlier run made of a submission, and what has changed since."""
+
+    graded: Graded
+    change: Change
+
+
 _numbers = itertools.count()  # of the folders in which submissions are laid out: none is used twice
 
 
@@ -253,11 +268,15 @@ def grade_submission(
     keep: Callable[[Graded], None],
     scratch: Path,
     seed: int,
+    earlier: Earlier | None = None,
 ) -> Graded:
     """Grade one submission, telling `keep` how it stands before the first check and a few times a second from there on.
 
     A submission that can't be read is `refused` with a line saying why; it scores 0 until a person looks. One that this
     machine fails to unpack is `not_graded`.
+
+    Args:
+        earlier: An earlier grade. What nothing has changed for is taken from it; `keep` is then told the whole alone.
 
     Raises:
         JudgeDied: When the judge ended; what `keep` was told last is how far it came.
@@ -290,11 +309,60 @@ def grade_submission(
             keep(graded)
             return graded
         start = _flag(start, prepared, manifest)
+        if earlier is not None:
+            spliced, why = _spliced(judge, prepared, start, earlier)
+            if spliced is not None:
+                keep(spliced)
+                return spliced
+            start = replace(start, regraded=f"{FULL}: {why}")
         with Intermittently(keep) as tell:
             grade = Grade(start, judge.checks, tell, lambda case: _in_their_file(case, prepared))
-            return grade.finish(judge.grade(prepared.module, seed, grade.add, name=submission.name))
+            graded = grade.finish(judge.grade(prepared.module, seed, grade.add, name=submission.name))
+        if earlier is not None and graded.status == "graded" and earlier.graded.digest == graded.digest:
+            # what can't run here and did run in the earlier run, on a device
+            standing = earlier.change.standing(earlier.graded, judge.checks)
+            filled = replace(graded, results=combine(graded, standing).results)
+            if filled != graded:
+                keep(filled)
+            return filled
+        return graded
     finally:
         remove_tree(place)
+
+
+def _spliced(judge: Judging, prepared: Prepared, start: Graded, earlier: Earlier) -> tuple[Graded | None, str]:
+    """The earlier grade with the checks run again that the change reaches, or None and why that would not be the same.
+
+    Raises:
+        JudgeDied: When the judge ended.
+    """
+    record, change = earlier
+    if record.status != "graded" or not record.complete:
+        return None, f"it was {'interrupted' if record.status == 'graded' else record.status.replace('_', ' ')}"
+    if record.digest != start.digest:
+        return None, "its files are not those that were graded"
+    if (record.seed, record.isolation) != (start.seed, start.isolation):
+        return None, "it was graded with another seed or isolation"
+    plan = change.plan(record, judge.checks)
+    if plan.why:
+        return None, plan.why
+    rerun = start
+    if plan.rerun:
+        checks = [check for check in judge.checks if check.id in plan.rerun]
+        grade = Grade(start, checks, place=lambda case: _in_their_file(case, prepared))
+        ids = [check.id for check in checks]
+        rerun = grade.finish(
+            judge.grade(prepared.module, start.seed, grade.add, checks=ids, name=start.submission, diagnose=False)
+        )
+        failed = [result.check.number for result in rerun.results if not quiet(result)]
+        if failed or rerun.status != "graded" or STATE_KEPT in rerun.flags:
+            return None, f"check {failed[0]} did not pass" if failed else rerun.reason or STATE_KEPT
+        what = f"{PART}: {', '.join(check.number for check in checks)}"
+    else:
+        what = KEPT
+    rerun = replace(rerun, results=not_run(judge.checks, rerun.results), regraded=what)
+    graded = combine(rerun, change.standing(record, judge.checks))
+    return replace(graded, flags=tuple(sorted(graded.flags))), ""
 
 
 def public_names(assignment: Assignment) -> set[str]:

@@ -210,7 +210,16 @@ class Judging(Protocol):
     checks: list[Check]
     isolation: dict[str, object]
 
-    def grade(self, module: Path, seed: int, on_case: Callable[[CaseDone], None], *, name: str = "") -> UnitDone: ...
+    def grade(
+        self,
+        module: Path,
+        seed: int,
+        on_case: Callable[[CaseDone], None],
+        *,
+        checks: list[str] | None = None,
+        name: str = "",
+        diagnose: bool = True,
+    ) -> UnitDone: ...
 
 
 class Judges(Protocol):

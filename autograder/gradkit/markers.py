@@ -34,7 +34,7 @@ def read_checks(assignment: Assignment, items: Sequence) -> dict[Check, list]:
 
 def _read(assignment: Assignment, items: list) -> Check:
     function = items[0].function
-    hidden = items[0].path == assignment.hidden_tests
+    hidden = items[0].path.samefile(assignment.hidden_tests)
     where = f"{items[0].path}:{function.__code__.co_firstlineno}"
 
     def need(attribute: str, decorator: str) -> object:

@@ -5,18 +5,20 @@ A case counts as it went in the run where it ran; where it ran in both, as it we
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from gradkit import results
+from gradkit.digests import Digests
 from gradkit.errors import InputError
 from gradkit.manifest import Assignment, load_assignment
-from gradkit.model import CheckResult, Graded, Outcome
+from gradkit.model import Graded
+from gradkit.overrides import OVERRIDES, Overrides, read_overrides
 from gradkit.roster import ROSTER, write_roster
 from gradkit.runs import RECORD, checks_digest, kept_roster, run_record
+from gradkit.splice import combine
 from gradkit.tables import Row, make_row, write_tables
 
 
@@ -66,12 +68,17 @@ def merge(root: Path, cpu: Path, gpu: Path, out: Path) -> Merged:
             raise InputError(f"{out} is not empty; choose another --out")
     except OSError as error:
         raise InputError(f"{out}: can't be used for results: {error.strerror}; choose another --out") from None
+    set_here = next((folder / OVERRIDES for folder in (cpu, gpu) if (folder / OVERRIDES).exists()), None)
+    names = _submissions(cpu) | _submissions(gpu)
+    overrides = read_overrides(set_here, assignment, names) if set_here else Overrides()
     rows, problems = [], []
-    for name in sorted(_submissions(cpu) | _submissions(gpu)):
+    for name in sorted(names):
         graded, problem = _merge_one(name, cpu, gpu, record.assignment)
         if problem:
             problems.append(f"{name}: {problem}")
             graded = replace(graded, status="not_graded", reason=f"not merged: {problem}", results=())
+        graded = overrides.on(graded)
+        problems += overrides.idle(graded)
         (out / name).mkdir()
         results.write(graded, out / name)
         rows.append(make_row(graded, assignment))
@@ -79,6 +86,10 @@ def merge(root: Path, cpu: Path, gpu: Path, out: Path) -> Merged:
     notes = write_tables(rows, assignment, out, students, points=record.points)
     if students:
         results.write_whole(out / ROSTER, write_roster(students).encode("utf-8"))
+    if set_here:
+        results.write_whole(out / OVERRIDES, set_here.read_bytes())
+    if record.digests != other.digests:  # the results are of two versions of something
+        record = msgspec.structs.replace(record, digests=Digests())
     results.write_whole(out / RECORD, msgspec.json.encode(record))
     return Merged(assignment, tuple(rows), tuple(problems), notes)
 
@@ -102,33 +113,7 @@ def _merge_one(name: str, cpu: Path, gpu: Path, assignment: str) -> tuple[Graded
         return known, "the two runs graded different files"
     if ones.status != others.status and "not_graded" not in (ones.status, others.status):
         return known, f"it is {ones.status} in {cpu} and {others.status} in {gpu}"
+    stays = next((graded for graded in (ones, others) if graded.status == "not_graded"), None)
+    if stays is not None:  # what is not graded in one run stays so
+        return replace(stays, submitters=ones.submitters or others.submitters), ""
     return combine(ones, others), ""
-
-
-def combine(cpu: Graded, gpu: Graded) -> Graded:
-    """One grade of two of the same files. What is not graded in one run stays so."""
-    for graded in (cpu, gpu):
-        if graded.status == "not_graded":
-            return replace(graded, submitters=cpu.submitters or gpu.submitters)
-    there = {result.check.id: result for result in gpu.results}
-    merged = tuple(_check(result, there.get(result.check.id)) for result in cpu.results)
-    return replace(
-        cpu,
-        results=merged,
-        submitters=cpu.submitters or gpu.submitters,
-        flags=_union(cpu, gpu, lambda graded: graded.flags),
-        notes=_union(cpu, gpu, lambda graded: graded.notes),
-        elapsed_s=cpu.elapsed_s + gpu.elapsed_s,
-        worker_cpu_s=cpu.worker_cpu_s + gpu.worker_cpu_s,
-        peak_mib=max(cpu.peak_mib, gpu.peak_mib),
-    )
-
-
-def _check(here: CheckResult, there: CheckResult | None) -> CheckResult:
-    ran = {case.case: case for case in there.cases if case.outcome is not Outcome.NOT_RUN} if there else {}
-    cases = tuple(ran.get(case.case, case) if case.outcome is Outcome.NOT_RUN else case for case in here.cases)
-    return replace(here, cases=cases)
-
-
-def _union(cpu: Graded, gpu: Graded, of: Callable[[Graded], tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*of(cpu), *of(gpu)]))

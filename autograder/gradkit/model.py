@@ -106,15 +106,41 @@ class CaseResult:
 
 
 @dataclass(frozen=True)
+class Override:
+    """Points that a member of staff set, whatever the checks say.
+
+    Attributes:
+        of: A check's id, `task:ID`, or empty for the total.
+        who: Set them; not shown to students.
+    """
+
+    of: str
+    points: float
+    out_of: float
+    reason: str
+    who: str
+
+
+@dataclass(frozen=True)
 class CheckResult:
-    """What came of a check: its cases' results. The score is the share of its cases that passed, of those that ran."""
+    """What came of a check: its cases' results. The score is the share of its cases that passed, of those that ran.
+
+    Attributes:
+        given: Points set by staff in place of that.
+    """
 
     check: Check
     cases: tuple[CaseResult, ...] = ()
+    given: Override | None = None
 
     @property
     def ran(self) -> bool:
         """Whether it counts: a check that could not run here counts neither for nor against."""
+        return self.given is not None or self.measured
+
+    @property
+    def measured(self) -> bool:
+        """Whether its cases say something of the submission, as far as they are known."""
         return not self.cases or any(case.outcome is not Outcome.NOT_RUN for case in self.cases)
 
     @property
@@ -135,6 +161,11 @@ class CheckResult:
 
     @property
     def score(self) -> float:
+        return self.raw if self.given is None else self.given.points
+
+    @property
+    def raw(self) -> float:
+        """The score that its cases give."""
         counted = [case for case in self.cases if case.outcome is not Outcome.NOT_RUN]
         if not counted:
             return 0.0
@@ -166,15 +197,50 @@ class Graded:
     submitters: tuple[Submitter, ...] = ()  # who handed it in, where that is known
     listed: tuple[str, ...] = ()  # what its files are called in a class's download, if that is not their own name
     late: Lateness = Lateness()  # how late, where that is known, and what it takes off
+    overrides: tuple[Override, ...] = ()  # of tasks and of the total; those of checks are in `results`
+    regraded: str = ""  # for staff: what a regrade did, `kept`, `in part: CHECKS` or `in full: WHY`
+
+    @property
+    def scored(self) -> bool:
+        """Whether there is a score: from the checks, or because staff set the total."""
+        return self.status == "graded" or self.override("") is not None
 
     @property
     def score(self) -> float:
-        return sum(result.score for result in self.results)
+        total = self.override("")
+        return sum(self.earned(task) for task in self._tasks) if total is None else total.points
+
+    @property
+    def raw_score(self) -> float:
+        """The score that the checks give, without what staff set."""
+        return sum(result.raw for result in self.results)
 
     @property
     def max_score(self) -> float:
-        """Points of the checks that could run here, out of which `score` is."""
-        return sum(result.check.points for result in self.results if result.ran)
+        """Points of the checks that count, out of which `score` is: those that could run here, and what staff set."""
+        total = self.override("")
+        return sum(self.possible(task) for task in self._tasks) if total is None else total.out_of
+
+    def override(self, of: str) -> Override | None:
+        """What staff set for a task, `task:ID`, or for the total."""
+        return next((one for one in self.overrides if one.of == of), None)
+
+    def earned(self, task: str) -> float:
+        """Points in a task."""
+        given = self.override(f"task:{task}")
+        return sum(result.score for result in self._of(task)) if given is None else given.points
+
+    def possible(self, task: str) -> float:
+        """Points that count in a task."""
+        given = self.override(f"task:{task}")
+        return sum(result.check.points for result in self._of(task) if result.ran) if given is None else given.out_of
+
+    @property
+    def _tasks(self) -> list[str]:
+        return list(dict.fromkeys(result.check.task for result in self.results))
+
+    def _of(self, task: str) -> list[CheckResult]:
+        return [result for result in self.results if result.check.task == task]
 
     @property
     def final(self) -> float:

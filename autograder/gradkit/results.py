@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from gradkit.errors import InputError
-from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
+from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome, Override
 from gradkit.policy import duration
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -96,6 +96,11 @@ def explain(result: CheckResult, told: Iterable[Advice] | None = None) -> str:
 
 def observations(result: CheckResult) -> tuple[list[str], list[str]]:
     """What was seen of a check, and of a public one the values, both in lines and without any hint. Texts are as they came."""
+    observed, values = _observations(result)
+    return [*set_points(result), *observed], values
+
+
+def _observations(result: CheckResult) -> tuple[list[str], list[str]]:
     failed = _failed(result)
     if failed and all(case.unimportable for case in failed):
         return ["Not checked: your file can't be imported. The reason is at the top."], []
@@ -168,11 +173,12 @@ def gradescope(graded: Graded, best: float | None = None) -> dict[str, object]:
 
 def headline(graded: Graded, best: float | None = None) -> str:
     """What a student reads first: the score and the notes, or why there is none."""
-    if graded.status == "not_graded":  # the reason is staff's: it may quote a check
-        return "\n".join([f"Not graded, {NOT_GRADED}", *notes(graded)])
+    lines = [_score(graded), *_set_points(graded)] if graded.scored else []
     if graded.status != "graded":
-        return "\n".join([f"Can't be graded. {graded.reason}", *notes(graded)])
-    lines = [_score(graded.results)]
+        late = lateness(graded) if graded.scored else []
+        # the reason why something was not graded is staff's: it may quote a check
+        why = f"Not graded, {NOT_GRADED}" if graded.status == "not_graded" else f"Can't be graded. {graded.reason}"
+        return "\n".join([*lines, *late, why, *notes(graded)])
     if best is not None and best > graded.score:
         lines.append(f"Your best submission so far has {points(best)}, and the best one counts.")
     lines += lateness(graded)
@@ -217,16 +223,61 @@ def worth(check: Check) -> str:
     return "1 point" if check.points == 1 else f"{points(check.points)} points"
 
 
-def _score(results: Iterable[CheckResult]) -> str:
+def _score(graded: Graded) -> str:
     """The score, and how much of it the public checks gave, which students ran themselves."""
-    results = list(results)
-    public = [result for result in results if not result.check.hidden]
-    hidden = [result for result in results if result.check.hidden]
-    got, possible = earned(results)
-    total = f"{points(got)} of {points(possible)} points"
-    if not earned(public)[1] or not earned(hidden)[1]:
+    public = [result for result in graded.results if not result.check.hidden]
+    hidden = [result for result in graded.results if result.check.hidden]
+    total = f"{points(graded.score)} of {points(graded.max_score)} points"
+    if graded.overrides or not earned(public)[1] or not earned(hidden)[1]:
         return f"{total}."
     return f"{total}: {of_points(public)} in the public checks, {of_points(hidden)} in the hidden ones."
+
+
+def set_points(result: CheckResult) -> list[str]:
+    """What a student reads where staff set the points of a check."""
+    one = result.given
+    return [f"Points set by the course staff: {_instead(one, points(result.raw))}"] if one else []
+
+
+def _set_points(graded: Graded) -> list[str]:
+    """The same for tasks and for the total; where there was no score, none is named."""
+    lines = []
+    for one in graded.overrides:
+        task = one.of.removeprefix("task:")
+        before = raw(graded, one)
+        kind = f" for task {task}" if task else ""
+        lines.append(
+            f"Points set by the course staff{kind}: {_instead(one, points(before) if before is not None else '')}"
+        )
+    return lines
+
+
+def raw(graded: Graded, one: Override) -> float | None:
+    """What the checks give in place of points that staff set; None where they give none."""
+    key = one.of.removeprefix("task:")
+    mine = [result for result in graded.results if key in ("", result.check.id, result.check.task)]
+    return sum(result.raw for result in mine) if mine and graded.status == "graded" else None
+
+
+def given(graded: Graded) -> list[tuple[Override, str, float | None]]:
+    """All that staff set of a grade: with what it is of in a word, such as `check 2.3`, and with `raw`."""
+    of_checks = [(result.given, f"check {result.check.number}") for result in graded.results if result.given]
+    others = [(one, one.of.replace("task:", "task ") or "total") for one in graded.overrides]
+    return [(one, word, raw(graded, one)) for one, word in [*of_checks, *others]]
+
+
+def set_by_staff(graded: Graded) -> list[str]:
+    """The same for staff, a line each."""
+    return [
+        f"{word}: {points(one.points)}"
+        + (f" instead of {points(before)}" if before is not None else "")
+        + f" ({one.reason}; {one.who})"
+        for one, word, before in given(graded)
+    ]
+
+
+def _instead(one: Override, before: str) -> str:
+    return f"{points(one.points)}{f' instead of {before}' if before else ''} ({one.reason})."
 
 
 def notes(graded: Graded) -> list[str]:
@@ -242,7 +293,9 @@ def heading(check: Check) -> str:
 
 def shown(result: CheckResult, graded: Graded, told: Iterable[Advice] | None = None) -> str:
     """What a student reads under a check's heading; empty where it passed. `told` is as for `explain`."""
-    return explain(result, told) if result.cases else without_result(graded)
+    if result.cases:
+        return explain(result, told)
+    return clean("\n".join([*set_points(result), without_result(graded)]))
 
 
 def without_result(graded: Graded) -> str:
@@ -256,6 +309,8 @@ def without_result(graded: Graded) -> str:
 
 def looks_passed(result: CheckResult) -> bool:
     """Whether a student sees it ticked off: one that could not run here is not held against them."""
+    if result.given is not None:
+        return result.given.points >= result.check.points
     return bool(result.cases) and result.outcome in (Outcome.PASSED, Outcome.NOT_RUN)
 
 

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from gradkit import results
+from gradkit.digests import Digests
 from gradkit.errors import InputError
 from gradkit.manifest import Assignment
-from gradkit.model import Submitter
+from gradkit.model import Graded, Submitter
 from gradkit.roster import ROSTER, read_roster
+from gradkit.uploads import cell
 
 RECORD = "run.json"
 
 
+class Regrade(msgspec.Struct, frozen=True):
+    """That a run took its results from an earlier one, as far as a change allowed, and why."""
+
+    earlier: str  # its folder
+    reason: str
+
+
 class RunRecord(msgspec.Struct):
-    """`run.json`: what must be the same for a run to be resumed."""
+    """`run.json`: what must be the same for a run to be resumed, and what a later regrade and a comparison need."""
 
     assignment: str
     checks: str  # hash of the assignment's files
     seed: int
     device: str  # which decides what the scores are out of
     points: float = 0.0  # what the assignment counts for in the gradebook, if the course says so
+    sources: list[str] = []  # what was graded, as absolute paths
+    digests: Digests = Digests()  # of what decided the results; empty where several versions did
+    regrades: list[Regrade] = []  # from the first to the one that made this run
 
 
 def run_record(folder: Path) -> RunRecord:
@@ -38,6 +53,45 @@ def run_record(folder: Path) -> RunRecord:
         raise InputError(f"{folder} holds no run: {path.name} is missing; name a folder that grade wrote") from None
     except msgspec.MsgspecError:
         raise InputError(f"{path}: not a run's record; name a folder that grade wrote") from None
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A run that another one takes results from."""
+
+    folder: Path
+    record: RunRecord
+
+    @classmethod
+    def read(cls, folder: Path) -> EarlierRun:
+        """The run in `folder`.
+
+        Raises:
+            InputError: When there is none.
+        """
+        return cls(folder, run_record(folder))
+
+    def of(self, name: str) -> Graded | None:
+        """What it made of a submission."""
+        return results.read(self.folder / name)
+
+    def graded(self) -> dict[str, Graded]:
+        """What it made of each, by name; an empty grade of one whose record is damaged."""
+        names = {path.parent.name for kind in ("results", "graded") for path in self.folder.glob(f"*/{kind}.json")}
+        listed = self._listed()
+        return {
+            name: self.of(name) or Graded(name, self.record.assignment, "not_graded")
+            for name in sorted(names)
+            if listed is None or cell(name) in listed  # else an earlier run left it behind
+        }
+
+    def _listed(self) -> set[str] | None:
+        """The cells of submissions in grades.csv; None where there is no such table."""
+        try:
+            with open(self.folder / "grades.csv", encoding="utf-8", newline="") as file:
+                return {row.get("submission") or "" for row in csv.DictReader(file)}
+        except (OSError, csv.Error, UnicodeDecodeError):
+            return None
 
 
 def kept_roster(out: Path) -> tuple[Submitter, ...]:

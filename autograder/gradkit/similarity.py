@@ -139,7 +139,7 @@ def _compared(one: str, other: str, prints: Mapping[str, CodeFingerprint], texts
     left = min(prints[one].token_coverage, prints[other].token_coverage)
     if max(shares) < SHARE or max(shares) * left < LEAST:
         return None
-    spans = tuple(tuple((int(first), int(last)) for first, last in zip(*both, strict=True)) for both in slices)
+    spans = tuple(tuple(sorted((int(first), int(last)) for first, last in zip(*both, strict=True))) for both in slices)
     return Pair(one, other, tuple(map(float, shares)), spans, texts[one].split() == texts[other].split())
 
 

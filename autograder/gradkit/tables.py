@@ -33,6 +33,7 @@ class Row:
     elapsed_s: float = 0.0
     late: Lateness = Lateness()
     kept: bool = False  # graded by an earlier run that was resumed
+    overrides: str = ""  # what staff set, with the points that the checks give, the reason and who
 
 
 def write_tables(
@@ -122,15 +123,13 @@ def make_row(
     graded: Graded, assignment: Assignment, entry: Submission | Refused | None = None, *, kept: bool = False
 ) -> Row:
     """The line of the table for a grade."""
-    tasks = {task.id: 0.0 for task in assignment.manifest.tasks}
-    for result in graded.results:
-        tasks[result.check.task] += result.score
+    tasks = {task.id: graded.earned(task.id) for task in assignment.manifest.tasks}
     return Row(
         submission=graded.submission,
         assignment=graded.assignment,
-        status=graded.status,
+        status="graded" if graded.scored else graded.status,
         score=round(graded.score, 6),
-        max_score=round(graded.max_score, 6) if graded.results else float(assignment.manifest.points),
+        max_score=round(graded.max_score, 6) if graded.results or graded.scored else float(assignment.manifest.points),
         tasks=tuple((task, round(score, 6)) for task, score in tasks.items()),
         reason=graded.reason,
         submitters=entry.submitters if entry else graded.submitters,
@@ -139,6 +138,7 @@ def make_row(
         elapsed_s=graded.elapsed_s,
         late=graded.late,
         kept=kept,
+        overrides="; ".join(results.set_by_staff(graded)),
     )
 
 
@@ -173,6 +173,7 @@ def table(rows: Sequence[Row], assignment: Assignment, points: float) -> str:
             "mistakes",
             "reason",
             "submitters",
+            "overrides",
         ]
     )
     for row in rows:
@@ -191,5 +192,7 @@ def table(rows: Sequence[Row], assignment: Assignment, points: float) -> str:
         cells += [late.submitted_at, f"{late.days}" if dated else "", f"{late.share:g}" if dated else ""]
         cells += ["" if why_blank(row, assignment) else f"{final(row, assignment, points):g}", f"{points:g}"]
         who = ", ".join(submitter.email or submitter.name for submitter in row.submitters)
-        writer.writerow([uploads.cell(text) for text in [*cells, " ".join(row.mistakes), row.reason, who]])
+        writer.writerow(
+            [uploads.cell(text) for text in [*cells, " ".join(row.mistakes), row.reason, who, row.overrides]]
+        )
     return out.getvalue()

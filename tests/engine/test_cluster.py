@@ -281,3 +281,22 @@ def test_files_travel_whole_and_stay_in_their_folder(tmp_path):
     assert pack(tmp_path / "to") == pack(tmp_path / "from")
     with pytest.raises(GradkitError, match="not a path in a submission"):
         lay_out([(b"../out", b"")], tmp_path / "again")
+
+
+def test_a_cluster_regrades_what_this_machine_would(gradkit, two_workers, write, kit, mistaken, tmp_path):
+    """The checks that the change reaches run there alone, and the same grades come of it."""
+    right, wrong = write("right"), write("wrong", mistaken("unbiased_variance"))
+    run = ("--root", kit, "--out")
+    assert gradkit("grade", "scaling", right, wrong, *run, tmp_path / "old", "--seed", 7).returncode == 0
+    tests = kit / "solutions" / "scaling" / "test_hidden.py"
+    tests.write_text(tests.read_text(encoding="utf-8").replace("+ 5.0)", "+ 6.0)"), encoding="utf-8")
+    why = ("--reason", "other data")
+
+    there = gradkit(
+        "regrade", tmp_path / "old", *run, tmp_path / "new", *why, "--scheduler", two_workers.scheduler_address
+    )
+    here = gradkit("regrade", tmp_path / "old", *run, tmp_path / "here", *why)
+
+    assert (there.returncode, here.returncode) == (0, 0), there.stderr
+    assert "2 with the changed checks run again, 0 graded anew in full" in there.stdout
+    assert told(tmp_path / "new") == told(tmp_path / "here") and rows(tmp_path / "new") == rows(tmp_path / "here")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from gradkit.cli import authoring, course, grading, handing_out  # noqa: F401 - each adds its commands
+from gradkit.cli import authoring, course, grading, handing_out, regrading  # noqa: F401 - each adds its commands
 from gradkit.cli.app import app, err
 from gradkit.errors import GradkitError, InputError
 

@@ -29,9 +29,37 @@ from gradkit.manifest import Assignment, Manifest, find_root, load_assignment
 from gradkit.uploads import CANVAS, GRADESCOPE
 
 if TYPE_CHECKING:
+    from gradkit.batch import Batch, BatchResult
     from gradkit.judges import Judges
     from gradkit.similarity import Pair
     from gradkit.tables import Row
+
+
+Jobs = Annotated[int, typer.Option(min=1, help="Judge processes at a time.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Grade on the workers of a Dask cluster: tcp://host:8786."),
+]
+AtLeast = Annotated[
+    str,
+    typer.Option(
+        "--require-isolation",
+        metavar="LEVEL",
+        help="Refuse to grade with less: separate-user, bubblewrap or same-user.",
+    ),
+]
+LineSeconds = Annotated[
+    float,
+    typer.Option(min=0, help="Processor time per submission to look for the wrong line where no hint fits; 0: never."),
+]
+OverridesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--overrides",
+        metavar="CSV",
+        help="Points that staff set: columns submission, check, points, reason and who.",
+    ),
+]
 
 
 @app.command()
@@ -47,28 +75,13 @@ def grade(
         Path | None, typer.Option("--out", help="Where results go: a folder per submission, and grades.csv.")
     ] = None,
     root: Root = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Judge processes at a time.")] = 1,
+    jobs: Jobs = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int | None, typer.Option(help="For the checks' inputs; drawn in secret when not given.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Grade on the workers of a Dask cluster: tcp://host:8786."),
-    ] = None,
-    at_least: Annotated[
-        str,
-        typer.Option(
-            "--require-isolation",
-            metavar="LEVEL",
-            help="Refuse to grade with less: separate-user, bubblewrap or same-user.",
-        ),
-    ] = "",
-    line_seconds: Annotated[
-        float,
-        typer.Option(
-            min=0, help="Processor time per submission to look for the wrong line where no hint fits; 0: never."
-        ),
-    ] = REPAIR_S,
+    scheduler: Scheduler = None,
+    at_least: AtLeast = "",
+    line_seconds: LineSeconds = REPAIR_S,
     roster: Annotated[
         Path | None,
         typer.Option(
@@ -85,16 +98,15 @@ def grade(
             help="When submissions were handed in, if not as the export says: columns submission and time.",
         ),
     ] = None,
+    overrides: OverridesFile = None,
     dry_run: DryRun = False,
 ) -> None:
     """Grade submissions."""
     from gradkit.batch import Batch
     from gradkit.course import find_course
     from gradkit.examine.faults import grading_faults, refuse_faults
-    from gradkit.judge.isolation import LEVELS
 
-    if at_least and at_least not in LEVELS[:-1]:
-        raise InputError(f"--require-isolation is {', '.join(LEVELS[:-1])}, got {at_least!r}")
+    check_level(at_least)
     base, (assignment,) = chosen(root, [id])
     if dry_run:
         rehearse(base, assignment)
@@ -103,7 +115,7 @@ def grade(
         raise InputError("--out is missing: name a folder for the results")
     refuse_faults(assignment, grading_faults(assignment))
     dates = find_course(base, course)
-    with _judges(base, assignment, scheduler, device, jobs, at_least, line_seconds) as judges:
+    with judges_for(base, assignment, scheduler, device, jobs, at_least, line_seconds) as judges:
         planned = dates.planned(id) if dates else None
         batch = Batch(
             assignment,
@@ -115,23 +127,45 @@ def grade(
             roster=roster,
             course=dates,
             times=times,
+            overrides=overrides,
         )
-        for note in batch.found.notes:
+        result = run_batch(batch, judges, f"grading {id}")
+    print_batch(batch, result, out_dir)
+
+
+def check_level(at_least: str) -> None:
+    """Refuse a level of isolation that there is not."""
+    from gradkit.judge.isolation import LEVELS
+
+    if at_least and at_least not in LEVELS[:-1]:
+        raise InputError(f"--require-isolation is {', '.join(LEVELS[:-1])}, got {at_least!r}")
+
+
+def run_batch(batch: Batch, judges: Judges, title: str) -> BatchResult:
+    """Grade, with a sign of life for each submission, and say on what terms."""
+    for note in batch.found.notes:
+        err.print(f"note: {note}", markup=False)
+    try:
+        with _progress(batch.expected, title) as tick:
+            return batch.run(tick)
+    finally:
+        for note in judges.notes:
             err.print(f"note: {note}", markup=False)
-        total = len(batch.found.submissions) + len(batch.found.refused)
-        try:
-            with _progress(total, f"grading {id}") as tick:
-                result = batch.run(tick)
-        finally:
-            for note in judges.notes:
-                err.print(f"note: {note}", markup=False)
+
+
+def print_batch(batch: Batch, result: BatchResult, out_dir: Path, more: Sequence[str] = ()) -> None:
+    """Print a finished run, with lines of `more` below; exit with 1 unless all of it was done."""
     _print_rows(result.rows)
     _print_counts(result.rows, f"; isolation: {isolation_line(result.isolation)}", out_dir, batch.notes)
-    if not result.all_graded:
+    for line in more:
+        out.print(line, markup=False)
+    for problem in batch.problems:
+        err.print(f"gradkit: {problem}", markup=False)
+    if not result.all_graded or batch.problems:
         raise typer.Exit(1)
 
 
-def _judges(
+def judges_for(
     base: Path,
     assignment: Assignment,
     scheduler: str | None,
@@ -278,7 +312,7 @@ def report(
 
     target = out_dir or folder / "report"
     alike = _alike(root, folder, compare) if compare else None
-    summary = write_report(folder, target, lambda id: _manifest_if_here(root, id), alike=alike)
+    summary = write_report(folder, target, lambda id: manifest_if_here(root, id), alike=alike)
     counted, rest = summary.n, len(summary.troubles)
     out.print(
         f"{target / INDEX}: {counted} in the figures, {rest} not; a page for each student in {target / STUDENTS}",
@@ -306,11 +340,11 @@ def feedback(
     """Write feedback to send: a page per student, tables for a mail merge, a zip that Canvas takes back."""
     from gradkit.feedback import write_feedback
 
-    for line in write_feedback(folder, out_path or folder / "feedback.zip", lambda id: _manifest_if_here(root, id)):
+    for line in write_feedback(folder, out_path or folder / "feedback.zip", lambda id: manifest_if_here(root, id)):
         out.print(line, markup=False)
 
 
-def _manifest_if_here(root: Path | None, id: str) -> Manifest | None:
+def manifest_if_here(root: Path | None, id: str) -> Manifest | None:
     """The assignment's manifest: a report can be made away from the kit too, and has ids for titles there."""
     try:
         return load_assignment(root or find_root(Path.cwd()), id).manifest

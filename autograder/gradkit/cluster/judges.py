@@ -143,10 +143,11 @@ class ClusterJudges:
         with self._changed:
             self._changed.notify_all()
 
-    def grade(self, worker: str, module: Path, seed: int, name: str) -> Done:
+    def grade(self, worker: str, module: Path, seed: int, checks: list[str] | None, diagnose: bool, name: str) -> Done:
         """See `RemoteJudge.grade`."""
+        arguments = module.name, pack(module.parent), seed, checks, diagnose
         try:
-            return self._ask(worker, grade, module.name, pack(module.parent), seed, name=name, within_s=UNIT_S)
+            return self._ask(worker, grade, *arguments, name=name, within_s=UNIT_S)
         except JudgeDied:
             raise
         except GradkitError as error:  # such as video memory that is not given back
@@ -374,7 +375,16 @@ class RemoteJudge:
         self._judges, self._worker = judges, worker
         self.checks, self.isolation = opened.checks, opened.isolation
 
-    def grade(self, module: Path, seed: int, on_case: Callable[[CaseDone], None], *, name: str = "") -> UnitDone:
+    def grade(
+        self,
+        module: Path,
+        seed: int,
+        on_case: Callable[[CaseDone], None],
+        *,
+        checks: list[str] | None = None,
+        name: str = "",
+        diagnose: bool = True,
+    ) -> UnitDone:
         """Send the submission's folder, wait, and tell its cases.
 
         Raises:
@@ -382,7 +392,8 @@ class RemoteJudge:
             GradkitError: When the cluster is gone.
             RemoteError: For any other exception there, which may be this submission's doing.
         """
-        done = self._judges.grade(self._worker, module, seed, clean(name).replace("\n", " ")[:80])
+        shown = clean(name).replace("\n", " ")[:80]
+        done = self._judges.grade(self._worker, module, seed, checks, diagnose, shown)
         for case in done.cases:
             on_case(case)
         return done.unit

@@ -63,7 +63,14 @@ def open_judge(job: Job) -> bytes:
     return _reply(opened)
 
 
-def grade(job: Job, module: str, files: list[tuple[bytes, bytes]], seed: int) -> bytes:
+def grade(
+    job: Job,
+    module: str,
+    files: list[tuple[bytes, bytes]],
+    seed: int,
+    checks: list[str] | None = None,
+    diagnose: bool = True,
+) -> bytes:
     """Run the checks on one submission: `Done` or `Failed`.
 
     Args:
@@ -71,6 +78,8 @@ def grade(job: Job, module: str, files: list[tuple[bytes, bytes]], seed: int) ->
         module: Name of its module.
         files: Their paths in the submission, and their content.
         seed: For the checks' inputs.
+        checks: Ids of those to run; all of them when None.
+        diagnose: Look for the mistake behind a wrong answer.
     """
 
     def graded() -> Done:
@@ -80,7 +89,8 @@ def grade(job: Job, module: str, files: list[tuple[bytes, bytes]], seed: int) ->
             cases: list[CaseDone] = []
             try:
                 lay_out(files, place)
-                return Done(cases, kept.judge.grade(place / module, seed, cases.append))
+                unit = kept.judge.grade(place / module, seed, cases.append, checks=checks, diagnose=diagnose)
+                return Done(cases, unit)
             except JudgeDied:
                 _close(job)
                 raise

@@ -8,6 +8,12 @@ from gradkit.model import CaseResult, Check
 
 REPAIR_S = 2.0  # processor time for each submission to look for a wrong line, unless an instructor says otherwise
 
+# Flags that say of a record more than its cases do.
+STATE_KEPT = (
+    "answers otherwise in a fresh process than in one it used before: each case was graded in a process of its own"
+)
+NOT_EXPLAINED = "not explained: "  # and why: the judge failed where it looked for hints
+
 
 class Start(msgspec.Struct, tag=True):
     """Everything a judge needs to be ready for submissions to one assignment."""

@@ -17,7 +17,7 @@ from gradkit.errors import AuthoringError, ZygoteError
 from gradkit.judge.bytecode import Bytecode
 from gradkit.judge.deadlines import TRIAL_CAP_S, TRIAL_S, Patience
 from gradkit.judge.engine import Judge, StateKept
-from gradkit.judge.messages import CaseDone, Ready, Start, Unit, UnitDone
+from gradkit.judge.messages import NOT_EXPLAINED, STATE_KEPT, CaseDone, Ready, Start, Unit, UnitDone
 from gradkit.judge.staff import Staff
 from gradkit.judge.subjects import LocalSubject
 from gradkit.judge.submissions import SubmissionSubject
@@ -27,9 +27,6 @@ from gradkit.markers import case_id
 from gradkit.model import CaseResult, Check, Outcome
 from gradkit.worker.sandbox import address_space_bytes
 
-STATE_KEPT = (
-    "answers otherwise in a fresh process than in one it used before: each case was graded in a process of its own"
-)
 GROWTH_MIB = 3072  # of the judge, on top of what it has when it is ready
 
 # Nothing of the folder's own pytest configuration, plugins or conftest is loaded.
@@ -134,7 +131,7 @@ def run_unit(judge: Judge, zygote: Zygote, unit: Unit, device: str, write: Calla
             if unit.repair_s and subject.not_importable is None:
                 done.explained += judge.find_lines(edited, done.explained, unit.repair_s)
         except Exception as error:  # all scores stand; that nothing explains them is for staff to know
-            done.flags.append(f"not explained: {type(error).__name__} in the judge: {error}")
+            done.flags.append(f"{NOT_EXPLAINED}{type(error).__name__} in the judge: {error}")
         edited.close()
         done.worker_cpu_s += edited.cpu_s
     write(done)  # whoever reads it removes the folder, in which nothing may be at work any more

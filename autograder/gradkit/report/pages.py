@@ -25,6 +25,7 @@ from gradkit.errors import InputError
 from gradkit.files import remove_tree
 from gradkit.manifest import Manifest
 from gradkit.model import Graded
+from gradkit.report.changes import KINDS, Changes, signed
 from gradkit.report.data import Entry, read_run
 from gradkit.report.statistics import Bin
 from gradkit.report.student import student_page
@@ -42,9 +43,22 @@ _SECTIONS = {
     "outcomes": "Timeouts and crashes",
     "flags": "Flagged calls",
     "pairs": "Pairs that are alike",
+    "set-by-staff": "Set by staff",
     "grading": "Grading",
     "submissions": "Submissions",
 }
+_CHANGED = {
+    "score": ("scores", "Scores", "Submissions whose score changed, and on which checks."),
+    "now": ("now-graded", "Graded now", "Submissions that have a score now and had none before."),
+    "no-longer": ("not-graded", "No longer graded", "Submissions that had a score and have none now."),
+    "status": ("status", "Status", "Submissions with another status, and no other score."),
+    "checks": ("other-checks", "Same score, other checks", "Submissions whose changes cancel out."),
+    "hints": ("hints", "Hints", "Submissions with the same score, and another hint for these checks."),
+    "only-new": ("only-new", "Only in the new run", "Submissions that are not in the old run."),
+    "only-old": ("only-old", "Only in the old run", "Submissions that are not in the new run."),
+    "same": ("unchanged", "Unchanged", ""),
+}
+"""By kind of change: its section's id and title, and what its table shows."""
 INDEX = "index.html"
 STUDENTS, PAIRS = "students", "pairs"
 AROUND = 3  # lines shown before and after what a pair shares
@@ -98,13 +112,14 @@ def _write(summary: Summary, folder: Path, alike: tuple[Sequence[Pair], Mapping[
     css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     js = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     environment = _environment()
+    here = {"not-graded": summary.troubles, "set-by-staff": summary.given}  # sections that may be missing
     # The files are the kit's own and hold no closing tag, so they stand in the page as they are.
     page = environment.get_template("index.html.j2").render(
         summary=summary,
         pairs=alike[0] if alike else None,
         by_name={entry.name: entry for entry in summary.run.entries},
         chart=chart(summary.scores.bins) if summary.scores else None,
-        sections=[(id, name) for id, name in _SECTIONS.items() if id != "not-graded" or summary.troubles],
+        sections=[(id, name) for id, name in _SECTIONS.items() if here.get(id, True)],
         css=markupsafe.Markup(css),
         js=markupsafe.Markup(js),
         policy=policy(css, js),
@@ -141,6 +156,27 @@ def render_student(graded: Graded, name: str, summary: Summary) -> str:
             title=summary.title,
             css=markupsafe.Markup(css),
             policy=policy(css),
+        )
+    )
+
+
+def render_changes(changes: Changes, title: str) -> str:
+    """The page of what is different between two runs, whole in itself; `title` is the assignment's."""
+    css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    js = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    rows = {kind: changes.of(kind) for kind in KINDS}
+    return (
+        _environment()
+        .get_template("changes.html.j2")
+        .render(
+            changes=changes,
+            title=title,
+            named=any(row.submitters for row in changes.rows),
+            sections=[(_CHANGED[kind][0], _CHANGED[kind][1], found) for kind, found in rows.items() if found],
+            explained={kind: text for kind, (_, _, text) in _CHANGED.items()},
+            css=markupsafe.Markup(css),
+            js=markupsafe.Markup(js),
+            policy=policy(css, js),
         )
     )
 
@@ -191,6 +227,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
+        change=signed,
         points=lambda value: f"{round(value, 2):g}",
         percent=lambda value: f"{100 * value:.0f}\N{NO-BREAK SPACE}%",
         two=lambda value: f"{value:.2f}",

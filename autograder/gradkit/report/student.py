@@ -79,11 +79,11 @@ def student_page(graded: Graded, titles: Mapping[str, str]) -> StudentPage:
         graded: The grade.
         titles: Of the assignment's tasks by their ids, in order.
     """
-    scored = graded.status == "graded"
+    tasks = graded.status == "graded" and graded.results and graded.override("") is None
     return StudentPage(
         results.headline(graded),
-        tuple(_tasks(graded, titles)) if scored else (),
-        _task(0, "All tasks", graded.results) if scored and graded.results else None,
+        tuple(_tasks(graded, titles)) if tasks else (),
+        _task(0, "All tasks", graded.results, graded.score, graded.max_score) if tasks else None,
         tuple(_sections(graded)),
     )
 
@@ -92,14 +92,15 @@ def _tasks(graded: Graded, titles: Mapping[str, str]) -> Iterator[TaskLine]:
     for number, (id, title) in enumerate(titles.items(), start=1):
         mine = [result for result in graded.results if result.check.task == id]
         if mine:
-            yield _task(number, title, mine)
+            yield _task(number, title, mine, graded.earned(id), graded.possible(id))
 
 
-def _task(number: int, title: str, found: Sequence[CheckResult]) -> TaskLine:
+def _task(number: int, title: str, found: Sequence[CheckResult], earned: float, possible: float) -> TaskLine:
     public = [result for result in found if not result.check.hidden]
     hidden = [result for result in found if result.check.hidden]
     parts = [results.of_points(part) if part else "none" for part in (public, hidden)]
-    return TaskLine(number, title, *parts, results.of_points(found))
+    total = f"{results.points(earned)} of {results.points(possible)}" if possible else "not run"
+    return TaskLine(number, title, *parts, total)
 
 
 def _sections(graded: Graded) -> Iterator[Section]:
@@ -113,6 +114,8 @@ def _sections(graded: Graded) -> Iterator[Section]:
         yield Section("not-written", "Not written yet", "", _plain(unwritten))
     if unchecked := kinds.get("unchecked"):
         yield Section("not-checked", "Not checked", _why(results.explain(unchecked[0])), _plain(unchecked))
+    if given := kinds.get("given"):
+        yield Section("set-by-staff", "Set by the course staff", "", (Group("", "", "", tuple(map(_line, given))),))
     if waiting := kinds.get("waiting"):
         interrupted = graded.status == "graded" and not graded.complete
         title, why = ("No result yet", "") if interrupted else ("Not run", _why(results.without_result(graded)))
@@ -126,6 +129,8 @@ def _sections(graded: Graded) -> Iterator[Section]:
 
 def _kind(result: CheckResult) -> str:
     """Which section a check belongs to."""
+    if result.given and (not result.cases or result.outcome in (Outcome.PASSED, Outcome.NOT_RUN)):
+        return "given"
     if not result.cases:
         return "waiting"
     if result.outcome is Outcome.PASSED:
@@ -133,6 +138,8 @@ def _kind(result: CheckResult) -> str:
     if not result.ran:
         return "absent"
     failed = [case for case in result.cases if case.outcome not in (Outcome.PASSED, Outcome.NOT_RUN)]
+    if result.given:  # its own text stands there, which lists have no place for
+        return "wrong"
     if all(case.unimportable for case in failed):
         return "unchecked"
     return "unwritten" if all(case.outcome is Outcome.NOT_WRITTEN for case in failed) else "wrong"
@@ -183,7 +190,7 @@ def _line(result: CheckResult, state: str | None = None) -> Line:
         result.check.number,
         results.heading(result.check),
         results.WORDS[result.outcome] if state is None else state,
-        results.of_points([result]) if result.cases and result.ran else results.worth(result.check),
+        results.of_points([result]) if (result.cases or result.given) and result.ran else results.worth(result.check),
         "\n".join(observed),
         "\n".join(values),
     )

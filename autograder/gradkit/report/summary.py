@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from gradkit import results
 from gradkit.judge.isolation import Isolation
 from gradkit.manifest import Manifest
-from gradkit.model import Check, CheckResult, Graded, Outcome
+from gradkit.model import Check, CheckResult, Graded, Outcome, Override
 from gradkit.report.data import Entry, Run
-from gradkit.report.statistics import Analysis, Bin, Item, Marks, Points, histogram, percentile, total
+from gradkit.report.statistics import Analysis, Bin, Item, Marks, Points, histogram, percentile
 
 LOOKED_INTO = (Outcome.TIMEOUT, Outcome.CRASHED, Outcome.REJECTED, Outcome.GRADER_ERROR, Outcome.NOT_RUN)
 """Outcomes of a single case that an instructor wants to see by themselves."""
@@ -162,6 +163,7 @@ class Summary:
     lines: tuple[WrongLine, ...]
     incidents: tuple[Incident, ...]
     flagged: tuple[Entry, ...]
+    given: tuple[tuple[Entry, Override, str, float | None], ...]  # what staff set, in a word, and what the checks give
     troubles: tuple[Trouble, ...]
     submissions: tuple[SubmissionRow, ...]
     times: Times | None
@@ -206,6 +208,7 @@ def summarize(run: Run, manifest: Manifest | None = None) -> Summary:
         lines=tuple(_lines(counted)),
         incidents=tuple(_incidents(run.entries)),
         flagged=tuple(entry for entry in run.entries if entry.graded and entry.graded.flags),
+        given=tuple((entry, *given) for entry in run.entries if entry.graded for given in results.given(entry.graded)),
         troubles=tuple(_troubles(run.entries)),
         submissions=tuple(_row(entry) for entry in run.entries),
         times=_times(counted),
@@ -216,13 +219,14 @@ def summarize(run: Run, manifest: Manifest | None = None) -> Summary:
 def marks(graded: Graded) -> Marks:
     """What a submission earned by check; 0 of 0 for a check that could not run."""
     return {
-        result.check.id: Points(result.score, result.check.points) if result.ran else Points(0.0, 0.0)
+        result.check.id: Points(result.raw, result.check.points) if result.measured else Points(0.0, 0.0)
         for result in graded.results
     }
 
 
 def _scores(counted: Sequence[Entry]) -> Scores | None:
-    shares = [share for entry in counted if (share := total(marks(entry.graded).values()).share) is not None]
+    grades = [entry.graded for entry in counted if entry.graded.max_score > 0]
+    shares = [graded.score / graded.max_score for graded in grades]
     return Scores(tuple(shares), tuple(histogram(shares))) if shares else None
 
 
@@ -268,7 +272,7 @@ def _marked(counted: Sequence[Entry], checks: Collection[str]) -> Marked:
     kinds: Counter[str] = Counter()
     for entry in counted:
         found = [entry.by_check[check] for check in checks if check in entry.by_check]
-        ran = [result for result in found if result.ran]
+        ran = [result for result in found if result.measured]
         if ran:
             kinds[_kind(ran)] += 1
     return Marked(*(kinds[kind] for kind in ("full", "some", "none", "not written")))
@@ -277,7 +281,7 @@ def _marked(counted: Sequence[Entry], checks: Collection[str]) -> Marked:
 def _kind(ran: Sequence[CheckResult]) -> str:
     if all(result.outcome is Outcome.PASSED for result in ran):
         return "full"
-    if any(result.score > 0 for result in ran):
+    if any(result.raw > 0 for result in ran):
         return "some"
     if any(case.outcome is Outcome.NOT_WRITTEN for result in ran for case in result.cases):
         return "not written"
