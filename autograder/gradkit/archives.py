@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from gradkit.errors import InputError
+from gradkit.safetext import error_text, one_line, size_text
 
 MIB = 2**20
 CHUNK = 64 * 1024
@@ -82,24 +83,6 @@ class Span(NamedTuple):
     length: int
 
 
-def shown(text: str, limit: int = 80) -> str:
-    """`text` fit for one line of a message: unprintable characters escaped, a long one cut."""
-    plain = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:4096])
-    if len(plain) <= limit:
-        return plain
-    return f"{plain[: limit - 21]}...{plain[-18:]}"
-
-
-def error_text(error: Exception) -> str:
-    """What the system says of an error, without its number."""
-    return shown(getattr(error, "strerror", None) or str(error))
-
-
-def size_text(size: int) -> str:
-    """A cap in words: `50 MiB`, or `300 bytes` where a MiB is too coarse."""
-    return f"{size // MIB} MiB" if size >= MIB and size % MIB == 0 else f"{size:,} bytes"
-
-
 def over_cap(what: str, number: str, of: str, advice: str) -> InputError:
     """The refusal for a submission that holds more than it may."""
     return InputError(f"{what} more than {number}, the cap for {of}; {advice}")
@@ -125,19 +108,21 @@ def safe_parts(name: str, caps: Caps = CAPS) -> tuple[str, ...]:
     """
     plain = name.replace("\\", "/")
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in plain):
-        raise InputError(f"{shown(name)}: the name is not text or holds control characters; rename it and pack again")
+        raise InputError(
+            f"{one_line(name)}: the name is not text or holds control characters; rename it and pack again"
+        )
     if plain.startswith("/") or re.match(r"[A-Za-z]:", plain):
-        raise InputError(f"{shown(name)}: an absolute path; pack the files from inside their folder")
+        raise InputError(f"{one_line(name)}: an absolute path; pack the files from inside their folder")
     parts = tuple(part for part in plain.split("/") if part not in ("", "."))
     # Windows reads "..  " as "..", so a part of nothing but dots and spaces is refused as well
     if any(not part.strip(" .") for part in parts):
-        raise InputError(f"{shown(name)}: '..' would leave the submission's folder; pack the files from inside it")
+        raise InputError(f"{one_line(name)}: '..' would leave the submission's folder; pack the files from inside it")
     if len(parts) > caps.depth:
         raise over_cap(
-            f"{shown(name)}: folders go", f"{caps.depth} deep", "a path", "pack only the assignment's folder"
+            f"{one_line(name)}: folders go", f"{caps.depth} deep", "a path", "pack only the assignment's folder"
         )
     if len(plain) > caps.path or any(len(part.encode()) > 255 for part in parts):
-        raise over_cap(f"{shown(name)}: the path has", f"{caps.path} characters", "a path", "shorten it")
+        raise over_cap(f"{one_line(name)}: the path has", f"{caps.path} characters", "a path", "shorten it")
     return parts
 
 
@@ -168,10 +153,10 @@ def open_regular(path: Path) -> BinaryIO:
     try:
         descriptor = os.open(path, flags)
     except (OSError, ValueError) as error:
-        raise InputError(f"{shown(path.name)}: can't be read ({error_text(error)})") from None
+        raise InputError(f"{one_line(path.name)}: can't be read ({error_text(error)})") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise InputError(f"{shown(path.name)}: not a regular file; hand in the file itself")
+        raise InputError(f"{one_line(path.name)}: not a regular file; hand in the file itself")
     return os.fdopen(descriptor, "rb")
 
 
@@ -199,13 +184,13 @@ def folder_entries(folder: Path, caps: Caps) -> Iterator[Entry]:
             if is_noise(parts):
                 continue
             if entry.is_symlink():
-                raise InputError(f"{shown(name)}: a symbolic link; hand in the file itself")
+                raise InputError(f"{one_line(name)}: a symbolic link; hand in the file itself")
             if entry.is_dir(follow_symlinks=False):
                 pending.append((*above, entry.name))
             elif entry.is_file(follow_symlinks=False):
                 yield Entry(parts, _chunks_of(Path(entry.path)))
             else:
-                raise InputError(f"{shown(name)}: a device or a pipe, not a file; leave it out")
+                raise InputError(f"{one_line(name)}: a device or a pipe, not a file; leave it out")
 
 
 def _chunks_of(path: Path) -> Iterator[bytes]:
@@ -353,7 +338,7 @@ def _record(file: BinaryIO, position: int, shift: int, size: int) -> Record:
     packed, wide = _widen(packed, wide, name)
     offset, wide = _widen(offset, wide, name)
     if offset + shift + _LOCAL.size + packed > size or disk not in (0, 0xFFFF):
-        raise _corrupt(f"{shown(name)} is said to lie outside it")
+        raise _corrupt(f"{one_line(name)} is said to lie outside it")
     # the upper half is a Unix mode when a Unix system packed it, and whenever it says what kind of file it is
     mode = attributes >> 16 if (made_by >> 8) in (3, 19) or attributes >> 28 else 0
     span = Span(position, _RECORD.size + n_name + n_extra + n_comment)
@@ -372,7 +357,7 @@ def _widen(value: int, wide: bytes, name: str) -> tuple[int, bytes]:
     if value != 0xFFFFFFFF:
         return value, wide
     if len(wide) < 8:
-        raise _corrupt(f"the zip64 sizes of {shown(name)} are missing")
+        raise _corrupt(f"the zip64 sizes of {one_line(name)} are missing")
     return int.from_bytes(wide[:8], "little"), wide[8:]
 
 
@@ -386,7 +371,7 @@ def _zip_name(raw: bytes, flags: int, unicode_field: bytes) -> str:
     except UnicodeDecodeError:
         if flags & 0x800:
             raise InputError(
-                f"{shown(repr(raw)[2:-1])}: the name is not UTF-8, as it says; rename it and pack again"
+                f"{one_line(repr(raw)[2:-1])}: the name is not UTF-8, as it says; rename it and pack again"
             ) from None
         return raw.decode("cp437")
 
@@ -397,7 +382,7 @@ def read_member(file: BinaryIO, record: Record) -> Iterator[bytes]:
     Raises:
         InputError: For an encrypted entry, a method not understood, a damaged or untrue entry.
     """
-    name = shown(record.name)
+    name = one_line(record.name)
     if record.flags & (0x1 | 0x40 | 0x2000):
         raise InputError(f"{name}: the zip is encrypted; pack the files again without a password")
     if record.method not in (0, 8):
@@ -428,7 +413,7 @@ def _stored(file: BinaryIO, record: Record) -> Iterator[bytes]:
     while left:
         chunk = file.read(min(CHUNK, left))
         if not chunk:
-            raise _corrupt(f"{shown(record.name)} is cut short")
+            raise _corrupt(f"{one_line(record.name)} is cut short")
         left -= len(chunk)
         yield chunk
 
@@ -443,9 +428,9 @@ def _inflated(file: BinaryIO, record: Record) -> Iterator[bytes]:
                 packed = inflate.unconsumed_tail
         yield from _held_back(inflate)
     except zlib.error:
-        raise _corrupt(f"{shown(record.name)} does not unpack") from None
+        raise _corrupt(f"{one_line(record.name)} does not unpack") from None
     if not inflate.eof:
-        raise _corrupt(f"{shown(record.name)} is cut short")
+        raise _corrupt(f"{one_line(record.name)} is cut short")
 
 
 def _held_back(inflate) -> Iterator[bytes]:
@@ -476,9 +461,9 @@ def zip_entries(
                 continue
             kind = stat.S_IFMT(record.mode)
             if kind == stat.S_IFLNK:
-                raise InputError(f"{shown(name)}: a symbolic link; pack the file itself")
+                raise InputError(f"{one_line(name)}: a symbolic link; pack the file itself")
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise InputError(f"{shown(name)}: a device or a pipe, not a file; leave it out")
+                raise InputError(f"{one_line(name)}: a device or a pipe, not a file; leave it out")
             if record.is_folder or not parts:
                 continue
             packed += record.packed
@@ -572,7 +557,7 @@ class _Stream:
         while size:
             part = self.some(min(size, CHUNK))
             if not part:
-                raise _bad_tar(f"it is cut short in {shown(name)}")
+                raise _bad_tar(f"it is cut short in {one_line(name)}")
             size -= len(part)
             yield part
 
@@ -604,17 +589,17 @@ def tar_entries(file: BinaryIO, caps: Caps = CAPS) -> Iterator[Entry]:
         if is_noise(parts):
             kind, wide = b"5", {}
         if kind in _TAR_KINDS or kind not in (b"0", b"\0", b"7", b"5"):
-            what = _TAR_KINDS.get(kind, f"an entry of kind {shown(repr(kind)[1:])}")
-            raise InputError(f"{shown(name)}: {what}; pack the file itself")
+            what = _TAR_KINDS.get(kind, f"an entry of kind {one_line(repr(kind)[1:])}")
+            raise InputError(f"{one_line(name)}: {what}; pack the file itself")
         if any(key.startswith("GNU.sparse") for key in wide):
-            raise InputError(f"{shown(name)}: a sparse file; pack the file itself")
+            raise InputError(f"{one_line(name)}: a sparse file; pack the file itself")
         wide = {}
         chunks = stream.file(size, name)
         if parts and kind != b"5" and not name.endswith("/"):
             yield Entry(parts, chunks)
         for _ in chunks:  # what was not taken
             pass
-        stream.take(-size % _BLOCK, shown(name))
+        stream.take(-size % _BLOCK, one_line(name))
     while stream.some(CHUNK):  # to the end, so that a gzip's checksum is seen
         pass
 
@@ -628,7 +613,7 @@ def _tar_header(header: bytes) -> tuple[bytes, str, int]:
     raw = header[:100].split(b"\0", 1)[0]
     prefix = header[345:500].split(b"\0", 1)[0] if header[257:263] == b"ustar\0" else b""
     name = _tar_text(prefix + b"/" + raw if prefix else raw)
-    return header[156:157], name, _tar_number(header[124:136], f"the size of {shown(name)}")
+    return header[156:157], name, _tar_number(header[124:136], f"the size of {one_line(name)}")
 
 
 def _tar_number(field: bytes, what: str) -> int:
@@ -648,7 +633,7 @@ def _tar_text(raw: bytes) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         raise InputError(
-            f"{shown(repr(raw)[2:-1])}: the name is not UTF-8; rename it and pack the files again"
+            f"{one_line(repr(raw)[2:-1])}: the name is not UTF-8; rename it and pack the files again"
         ) from None
 
 
@@ -698,5 +683,5 @@ def _pax_size(wide: dict[str, str], size: int) -> int:
     if "size" not in wide:
         return size
     if not re.fullmatch(r"[0-9]{1,15}", wide["size"], re.ASCII):
-        raise _bad_tar(f"a size is {shown(wide['size'])}")
+        raise _bad_tar(f"a size is {one_line(wide['size'])}")
     return int(wide["size"])

@@ -9,7 +9,6 @@ import difflib
 import os
 import re
 import stat
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,18 +20,17 @@ from gradkit.archives import (
     Caps,
     Record,
     Span,
-    error_text,
     file_chunks,
     is_noise,
     open_regular,
     read_member,
-    shown,
     zip_directory,
     zip_records,
 )
 from gradkit.errors import InputError
 from gradkit.exports import METADATA, CanvasFile, ChunkReader, Submitter, Who, canvas_files, read_metadata
 from gradkit.manifest import Manifest
+from gradkit.safetext import error_text, file_name, one_line
 
 TAKEN_NAMES = (
     "report",
@@ -55,7 +53,6 @@ _NOT_GRADED = {
     (".txt", ".md", ".log", ".json"): "is a text, neither a module nor a notebook",
     (".pyc",): "is compiled Python",
 }
-_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -166,7 +163,7 @@ class _Argument:
         try:
             mode = path.lstat().st_mode
         except (OSError, ValueError) as error:
-            raise InputError(f"{shown(str(path), 200)}: {error_text(error)}; check the path") from None
+            raise InputError(f"{one_line(str(path), 200)}: {error_text(error)}; check the path") from None
         if stat.S_ISDIR(mode):
             return _folder_argument(path, manifest, caps)
         if (
@@ -237,7 +234,7 @@ def _folder_argument(path: Path, manifest: Manifest, caps: Caps, depth: int = 1)
 
 
 def _passed_over(path: Path, names: Sequence[str]) -> list[str]:
-    return [f"{shown(str(path / name), 200)} is not a submission and was passed over" for name in names]
+    return [f"{one_line(str(path / name), 200)} is not a submission and was passed over" for name in names]
 
 
 def _is_one_submission(path: Path, files: Sequence[str], folders: Sequence[str], manifest: Manifest) -> bool:
@@ -376,10 +373,10 @@ def _export(
     for name, submission in found.items():
         who = known.get(name)
         if who is None and not name.startswith("submission_"):
-            notes.append(f"{shown(name)} in the export is not a submission and was passed over")
+            notes.append(f"{one_line(name)} in the export is not a submission and was passed over")
             continue
         if who is None and not problem:
-            notes.append(f"{shown(name)} is not in {METADATA}; graded all the same, without a student's name")
+            notes.append(f"{one_line(name)} is not in {METADATA}; graded all the same, without a student's name")
         who = who or Who()
         items.append(replace(submission, submitters=who.submitters, created_at=who.created_at))
     for name, who in known.items():
@@ -396,7 +393,7 @@ def _export(
         notes.append(f"files in the export outside of any submission were passed over: {some_of(loose)}")
     if not items:
         items.append(Refused(_label(path), "is a Gradescope export without submissions; export it again"))
-    notes.insert(0, f"{shown(path.name)} is a Gradescope export of {len(items):,} submissions")
+    notes.insert(0, f"{one_line(path.name)} is a Gradescope export of {len(items):,} submissions")
     return _Argument(path, items, notes, export="a Gradescope export")
 
 
@@ -429,13 +426,13 @@ def _canvas(
     for file in sorted(files, key=lambda file: -file.number):
         theirs = latest.setdefault(file.student, {})
         if (later := theirs.setdefault(file.name.casefold(), file)) is not file:
-            notes.append(f"{shown(file.listed)} was passed over: {shown(later.listed)} was handed in later")
+            notes.append(f"{one_line(file.listed)} was passed over: {one_line(later.listed)} was handed in later")
     late = {student for student, theirs in latest.items() if any(file.late for file in theirs.values())}
     if late:
         notes.append(f"Canvas marks as late, and they are graded all the same: {some_of(sorted(late), 20)}")
     items = []
     for student, theirs in sorted(latest.items(), key=lambda pair: _natural(pair[0])):
-        names = tuple((file.listed, safe_name(file.name)) for file in theirs.values())
+        names = tuple((file.listed, file_name(file.name)) for file in theirs.values())
         if spans is not None:
             held = tuple(spans[listed] for listed, _ in names)
             items.append(Submission(student, path, names=names, spans=held, shift=shift, late=student in late))
@@ -444,27 +441,11 @@ def _canvas(
         else:
             items.append(Submission(student, path, names=names, late=student in late))
     students = "1 student" if len(items) == 1 else f"{len(items):,} students"
-    notes.insert(0, f"{shown(path.name)} is a Canvas download of {students}")
+    notes.insert(0, f"{one_line(path.name)} is a Canvas download of {students}")
     return _Argument(path, items, notes, export="a Canvas download")
 
 
 # --- names --------------------------------------------------------------------------------------------------
-
-
-def safe_name(raw: str) -> str:
-    """`raw` as a file's name: no separators, no control or direction characters, no leading dot or dash."""
-    text = unicodedata.normalize("NFC", raw[:1000])
-    text = "".join("_" if char in '/\\:*?"<>|' else char for char in text)
-    text = "".join(
-        " " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char)[0] != "C"
-    )
-    text = re.sub(" +", " ", text).lstrip("-. ")[:_LONGEST_NAME]
-    while len(text.encode()) > 200:
-        text = text[:-1]
-    text = text.rstrip(". ") or "submission"
-    if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", text):
-        text = f"_{text}"
-    return text
 
 
 def _named(items: list[Submission | Refused], notes: list[str]) -> Discovery:
@@ -473,7 +454,7 @@ def _named(items: list[Submission | Refused], notes: list[str]) -> Discovery:
     used: dict[str, int] = {}  # the highest number given to each name so far
     named: list[Submission | Refused] = []
     for item in items:
-        wanted = name = safe_name(item.name)
+        wanted = name = file_name(item.name)
         number = used.get(wanted.casefold(), 1)
         while name.casefold() in taken:
             number += 1
@@ -481,9 +462,11 @@ def _named(items: list[Submission | Refused], notes: list[str]) -> Discovery:
         used[wanted.casefold()] = number
         source = _source_text(item)
         if name != wanted:
-            notes.append(f"{shown(wanted)} is the name of {taken[wanted.casefold()]}; {source} is called {shown(name)}")
+            notes.append(
+                f"{one_line(wanted)} is the name of {taken[wanted.casefold()]}; {source} is called {one_line(name)}"
+            )
         elif name != item.name:
-            notes.append(f"{source} is called {shown(name)}")
+            notes.append(f"{source} is called {one_line(name)}")
         taken[name.casefold()] = source
         named.append(replace(item, name=name))
     return Discovery(
@@ -495,8 +478,8 @@ def _named(items: list[Submission | Refused], notes: list[str]) -> Discovery:
 
 def _source_text(item: Submission | Refused) -> str:
     if isinstance(item, Refused):
-        return f"{shown(item.name)} (refused)"
-    return shown(f"{item.source}/{item.folder}".rstrip("/"), 200)
+        return f"{one_line(item.name)} (refused)"
+    return one_line(f"{item.source}/{item.folder}".rstrip("/"), 200)
 
 
 # --- words --------------------------------------------------------------------------------------------------
@@ -521,4 +504,4 @@ def is_near(name: str, manifest: Manifest) -> bool:
 def some_of(names: Sequence[str], most: int = 5) -> str:
     """The first few names, fit to be shown, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(shown(name) for name in names[:most]) + more
+    return ", ".join(one_line(name) for name in names[:most]) + more

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 from intake_zoo import SOLUTION, metadata, notebook, raw_zip, tarred, zipped
 
-from gradkit.discovery import safe_name
 from gradkit.errors import InputError
 from gradkit.intake import CAPS, Submitter, discover, materialise
 
@@ -307,34 +306,6 @@ def test_names_that_collide_are_told_apart_and_said(manifest, tmp_path):
     assert [one.name for one in found.submissions] == ["ada", "ada~2", "Ada~3", "ada~2~2", "report~2"]
     assert f"ada is the name of {tmp_path}/1/ada.py; {tmp_path}/2/ada.ipynb is called ada~2" in found.notes
     assert len(found.notes) == 4
-
-
-@pytest.mark.parametrize(
-    ("raw", "safe"),
-    [
-        ("Ada Lovelace", "Ada Lovelace"),
-        ("Zoë 王", "Zoë 王"),
-        ("Zoe\u0308", "Zoë"),
-        ("../../etc", "_.._etc"),
-        ("-rf", "rf"),
-        (".hidden", "hidden"),
-        ("a/b\\c:d", "a_b_c_d"),
-        ("a\n\tb\x1b[31m", "a b[31m"),
-        ("\u202egnp.py", "gnp.py"),
-        ("x" * 500, "x" * 80),
-        ("𐍈" * 500, "𐍈" * 50),
-        ("", "submission"),
-        ("...", "submission"),
-        ("nul", "_nul"),
-        ("a. ", "a"),
-        ("=cmd|x", "=cmd_x"),
-        ("\udcff", "submission"),
-    ],
-    ids=range(17),
-)
-def test_names_are_made_fit_for_files(raw, safe):
-    """No separators, control characters, leading dots or dashes; a formula is for the CSV to guard."""
-    assert safe_name(raw) == safe
 
 
 # --- Gradescope exports -------------------------------------------------------------------------------------
