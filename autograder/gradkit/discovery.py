@@ -12,21 +12,10 @@ import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from zipfile import ZipInfo
 
-from gradkit.archives import (
-    CAPS,
-    CHUNK,
-    Caps,
-    Record,
-    Span,
-    file_chunks,
-    is_noise,
-    open_regular,
-    read_member,
-    zip_directory,
-    zip_records,
-)
+from gradkit.archives import file_chunks, is_noise, open_regular, read_member, zip_records
+from gradkit.caps import CAPS, Caps
 from gradkit.errors import InputError
 from gradkit.exports import METADATA, CanvasFile, ChunkReader, Submitter, Who, canvas_files, read_metadata
 from gradkit.manifest import Manifest
@@ -66,8 +55,7 @@ class Submission:
         created_at: When, as the export writes it.
         late: The platform marks it so.
         folder: For a submission of an export zip: its folder there, with a slash at the end.
-        spans: And where the zip's directory lists its files, so that no one else's are looked at.
-        shift: What was put before that zip.
+        records: And what the zip lists of its files, so that no one else's are looked at.
         names: For a student's files among those of a class, in one folder or zip: what each is called there, and what
             the student called it.
     """
@@ -78,8 +66,7 @@ class Submission:
     created_at: str = ""
     late: bool = False
     folder: str = ""
-    spans: tuple[Span, ...] = ()
-    shift: int = 0
+    records: tuple[ZipInfo, ...] = ()
     names: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -166,11 +153,7 @@ class _Argument:
             raise InputError(f"{one_line(str(path), 200)}: {error_text(error)}; check the path") from None
         if stat.S_ISDIR(mode):
             return _folder_argument(path, manifest, caps)
-        if (
-            stat.S_ISREG(mode)
-            and suffix_of(path.name) == ".zip"
-            and (export := _zip_export(path, caps) or _zip_canvas(path))
-        ):
+        if stat.S_ISREG(mode) and suffix_of(path.name) == ".zip" and (export := _zip_argument(path, caps)):
             return export
         return cls(path, [_one(path)], [])
 
@@ -295,71 +278,53 @@ def _folder_export(path: Path, folders: list[str], files: list[str], caps: Caps)
     return _export(path, found, [name for name in files if name != METADATA], known, problem)
 
 
-def _zip_export(path: Path, caps: Caps) -> _Argument | None:
-    """The submissions of a Gradescope export; None for any other zip, and for one that can't be listed."""
+def _zip_argument(path: Path, caps: Caps) -> _Argument | None:
+    """The submissions of a class in one zip; None for any other zip, and for one that can't be listed."""
     try:
         with open_regular(path) as file:
-            directory = zip_directory(file)
-            if not _mentions_metadata(file, directory.span):
-                return None
-            metadata = _find_metadata(file, directory.span, directory.shift)
-            if metadata is None:
-                return None
-            root = metadata.name.replace("\\", "/")[: -len(METADATA)]
-            spans, files = _spans_by_folder(file, directory.span, directory.shift, root)
-            known, problem = read_metadata(ChunkReader(read_member(file, metadata), caps.metadata))
+            records = zip_records(file, caps.class_listing)
+            if metadata := _find_metadata(records):
+                known, problem = read_metadata(ChunkReader(read_member(file, metadata), caps.metadata))
+                return _zip_export(path, records, metadata.filename[: -len(METADATA)], known, problem)
     except (InputError, OSError):
         return None  # it is told where the submission is opened
-    found = {
-        name: Submission(name, path, folder=f"{root}{name}/", spans=tuple(held), shift=directory.shift)
-        for name, held in sorted(spans.items(), key=lambda pair: _natural(pair[0]))
-        if not is_noise((name,))
-    }
-    return _export(path, found, [name for name in files if name != METADATA and not is_noise((name,))], known, problem)
+    records = [record for record in records if not is_noise((record.filename,))]
+    by_name = {record.filename: record for record in records}
+    files = canvas_files(list(by_name))
+    return _canvas(path, files, by_name) if files and len(by_name) == len(records) else None
 
 
-def _mentions_metadata(file: BinaryIO, span: Span) -> bool:
-    """Whether a zip's directory holds the metadata's name at all: a look at bytes, however many entries."""
-    word, before, left = METADATA.encode(), b"", span.length
-    file.seek(span.start)
-    while left and (block := file.read(min(left, 16 * CHUNK))):
-        if word in before + block:
-            return True
-        before, left = block[-len(word) :], left - len(block)
-    return False
-
-
-def _find_metadata(file: BinaryIO, span: Span, shift: int) -> Record | None:
+def _find_metadata(records: Sequence[ZipInfo]) -> ZipInfo | None:
     """The metadata's entry: at the zip's root, else in its one folder that holds it."""
-    nested: list[Record] = []
-    for record in zip_records(file, span, shift):
-        name = record.name.replace("\\", "/")
-        if name == METADATA:
+    nested: list[ZipInfo] = []
+    for record in records:
+        folder, _, name = record.filename.rpartition("/")
+        if name == METADATA and not folder:
             return record
-        if name.endswith("/" + METADATA) and name.count("/") == 1 and not is_noise(name.split("/")):
+        if name == METADATA and "/" not in folder and not is_noise((folder,)):
             nested.append(record)
     return nested[0] if len(nested) == 1 else None
 
 
-def _spans_by_folder(file: BinaryIO, span: Span, shift: int, root: str) -> tuple[dict[str, list[Span]], list[str]]:
-    """Where each folder under `root` is listed, neighbours joined: a zip lists a folder's files together."""
-    spans: dict[str, list[Span]] = {}
+def _zip_export(path: Path, records: Sequence[ZipInfo], root: str, known: dict[str, Who], problem: str) -> _Argument:
+    """The folders of an export under `root`; what the zip lists of one need not stand together."""
+    theirs: dict[str, list[ZipInfo]] = {}
     files: list[str] = []
-    for record in zip_records(file, span, shift):
-        name = record.name.replace("\\", "/")
-        if not name.startswith(root):
+    for record in records:
+        if not record.filename.startswith(root):
             continue
-        first, slash, _ = name[len(root) :].partition("/")
-        if not slash:
-            files.append(first)
+        first, slash, _ = record.filename[len(root) :].partition("/")
+        if is_noise((first,)) or first in ("", METADATA):
             continue
-        held = spans.setdefault(first, [])
-        if held and held[-1].start + held[-1].length == record.span.start:
-            held[-1] = Span(held[-1].start, held[-1].length + record.span.length)
+        if slash:
+            theirs.setdefault(first, []).append(record)
         else:
-            held.append(record.span)
-    spans.pop("", None)
-    return spans, [name for name in files if name]
+            files.append(first)
+    found = {
+        name: Submission(name, path, folder=f"{root}{name}/", records=tuple(theirs[name]))
+        for name in sorted(theirs, key=_natural)
+    }
+    return _export(path, found, files, known, problem)
 
 
 def _export(
@@ -400,26 +365,7 @@ def _export(
 # --- Canvas's downloads -------------------------------------------------------------------------------------
 
 
-def _zip_canvas(path: Path) -> _Argument | None:
-    """The submissions of a Canvas download; None for any other zip, and for one that can't be listed."""
-    spans: dict[str, Span] = {}
-    try:
-        with open_regular(path) as file:
-            directory = zip_directory(file)
-            for record in zip_records(file, directory.span, directory.shift):
-                if is_noise((record.name,)):
-                    continue
-                if "/" in record.name or record.name in spans or not canvas_files([record.name]):
-                    return None  # found at the first such name, however many there are
-                spans[record.name] = record.span
-    except (InputError, OSError):
-        return None  # it is told where the submission is opened
-    return _canvas(path, canvas_files(list(spans)), spans, directory.shift) if spans else None
-
-
-def _canvas(
-    path: Path, files: Sequence[CanvasFile], spans: Mapping[str, Span] | None = None, shift: int = 0
-) -> _Argument:
+def _canvas(path: Path, files: Sequence[CanvasFile], records: Mapping[str, ZipInfo] | None = None) -> _Argument:
     """One submission for each student: of files with the same name the one that was handed in last."""
     latest: dict[str, dict[str, CanvasFile]] = {}
     notes = []
@@ -433,9 +379,9 @@ def _canvas(
     items = []
     for student, theirs in sorted(latest.items(), key=lambda pair: _natural(pair[0])):
         names = tuple((file.listed, file_name(file.name)) for file in theirs.values())
-        if spans is not None:
-            held = tuple(spans[listed] for listed, _ in names)
-            items.append(Submission(student, path, names=names, spans=held, shift=shift, late=student in late))
+        if records is not None:
+            held = tuple(records[listed] for listed, _ in names)
+            items.append(Submission(student, path, names=names, records=held, late=student in late))
         elif len(names) == 1 and suffix_of(names[0][1]) not in (*MODULES, *NOTEBOOKS):
             items.append(replace(_one(path / names[0][0]), name=student))
         else:

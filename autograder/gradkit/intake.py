@@ -20,18 +20,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradkit.archives import (
-    CAPS,
-    Caps,
     Entry,
     file_chunks,
     folder_entries,
     looks_like,
     open_regular,
-    over_cap,
     tar_entries,
-    zip_directory,
     zip_entries,
+    zip_records,
 )
+from gradkit.caps import CAPS, Caps, over_cap
 from gradkit.discovery import (
     ARCHIVES,
     MODULES,
@@ -205,8 +203,6 @@ def _entries(submission: Submission, manifest: Manifest, caps: Caps) -> Iterator
     """The submission's files, with their paths in it. A single module or notebook may have any name."""
     given = dict(submission.names)
     for parts, chunks in _packed_entries(submission, caps):
-        if given and "/".join(parts) not in given:
-            raise InputError("the zip is not the one that was listed; run again")
         if submission.bare:
             parts = (manifest.module if suffix_of(submission.bare) in MODULES else notebook_name(manifest),)
         elif given:
@@ -226,8 +222,8 @@ def _packed_entries(submission: Submission, caps: Caps) -> Iterator[Entry]:
         yield from folder_entries(source, caps)
         return
     with open_regular(source) as file:
-        if submission.spans:
-            yield from zip_entries(file, submission.spans, submission.shift, folder=submission.folder, caps=caps)
+        if submission.records:
+            yield from zip_entries(file, submission.records, folder=submission.folder, caps=caps)
             return
         if submission.bare:
             yield Entry((source.name,), file_chunks(file))
@@ -241,8 +237,7 @@ def _packed_entries(submission: Submission, caps: Caps) -> Iterator[Entry]:
         kind = looks_like(head)
         # a zip may have something put before it, and is known by its end
         if kind == "zip" or (not kind and suffix_of(source.name) == ".zip" and not what_it_is(head)):
-            directory = zip_directory(file)
-            yield from zip_entries(file, (directory.span,), directory.shift, caps=caps)
+            yield from zip_entries(file, zip_records(file, caps.listing), caps=caps)
         elif kind:
             yield from tar_entries(file, caps)
         elif what := what_it_is(head):

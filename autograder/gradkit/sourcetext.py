@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from gradkit.archives import CAPS, Caps, over_cap
+from gradkit.caps import CAPS, Caps, over_cap
 from gradkit.errors import InputError
 from gradkit.notebooks.names import names_of
 from gradkit.safetext import one_line, size_text

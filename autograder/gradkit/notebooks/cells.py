@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from gradkit.archives import CAPS, Caps, over_cap
+from gradkit.caps import CAPS, Caps, over_cap
 from gradkit.errors import InputError
 from gradkit.safetext import one_line, size_text, utf8_text
 from gradkit.sourcetext import check_size

@@ -22,7 +22,7 @@ from pathlib import PurePath
 
 from coursekit.costs import not_python
 
-from gradkit.archives import CAPS, Caps
+from gradkit.caps import CAPS, Caps
 from gradkit.notebooks.cells import CodeCell, code_cells
 from gradkit.notebooks.magics import without_cell_magic, without_line_magics
 from gradkit.notebooks.names import names_of
