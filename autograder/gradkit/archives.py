@@ -15,7 +15,6 @@ here that the library also does. These tests of tests/intake/test_archives.py de
 
 from __future__ import annotations
 
-import copy
 import gzip
 import os
 import re
@@ -157,6 +156,8 @@ def file_chunks(file: BinaryIO) -> Iterator[bytes]:
 # --- zip ----------------------------------------------------------------------------------------------------
 
 _LOCAL = struct.Struct("<4s22x2H")  # an entry's own header: its signature, and the lengths of its name and extra field
+# the zip's end, or its zip64 end: two numbers of parts, and how many entries this part and all parts list
+_END, _END64 = struct.Struct("<4s4H"), struct.Struct("<4s12x2L2Q")
 _UNICODE_NAME = 0x7075
 _UTF8, _ENCRYPTED = 0x800, 0x1 | 0x40 | 0x2000  # bits of an entry's flags
 _BAD_ZIP = "pack the files again as an ordinary .zip"
@@ -197,6 +198,13 @@ def zip_records(file: BinaryIO, most: int = CAPS.listing) -> list[zipfile.ZipInf
     try:
         with zipfile.ZipFile(_Bounded(file, most)) as archive:
             records = archive.infolist()
+        # the list stands right before the end, and a length in it that lies would swallow entries unnoticed
+        end = file.read(_END64.size)
+        _, part, first_part, here, count = (_END if end.startswith(b"PK\5\6") else _END64).unpack_from(end)
+        if part or first_part or here != count:
+            raise InputError("one part of a zip split into several; pack the files into one")
+        if count not in (len(records), len(records) % 2**16):  # some packers write the last 16 bits
+            raise zipfile.BadZipFile(f"its end states {count:,} entries, its list has {len(records):,}")
         for record in records:
             record.filename = _name_meant(record).replace("\\", "/")
     except UnicodeDecodeError as error:
@@ -239,8 +247,6 @@ def read_member(file: BinaryIO, record: zipfile.ZipInfo) -> Iterator[bytes]:
     if record.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         method = zipfile.compressor_names.get(record.compress_type, f"method {record.compress_type}")
         raise InputError(f"{name}: packed with {method}, which is not read here; {_BAD_ZIP}")
-    if record.volume not in (0, 0xFFFF):
-        raise InputError("one part of a zip split into several; pack the files into one")
     if not 0 <= record.header_offset <= file.seek(0, os.SEEK_END) - _LOCAL.size - record.compress_size:
         raise _corrupt(f"{name} is said to lie outside it")
     file.seek(record.header_offset)
@@ -250,21 +256,25 @@ def read_member(file: BinaryIO, record: zipfile.ZipInfo) -> Iterator[bytes]:
     if file.read(n_name) != _raw_name(record):
         raise _corrupt(f"{name} has another name in its place than in the list")
     file.seek(n_extra, os.SEEK_CUR)
-    asked, left = copy.copy(record), record.file_size
-    asked.file_size += 1  # the library stops at the size declared, and would not tell that there is more
+    # Asked for one byte more than declared, the library tells when there is more. Without a checksum to hold them
+    # against, it gives all bytes that there are: of an export's metadata, what came before a fault is of use.
+    asked = zipfile.ZipInfo()
+    asked.compress_type, asked.compress_size = record.compress_type, record.compress_size
+    asked.file_size = record.file_size + 1
+    total = crc = 0
     try:
         with zipfile.ZipExtFile(file, "r", asked) as member:
             for chunk in file_chunks(member):
-                left -= len(chunk)
-                if left < 0:
+                total, crc = total + len(chunk), zlib.crc32(chunk, crc)
+                if total > record.file_size:
                     break
                 yield chunk
-        if left:
-            raise zipfile.BadZipFile
     except (zlib.error, EOFError):
         raise _corrupt(f"{name} does not unpack") from None
-    except zipfile.BadZipFile:
-        raise _corrupt(f"the size or the checksum of {name} is wrong") from None
+    if total != record.file_size:
+        raise _corrupt(f"{name} is not of the size declared, {record.file_size:,} bytes")
+    if crc != record.CRC:
+        raise _corrupt(f"the checksum of {name} is wrong")
 
 
 def zip_entries(

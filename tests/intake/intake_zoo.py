@@ -29,7 +29,7 @@ def raw_zip(files, *, count=None, directory_size=None, comment=b""):
     """A zip built byte by byte, so that every field can lie.
 
     Each file is a mapping with `name` and `body` (bytes), and any of `local_name`, `flags`, `method`, `crc`,
-    `packed`, `unpacked`, `offset`, `attributes`, `system`, `needed`, `volume`, `extra`.
+    `packed`, `unpacked`, `offset`, `attributes`, `system`, `needed`, `extra`.
     """
     out = io.BytesIO()
     directory = io.BytesIO()
@@ -58,7 +58,7 @@ def raw_zip(files, *, count=None, directory_size=None, comment=b""):
                 len(file["name"]),
                 len(extra),
                 0,
-                file.get("volume", 0),
+                0,
                 0,
                 file.get("attributes", 0),
                 offset,
