@@ -1,16 +1,16 @@
 """Zips, tar archives and folders, read as data and under caps: a file at a time, with nothing written.
 
-The standard library lists and inflates zips, gunzips, and reads tar's headers. Declared sizes are never trusted:
-whoever takes an `Entry` counts its bytes, and what comes is held against what was declared. Whatever is wrong with
-an archive is an InputError of one line. Python 3.11.0 and later must keep that promise, so three things are done
-here that the library also does. These tests of tests/intake/test_archives.py decide it:
+zipfile lists and inflates, gzip unpacks, tarfile reads headers. Declared sizes are never trusted: whoever takes an
+`Entry` counts its bytes, and they are held against what was declared. Whatever is wrong with an archive is an
+InputError of one line. That holds on Python 3.11.0 and later, patched or not, so three things that the library also
+does are done here. The tests in tests/intake/test_archives.py that decide it:
 
-- A zip's list of files is capped before zipfile makes an object of each: `test_a_list_of_files_is_capped`.
-- A zip's entry is found and opened here, since `ZipFile.open` would list all entries again for each submission of an
-  export, and since what it says of entries that overlap differs: `test_entries_that_share_their_bytes_are_capped`.
-- A tar's headers are walked and its extended headers taken apart here. tarfile holds them in memory together, however
-  long they are, before 3.11.10 and 3.12.6 it spends half an hour on one of a MiB, and a negative size sends it
-  backwards: `test_extended_headers_cost_little`, `test_what_is_no_whole_tar_is_refused`.
+- `test_a_list_of_files_is_capped`: zipfile makes an object of each entry before anyone can count them, so the list is
+  capped first. A submission of an export keeps its part of the list, and no one lists the whole of it again.
+- `test_entries_that_share_their_bytes_are_capped`: some versions read such entries, some warn on the terminal, some
+  refuse them. Here an entry is opened without `ZipFile.open`, and caps decide.
+- `test_extended_headers_cost_little`: tarfile keeps the extended headers of an entry in memory together, of any size.
+  Before 3.11.10 and 3.12.6 it takes half an hour over one of a MiB. So they are taken apart here, one by one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from gradkit.caps import CAPS, MIB, Caps, over_cap, too_many_entries
+from gradkit.caps import CAPS, MIB, NO_DATA, NO_ENVIRONMENTS, Caps, over_cap, too_many_entries
 from gradkit.errors import InputError
 from gradkit.safetext import error_text, one_line, size_text
 
@@ -171,7 +171,7 @@ def _corrupt(what: str) -> InputError:
 
 
 class _Bounded:
-    """A file that refuses to give more than `most` bytes at once: the library asks for a zip's list of files at once."""
+    """A file that gives no more than `most` bytes at once, which is how the library asks for a zip's list of files."""
 
     def __init__(self, file: BinaryIO, most: int):
         self._file, self._most = file, most
@@ -180,8 +180,7 @@ class _Bounded:
     def read(self, size: int = -1) -> bytes:
         data = self._file.read(self._most + 1 if size < 0 else min(size, self._most + 1))
         if len(data) > self._most:
-            advice = "leave out environments such as .venv, and data"
-            raise over_cap("its list of files holds", size_text(self._most), "a zip", advice)
+            raise over_cap("its list of files holds", size_text(self._most), "a zip", NO_ENVIRONMENTS)
         return data
 
 
@@ -210,7 +209,7 @@ def zip_records(file: BinaryIO, most: int = CAPS.listing) -> list[zipfile.ZipInf
     except UnicodeDecodeError as error:
         name = one_line(repr(error.object)[2:-1])
         raise InputError(f"{name}: the name is not UTF-8, as it says; rename it and pack again") from None
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, struct.error) as error:
         why = one_line(str(error))
         raise InputError(f"not a zip, or cut short or damaged ({why}); send it again, or {_BAD_ZIP}") from None
     return records
@@ -305,8 +304,7 @@ def zip_entries(
             continue
         packed += min(record.compress_size, size)
         if packed > caps.compressed:
-            advice = "leave out data and weights"
-            raise over_cap("the files are packed in", size_text(caps.compressed), "a submission", advice)
+            raise over_cap("the files are packed in", size_text(caps.compressed), "a submission", NO_DATA)
         yield Entry(parts, read_member(file, record))
 
 
@@ -354,8 +352,7 @@ class _Stream:
             raise InputError(f"the gzip is damaged ({one_line(str(error))}); {_BAD_TAR}") from None
         self._left -= len(part)
         if self._left < 0:
-            advice = "leave out data and weights"
-            raise over_cap("it unpacks to", size_text(self._caps.unpacked), "a submission", advice)
+            raise over_cap("it unpacks to", size_text(self._caps.unpacked), "a submission", NO_DATA)
         return part
 
     def chunks(self, size: int, what: str) -> Iterator[bytes]:

@@ -45,6 +45,8 @@ class Caps:
 
 
 CAPS = Caps()
+NO_DATA = "leave out data and weights"  # advice
+NO_ENVIRONMENTS = "leave out environments such as .venv, and data"
 
 
 def over_cap(what: str, number: str, of: str, advice: str) -> InputError:
@@ -54,9 +56,4 @@ def over_cap(what: str, number: str, of: str, advice: str) -> InputError:
 
 def too_many_entries(caps: Caps) -> InputError:
     """The refusal for an archive with more entries than a submission may have."""
-    return over_cap(
-        "it lists",
-        f"{caps.entries:,} entries",
-        "a submission",
-        "leave out environments such as .venv, and data",
-    )
+    return over_cap("it lists", f"{caps.entries:,} entries", "a submission", NO_ENVIRONMENTS)

@@ -29,7 +29,7 @@ from gradkit.archives import (
     zip_entries,
     zip_records,
 )
-from gradkit.caps import CAPS, Caps, over_cap
+from gradkit.caps import CAPS, NO_DATA, NO_ENVIRONMENTS, Caps, over_cap
 from gradkit.discovery import (
     ARCHIVES,
     MODULES,
@@ -229,9 +229,7 @@ def _packed_entries(submission: Submission, caps: Caps) -> Iterator[Entry]:
             yield Entry((source.name,), file_chunks(file))
             return
         if os.fstat(file.fileno()).st_size > caps.compressed:
-            raise over_cap(
-                "the archive holds", size_text(caps.compressed), "a submission", "leave out data and weights"
-            )
+            raise over_cap("the archive holds", size_text(caps.compressed), "a submission", NO_DATA)
         head = file.read(512)
         file.seek(0)
         kind = looks_like(head)
@@ -260,12 +258,7 @@ def _unpack(entries: Iterator[Entry], folder: Path, dropped: list[str], caps: Ca
             dropped.append(one_line(name))
             continue
         if len(files) >= caps.files:
-            raise over_cap(
-                "it holds",
-                f"{caps.files:,} files",
-                "a submission",
-                "leave out environments such as .venv, and data",
-            )
+            raise over_cap("it holds", f"{caps.files:,} files", "a submission", NO_ENVIRONMENTS)
         target = folder.joinpath(*parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "xb") as out:
@@ -301,11 +294,9 @@ class _Meter:
                     "clear its outputs and save it",
                 )
             if size > caps.file and not notebook:
-                raise over_cap(
-                    f"{one_line(name)}: holds", size_text(caps.file), "one file", "leave out data and weights"
-                )
+                raise over_cap(f"{one_line(name)}: holds", size_text(caps.file), "one file", NO_DATA)
             if self._total > caps.unpacked:
-                raise over_cap("it holds", size_text(caps.unpacked), "a submission", "leave out data and weights")
+                raise over_cap("it holds", size_text(caps.unpacked), "a submission", NO_DATA)
             yield chunk
 
 
