@@ -20,13 +20,13 @@ from typing import Literal
 
 import msgspec
 
-from gradkit.archives import shown
 from gradkit.discovery import Refused, Submission
 from gradkit.errors import InputError
 from gradkit.manifest import assignment_ids
 from gradkit.model import Submitter
 from gradkit.policy import Lateness, lateness, written
 from gradkit.roster import Roster
+from gradkit.safetext import one_line
 
 FILE = "course.toml"
 TIMES = "submitted_at.csv"  # what a run keeps of when submissions were handed in
@@ -337,9 +337,9 @@ def read_times(path: Path) -> dict[str, datetime.datetime]:
             raise InputError(f"{path}:{line}: two columns are needed, submission and time")
         at = read_moment(row["time"])
         if at is None:
-            raise InputError(f"{path}:{line}: {shown(row['time'])} is no time; write 2026-10-12 21:59 +02:00")
+            raise InputError(f"{path}:{line}: {one_line(row['time'])} is no time; write 2026-10-12 21:59 +02:00")
         if row["submission"] in times:
-            raise InputError(f"{path}:{line}: {shown(row['submission'])} is there twice")
+            raise InputError(f"{path}:{line}: {one_line(row['submission'])} is there twice")
         times[row["submission"]] = at
     if not times:
         raise InputError(f"{path}: names no submission; two columns are needed, submission and time")

@@ -9,30 +9,17 @@ import difflib
 import os
 import re
 import stat
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from zipfile import ZipInfo
 
-from gradkit.archives import (
-    CAPS,
-    CHUNK,
-    Caps,
-    Record,
-    Span,
-    error_text,
-    file_chunks,
-    is_noise,
-    open_regular,
-    read_member,
-    shown,
-    zip_directory,
-    zip_records,
-)
+from gradkit.archives import file_chunks, is_noise, open_regular, read_member, zip_records
+from gradkit.caps import CAPS, Caps
 from gradkit.errors import InputError
 from gradkit.exports import METADATA, CanvasFile, ChunkReader, Submitter, Who, canvas_files, read_metadata
 from gradkit.manifest import Manifest
+from gradkit.safetext import error_text, file_name, one_line
 
 TAKEN_NAMES = (
     "report",
@@ -56,7 +43,6 @@ _NOT_GRADED = {
     (".txt", ".md", ".log", ".json"): "is a text, neither a module nor a notebook",
     (".pyc",): "is compiled Python",
 }
-_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -70,8 +56,7 @@ class Submission:
         created_at: When, as the export writes it.
         late: The platform marks it so.
         folder: For a submission of an export zip: its folder there, with a slash at the end.
-        spans: And where the zip's directory lists its files, so that no one else's are looked at.
-        shift: What was put before that zip.
+        records: And what the zip lists of its files, so that no one else's are looked at.
         names: For a student's files among those of a class, in one folder or zip: what each is called there, and what
             the student called it.
     """
@@ -82,8 +67,7 @@ class Submission:
     created_at: str = ""
     late: bool = False
     folder: str = ""
-    spans: tuple[Span, ...] = ()
-    shift: int = 0
+    records: tuple[ZipInfo, ...] = ()
     names: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -167,14 +151,10 @@ class _Argument:
         try:
             mode = path.lstat().st_mode
         except (OSError, ValueError) as error:
-            raise InputError(f"{shown(str(path), 200)}: {error_text(error)}; check the path") from None
+            raise InputError(f"{one_line(str(path), 200)}: {error_text(error)}; check the path") from None
         if stat.S_ISDIR(mode):
             return _folder_argument(path, manifest, caps)
-        if (
-            stat.S_ISREG(mode)
-            and suffix_of(path.name) == ".zip"
-            and (export := _zip_export(path, caps) or _zip_canvas(path))
-        ):
+        if stat.S_ISREG(mode) and suffix_of(path.name) == ".zip" and (export := _zip_argument(path, caps)):
             return export
         return cls(path, [_one(path)], [])
 
@@ -238,7 +218,7 @@ def _folder_argument(path: Path, manifest: Manifest, caps: Caps, depth: int = 1)
 
 
 def _passed_over(path: Path, names: Sequence[str]) -> list[str]:
-    return [f"{shown(str(path / name), 200)} is not a submission and was passed over" for name in names]
+    return [f"{one_line(str(path / name), 200)} is not a submission and was passed over" for name in names]
 
 
 def _is_one_submission(path: Path, files: Sequence[str], folders: Sequence[str], manifest: Manifest) -> bool:
@@ -299,71 +279,53 @@ def _folder_export(path: Path, folders: list[str], files: list[str], caps: Caps)
     return _export(path, found, [name for name in files if name != METADATA], known, problem)
 
 
-def _zip_export(path: Path, caps: Caps) -> _Argument | None:
-    """The submissions of a Gradescope export; None for any other zip, and for one that can't be listed."""
+def _zip_argument(path: Path, caps: Caps) -> _Argument | None:
+    """The submissions of a class in one zip; None for any other zip, and for one that can't be listed."""
     try:
         with open_regular(path) as file:
-            directory = zip_directory(file)
-            if not _mentions_metadata(file, directory.span):
-                return None
-            metadata = _find_metadata(file, directory.span, directory.shift)
-            if metadata is None:
-                return None
-            root = metadata.name.replace("\\", "/")[: -len(METADATA)]
-            spans, files = _spans_by_folder(file, directory.span, directory.shift, root)
-            known, problem = read_metadata(ChunkReader(read_member(file, metadata), caps.metadata))
+            records = zip_records(file, caps.class_listing)
+            if metadata := _find_metadata(records):
+                known, problem = read_metadata(ChunkReader(read_member(file, metadata), caps.metadata))
+                return _zip_export(path, records, metadata.filename[: -len(METADATA)], known, problem)
     except (InputError, OSError):
         return None  # it is told where the submission is opened
-    found = {
-        name: Submission(name, path, folder=f"{root}{name}/", spans=tuple(held), shift=directory.shift)
-        for name, held in sorted(spans.items(), key=lambda pair: _natural(pair[0]))
-        if not is_noise((name,))
-    }
-    return _export(path, found, [name for name in files if name != METADATA and not is_noise((name,))], known, problem)
+    records = [record for record in records if not is_noise((record.filename,))]
+    by_name = {record.filename: record for record in records}
+    files = canvas_files(list(by_name))
+    return _canvas(path, files, by_name) if files and len(by_name) == len(records) else None
 
 
-def _mentions_metadata(file: BinaryIO, span: Span) -> bool:
-    """Whether a zip's directory holds the metadata's name at all: a look at bytes, however many entries."""
-    word, before, left = METADATA.encode(), b"", span.length
-    file.seek(span.start)
-    while left and (block := file.read(min(left, 16 * CHUNK))):
-        if word in before + block:
-            return True
-        before, left = block[-len(word) :], left - len(block)
-    return False
-
-
-def _find_metadata(file: BinaryIO, span: Span, shift: int) -> Record | None:
+def _find_metadata(records: Sequence[ZipInfo]) -> ZipInfo | None:
     """The metadata's entry: at the zip's root, else in its one folder that holds it."""
-    nested: list[Record] = []
-    for record in zip_records(file, span, shift):
-        name = record.name.replace("\\", "/")
-        if name == METADATA:
+    nested: list[ZipInfo] = []
+    for record in records:
+        folder, _, name = record.filename.rpartition("/")
+        if name == METADATA and not folder:
             return record
-        if name.endswith("/" + METADATA) and name.count("/") == 1 and not is_noise(name.split("/")):
+        if name == METADATA and "/" not in folder and not is_noise((folder,)):
             nested.append(record)
     return nested[0] if len(nested) == 1 else None
 
 
-def _spans_by_folder(file: BinaryIO, span: Span, shift: int, root: str) -> tuple[dict[str, list[Span]], list[str]]:
-    """Where each folder under `root` is listed, neighbours joined: a zip lists a folder's files together."""
-    spans: dict[str, list[Span]] = {}
+def _zip_export(path: Path, records: Sequence[ZipInfo], root: str, known: dict[str, Who], problem: str) -> _Argument:
+    """The folders of an export under `root`; what the zip lists of one need not stand together."""
+    theirs: dict[str, list[ZipInfo]] = {}
     files: list[str] = []
-    for record in zip_records(file, span, shift):
-        name = record.name.replace("\\", "/")
-        if not name.startswith(root):
+    for record in records:
+        if not record.filename.startswith(root):
             continue
-        first, slash, _ = name[len(root) :].partition("/")
-        if not slash:
-            files.append(first)
+        first, slash, _ = record.filename[len(root) :].partition("/")
+        if is_noise((first,)) or first in ("", METADATA):
             continue
-        held = spans.setdefault(first, [])
-        if held and held[-1].start + held[-1].length == record.span.start:
-            held[-1] = Span(held[-1].start, held[-1].length + record.span.length)
+        if slash:
+            theirs.setdefault(first, []).append(record)
         else:
-            held.append(record.span)
-    spans.pop("", None)
-    return spans, [name for name in files if name]
+            files.append(first)
+    found = {
+        name: Submission(name, path, folder=f"{root}{name}/", records=tuple(theirs[name]))
+        for name in sorted(theirs, key=_natural)
+    }
+    return _export(path, found, files, known, problem)
 
 
 def _export(
@@ -377,10 +339,10 @@ def _export(
     for name, submission in found.items():
         who = known.get(name)
         if who is None and not name.startswith("submission_"):
-            notes.append(f"{shown(name)} in the export is not a submission and was passed over")
+            notes.append(f"{one_line(name)} in the export is not a submission and was passed over")
             continue
         if who is None and not problem:
-            notes.append(f"{shown(name)} is not in {METADATA}; graded all the same, without a student's name")
+            notes.append(f"{one_line(name)} is not in {METADATA}; graded all the same, without a student's name")
         who = who or Who()
         items.append(replace(submission, submitters=who.submitters, created_at=who.created_at))
     for name, who in known.items():
@@ -397,75 +359,40 @@ def _export(
         notes.append(f"files in the export outside of any submission were passed over: {some_of(loose)}")
     if not items:
         items.append(Refused(_label(path), "is a Gradescope export without submissions; export it again"))
-    notes.insert(0, f"{shown(path.name)} is a Gradescope export of {len(items):,} submissions")
+    notes.insert(0, f"{one_line(path.name)} is a Gradescope export of {len(items):,} submissions")
     return _Argument(path, items, notes, export="a Gradescope export")
 
 
 # --- Canvas's downloads -------------------------------------------------------------------------------------
 
 
-def _zip_canvas(path: Path) -> _Argument | None:
-    """The submissions of a Canvas download; None for any other zip, and for one that can't be listed."""
-    spans: dict[str, Span] = {}
-    try:
-        with open_regular(path) as file:
-            directory = zip_directory(file)
-            for record in zip_records(file, directory.span, directory.shift):
-                if is_noise((record.name,)):
-                    continue
-                if "/" in record.name or record.name in spans or not canvas_files([record.name]):
-                    return None  # found at the first such name, however many there are
-                spans[record.name] = record.span
-    except (InputError, OSError):
-        return None  # it is told where the submission is opened
-    return _canvas(path, canvas_files(list(spans)), spans, directory.shift) if spans else None
-
-
-def _canvas(
-    path: Path, files: Sequence[CanvasFile], spans: Mapping[str, Span] | None = None, shift: int = 0
-) -> _Argument:
+def _canvas(path: Path, files: Sequence[CanvasFile], records: Mapping[str, ZipInfo] | None = None) -> _Argument:
     """One submission for each student: of files with the same name the one that was handed in last."""
     latest: dict[str, dict[str, CanvasFile]] = {}
     notes = []
     for file in sorted(files, key=lambda file: -file.number):
         theirs = latest.setdefault(file.student, {})
         if (later := theirs.setdefault(file.name.casefold(), file)) is not file:
-            notes.append(f"{shown(file.listed)} was passed over: {shown(later.listed)} was handed in later")
+            notes.append(f"{one_line(file.listed)} was passed over: {one_line(later.listed)} was handed in later")
     late = {student for student, theirs in latest.items() if any(file.late for file in theirs.values())}
     if late:
         notes.append(f"Canvas marks as late, and they are graded all the same: {some_of(sorted(late), 20)}")
     items = []
     for student, theirs in sorted(latest.items(), key=lambda pair: _natural(pair[0])):
-        names = tuple((file.listed, safe_name(file.name)) for file in theirs.values())
-        if spans is not None:
-            held = tuple(spans[listed] for listed, _ in names)
-            items.append(Submission(student, path, names=names, spans=held, shift=shift, late=student in late))
+        names = tuple((file.listed, file_name(file.name)) for file in theirs.values())
+        if records is not None:
+            held = tuple(records[listed] for listed, _ in names)
+            items.append(Submission(student, path, names=names, records=held, late=student in late))
         elif len(names) == 1 and suffix_of(names[0][1]) not in (*MODULES, *NOTEBOOKS):
             items.append(replace(_one(path / names[0][0]), name=student))
         else:
             items.append(Submission(student, path, names=names, late=student in late))
     students = "1 student" if len(items) == 1 else f"{len(items):,} students"
-    notes.insert(0, f"{shown(path.name)} is a Canvas download of {students}")
+    notes.insert(0, f"{one_line(path.name)} is a Canvas download of {students}")
     return _Argument(path, items, notes, export="a Canvas download")
 
 
 # --- names --------------------------------------------------------------------------------------------------
-
-
-def safe_name(raw: str) -> str:
-    """`raw` as a file's name: no separators, no control or direction characters, no leading dot or dash."""
-    text = unicodedata.normalize("NFC", raw[:1000])
-    text = "".join("_" if char in '/\\:*?"<>|' else char for char in text)
-    text = "".join(
-        " " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char)[0] != "C"
-    )
-    text = re.sub(" +", " ", text).lstrip("-. ")[:_LONGEST_NAME]
-    while len(text.encode()) > 200:
-        text = text[:-1]
-    text = text.rstrip(". ") or "submission"
-    if re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", text):
-        text = f"_{text}"
-    return text
 
 
 def _named(items: list[Submission | Refused], notes: list[str]) -> Discovery:
@@ -474,7 +401,7 @@ def _named(items: list[Submission | Refused], notes: list[str]) -> Discovery:
     used: dict[str, int] = {}  # the highest number given to each name so far
     named: list[Submission | Refused] = []
     for item in items:
-        wanted = name = safe_name(item.name)
+        wanted = name = file_name(item.name)
         number = used.get(wanted.casefold(), 1)
         while name.casefold() in taken:
             number += 1
@@ -482,9 +409,11 @@ def _named(items: list[Submission | Refused], notes: list[str]) -> Discovery:
         used[wanted.casefold()] = number
         source = _source_text(item)
         if name != wanted:
-            notes.append(f"{shown(wanted)} is the name of {taken[wanted.casefold()]}; {source} is called {shown(name)}")
+            notes.append(
+                f"{one_line(wanted)} is the name of {taken[wanted.casefold()]}; {source} is called {one_line(name)}"
+            )
         elif name != item.name:
-            notes.append(f"{source} is called {shown(name)}")
+            notes.append(f"{source} is called {one_line(name)}")
         taken[name.casefold()] = source
         named.append(replace(item, name=name))
     return Discovery(
@@ -496,8 +425,8 @@ def _named(items: list[Submission | Refused], notes: list[str]) -> Discovery:
 
 def _source_text(item: Submission | Refused) -> str:
     if isinstance(item, Refused):
-        return f"{shown(item.name)} (refused)"
-    return shown(f"{item.source}/{item.folder}".rstrip("/"), 200)
+        return f"{one_line(item.name)} (refused)"
+    return one_line(f"{item.source}/{item.folder}".rstrip("/"), 200)
 
 
 # --- words --------------------------------------------------------------------------------------------------
@@ -522,4 +451,4 @@ def is_near(name: str, manifest: Manifest) -> bool:
 def some_of(names: Sequence[str], most: int = 5) -> str:
     """The first few names, fit to be shown, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(shown(name) for name in names[:most]) + more
+    return ", ".join(one_line(name) for name in names[:most]) + more

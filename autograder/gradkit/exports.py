@@ -9,14 +9,14 @@ from typing import Protocol
 
 import yaml
 
-from gradkit.archives import CHUNK, shown, size_text
+from gradkit.archives import CHUNK
 from gradkit.errors import InputError
 from gradkit.model import Submitter
+from gradkit.safetext import datum, one_line, size_text
 
 METADATA = "submission_metadata.yml"
 _SUBMITTER = ("name", "email", "sid")
 _DEEPEST = 100
-_LONGEST_VALUE = 200
 _MOST_SUBMITTERS = 100
 
 
@@ -70,9 +70,9 @@ def read_metadata(stream: Readable) -> tuple[dict[str, Who], str]:
         problem = "" if fields else "it names no submission"
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        problem = f"line {line}: {shown(error.problem or 'not YAML')}"
+        problem = f"line {line}: {one_line(error.problem or 'not YAML')}"
     except (yaml.YAMLError, UnicodeError, InputError, OSError) as error:
-        problem = shown(" ".join(str(error).split()))
+        problem = one_line(" ".join(str(error).split()))
     return {name: _who(held) for name, held in fields.items()}, problem
 
 
@@ -120,16 +120,12 @@ def _scalars(stream: Readable) -> Iterator[tuple[tuple[str | int, ...], str]]:
             if levels:
                 levels[-1].step()
         elif isinstance(event, (yaml.ScalarEvent, yaml.AliasEvent)) and top:
-            text = _clean(event.value) if isinstance(event, yaml.ScalarEvent) else ""
+            text = datum(event.value) if isinstance(event, yaml.ScalarEvent) else ""
             if top.mapping and top.at_key:
                 top.key = text.removeprefix(":")
             elif levels[0].mapping:
                 yield tuple(level.key for level in levels), text
             top.step()
-
-
-def _clean(text: str) -> str:
-    return "".join(char for char in text[:_LONGEST_VALUE] if char.isprintable())
 
 
 # --- Canvas -------------------------------------------------------------------------------------------------

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradkit import results, uploads
-from gradkit.discovery import safe_name
+from gradkit import results
 from gradkit.exports import canvas_files
 from gradkit.files import fresh, pack
 from gradkit.manifest import Manifest
@@ -25,6 +24,7 @@ from gradkit.report.pages import render_student
 from gradkit.report.summary import Summary, summarize
 from gradkit.roster import Roster, label
 from gradkit.runs import kept_roster
+from gradkit.safetext import cell_lines, file_name, page_text
 
 INDEX, COMMENTS, CANVAS = "index.csv", "comments.csv", "canvas-upload.zip"
 PAGES = "pages"
@@ -83,7 +83,7 @@ def comment(graded: Graded) -> str:
     told = results.advice(graded.results)
     failed = [result for result in graded.results if result.cases and not results.looks_passed(result)]
     parts = [f"{results.heading(result.check)}\n{results.explain(result, told)}" for result in failed]
-    return results.clean("\n\n".join([results.headline(graded), *parts]))
+    return page_text("\n\n".join([results.headline(graded), *parts]))
 
 
 def _letters(graded: Iterable[Graded], students: Sequence[Submitter]) -> list[_Letter]:
@@ -107,7 +107,7 @@ def _named(letters: Iterable[_Letter]) -> list[_Letter]:
             named.append(letter)
             continue
         words = [student.name, student.email or student.sid or student.canvas_id]
-        stem = safe_name(" ".join(word for word in words if word) or letter.submission)
+        stem = file_name(" ".join(word for word in words if word) or letter.submission)
         name, number = f"{stem}.html", 2
         while name.casefold() in taken:
             name, number = f"{stem} {number}.html", number + 1
@@ -143,7 +143,7 @@ def _write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     for row in rows:
-        writer.writerow([uploads.guarded(text) for text in row])
+        writer.writerow([cell_lines(text) for text in row])
     path.write_text(out.getvalue(), encoding="utf-8", newline="\n")
 
 

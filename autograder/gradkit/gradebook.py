@@ -38,6 +38,7 @@ from gradkit.manifest import Assignment, Task, load_assignment
 from gradkit.model import CheckResult, Graded, Outcome
 from gradkit.notebooks.cells import read_cells
 from gradkit.notebooks.write import SCHEMA_VERSION, check_id
+from gradkit.safetext import page_text
 
 IDLE_S = 60  # after which a judge without work ends
 SUMMARY_ID = "gradkit-summary"
@@ -117,7 +118,7 @@ def _restored(raw: bytes, name: str, known: dict[str, dict]) -> nbformat.Noteboo
 
 def _node(kind: str, id: str, text: str, marks: dict) -> nbformat.NotebookNode:
     make = {"code": nbformat.v4.new_code_cell, "markdown": new_markdown_cell}.get(kind, nbformat.v4.new_raw_cell)
-    return make(results.clean(text), id=id, metadata={"nbgrader": marks} if marks else {})
+    return make(page_text(text), id=id, metadata={"nbgrader": marks} if marks else {})
 
 
 # --- grading ------------------------------------------------------------------------------------------------
@@ -234,9 +235,9 @@ def _or_fail(log: logging.Logger, coursedir: object, ids: dict[str, str]) -> Ite
         yield
         return
     except GradkitError as error:
-        reason = results.clean(str(error))
+        reason = page_text(str(error))
     except Exception as error:  # a fault of the engine's costs this submission its turn, not the class
-        reason = results.clean(f"{type(error).__name__} in the grader: {error}")
+        reason = page_text(f"{type(error).__name__} in the grader: {error}")
     with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook, contextlib.suppress(MissingEntry):
         notebook = gradebook.find_submission_notebook(ids["notebook"], ids["assignment"], ids["student"])
         for grade in _code_grades(notebook):
@@ -326,7 +327,7 @@ def _summary(graded: Graded) -> str:
         f"<b>{_number(graded.score)} of {_number(graded.max_score)} points for the code.</b> Under each check cell is what was found."
     ]
     lines += [
-        html.escape(line) for note in results.notes(graded) for line in results.clean(note).splitlines() if line.strip()
+        html.escape(line) for note in results.notes(graded) for line in page_text(note).splitlines() if line.strip()
     ]
     return f"<div>{'<br>'.join(lines)}</div>"
 

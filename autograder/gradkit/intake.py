@@ -20,21 +20,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradkit.archives import (
-    CAPS,
-    Caps,
     Entry,
-    error_text,
     file_chunks,
     folder_entries,
     looks_like,
     open_regular,
-    over_cap,
-    shown,
-    size_text,
     tar_entries,
-    zip_directory,
     zip_entries,
+    zip_records,
 )
+from gradkit.caps import CAPS, NO_DATA, NO_ENVIRONMENTS, Caps, over_cap
 from gradkit.discovery import (
     ARCHIVES,
     MODULES,
@@ -51,6 +46,7 @@ from gradkit.errors import GradkitError, InputError
 from gradkit.exports import METADATA, Submitter
 from gradkit.manifest import Manifest
 from gradkit.notebooks.read import NotebookSource, read_notebook
+from gradkit.safetext import error_text, one_line, size_text
 from gradkit.sourcetext import SyntaxProblem, defined, read_module, unwritten, what_it_is
 
 __all__ = [
@@ -128,11 +124,11 @@ def materialise(
         dest.parent.mkdir(parents=True, exist_ok=True)
         if os.path.lexists(dest):
             if dest.is_symlink() or not dest.is_dir() or any(dest.iterdir()):
-                raise InputError(f"{shown(str(dest), 200)}: already there; remove it first")
+                raise InputError(f"{one_line(str(dest), 200)}: already there; remove it first")
             dest.rmdir()
         beside = Path(tempfile.mkdtemp(prefix=".intake-", dir=dest.parent))
     except (OSError, ValueError) as error:
-        raise GradkitError(f"{shown(str(dest), 200)}: can't be made ({error_text(error)})") from None
+        raise GradkitError(f"{one_line(str(dest), 200)}: can't be made ({error_text(error)})") from None
     try:
         return _lay_out(submission, manifest, dest, beside, names, caps)
     except OSError as error:
@@ -149,7 +145,7 @@ _MACHINES = {
 
 def _told(error: OSError, beside: Path) -> GradkitError:
     """An error of the system in the middle of unpacking as the one to raise."""
-    name = shown(str(error.filename or "").replace(str(beside), "").strip("/\\"))
+    name = one_line(str(error.filename or "").replace(str(beside), "").strip("/\\"))
     if error.errno in _MACHINES:
         return GradkitError(f"{name or 'the submission'}: the grading machine can't unpack it ({error_text(error)})")
     if name and isinstance(error, (FileExistsError, NotADirectoryError, IsADirectoryError)):
@@ -170,7 +166,7 @@ def _lay_out(
         if parts[-1].lower().endswith(".ipynb"):
             beside.joinpath(*parts).unlink()  # large, and nothing imports it
         elif parts[: len(root)] != root:
-            dropped.append(f"{shown('/'.join(parts))} (outside the folder of {manifest.module})")
+            dropped.append(f"{one_line('/'.join(parts))} (outside the folder of {manifest.module})")
     folder = beside.joinpath(*root)
     if graded.rewrite:
         (folder / manifest.module).write_text(graded.text, encoding="utf-8", newline="\n")
@@ -207,8 +203,6 @@ def _entries(submission: Submission, manifest: Manifest, caps: Caps) -> Iterator
     """The submission's files, with their paths in it. A single module or notebook may have any name."""
     given = dict(submission.names)
     for parts, chunks in _packed_entries(submission, caps):
-        if given and "/".join(parts) not in given:
-            raise InputError("the zip is not the one that was listed; run again")
         if submission.bare:
             parts = (manifest.module if suffix_of(submission.bare) in MODULES else notebook_name(manifest),)
         elif given:
@@ -228,23 +222,20 @@ def _packed_entries(submission: Submission, caps: Caps) -> Iterator[Entry]:
         yield from folder_entries(source, caps)
         return
     with open_regular(source) as file:
-        if submission.spans:
-            yield from zip_entries(file, submission.spans, submission.shift, folder=submission.folder, caps=caps)
+        if submission.records:
+            yield from zip_entries(file, submission.records, folder=submission.folder, caps=caps)
             return
         if submission.bare:
             yield Entry((source.name,), file_chunks(file))
             return
         if os.fstat(file.fileno()).st_size > caps.compressed:
-            raise over_cap(
-                "the archive holds", size_text(caps.compressed), "a submission", "leave out data and weights"
-            )
+            raise over_cap("the archive holds", size_text(caps.compressed), "a submission", NO_DATA)
         head = file.read(512)
         file.seek(0)
         kind = looks_like(head)
         # a zip may have something put before it, and is known by its end
         if kind == "zip" or (not kind and suffix_of(source.name) == ".zip" and not what_it_is(head)):
-            directory = zip_directory(file)
-            yield from zip_entries(file, (directory.span,), directory.shift, caps=caps)
+            yield from zip_entries(file, zip_records(file, caps.listing), caps=caps)
         elif kind:
             yield from tar_entries(file, caps)
         elif what := what_it_is(head):
@@ -261,18 +252,13 @@ def _unpack(entries: Iterator[Entry], folder: Path, dropped: list[str], caps: Ca
     for parts, chunks in entries:
         name = "/".join(parts)
         if (key := unicodedata.normalize("NFC", name)) in seen:
-            raise InputError(f"{shown(name)}: is there twice; pack the files again")
+            raise InputError(f"{one_line(name)}: is there twice; pack the files again")
         seen.add(key)
         if parts[-1].lower() in _DROPPED_FILES or _DROPPED_SUFFIXES.search(parts[-1]):
-            dropped.append(shown(name))
+            dropped.append(one_line(name))
             continue
         if len(files) >= caps.files:
-            raise over_cap(
-                "it holds",
-                f"{caps.files:,} files",
-                "a submission",
-                "leave out environments such as .venv, and data",
-            )
+            raise over_cap("it holds", f"{caps.files:,} files", "a submission", NO_ENVIRONMENTS)
         target = folder.joinpath(*parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "xb") as out:
@@ -302,15 +288,15 @@ class _Meter:
                 self._total += len(chunk)
             if self._notebooks > caps.notebook:
                 raise over_cap(
-                    f"{shown(name)}: holds",
+                    f"{one_line(name)}: holds",
                     size_text(caps.notebook),
                     "notebooks",
                     "clear its outputs and save it",
                 )
             if size > caps.file and not notebook:
-                raise over_cap(f"{shown(name)}: holds", size_text(caps.file), "one file", "leave out data and weights")
+                raise over_cap(f"{one_line(name)}: holds", size_text(caps.file), "one file", NO_DATA)
             if self._total > caps.unpacked:
-                raise over_cap("it holds", size_text(caps.unpacked), "a submission", "leave out data and weights")
+                raise over_cap("it holds", size_text(caps.unpacked), "a submission", NO_DATA)
             yield chunk
 
 
@@ -365,7 +351,7 @@ class _Chooser:
             first, second = ("/".join(parts) for parts in sorted(named)[:2])
             more = f" (and {len(named) - 2} more)" if len(named) > 2 else ""
             advice = "hand in one; a whole class is unpacked first and given as a folder"
-            raise InputError(f"more than one candidate: {shown(first)} and {shown(second)}{more}; {advice}")
+            raise InputError(f"more than one candidate: {one_line(first)} and {one_line(second)}{more}; {advice}")
         if named:
             return sorted(named, key=lambda parts: parts[-1] != module)
         notebooks = [parts for parts in self.files if parts[-1].lower().endswith(".ipynb")]
@@ -389,11 +375,11 @@ class _Chooser:
         if len(notebooks) > 1 and not near:
             advice = f"{len(notebooks)} notebooks: name the one that counts {notebook_name(self.manifest)}"
         elif near and near[0].rpartition("/")[2].lower() == module.lower():
-            advice = f"{shown(near[0])} differs in case: rename it"
+            advice = f"{one_line(near[0])} differs in case: rename it"
         elif near or len(pythons) == 1:
-            advice = f"is {shown((near or pythons)[0])} it? rename it"
+            advice = f"is {one_line((near or pythons)[0])} it? rename it"
         elif archives:
-            advice = f"{shown(archives[0])} inside is not opened: unpack it"
+            advice = f"{one_line(archives[0])} inside is not opened: unpack it"
         else:
             advice = f"hand in {module} or {notebook_name(self.manifest)}"
         first = sorted(names, key=lambda name: (name not in near, not name.lower().endswith((".py", ".ipynb")), name))
@@ -405,16 +391,16 @@ class _Chooser:
         try:
             in_notebook = self._read(notebook)
         except InputError as error:
-            return replace(in_module, notes=(*in_module.notes, f"{shown(notebook[-1])} was passed over: {error}"))
+            return replace(in_module, notes=(*in_module.notes, f"{one_line(notebook[-1])} was passed over: {error}"))
         left = unwritten(in_module.text, self.wanted)
         taken, other = (
             (in_notebook, module) if unwritten(in_notebook.text, self.wanted) < left else (in_module, notebook)
         )
-        note = f"{taken.origin} was graded; {shown(other[-1])} beside it, with no more written, was not"
+        note = f"{taken.origin} was graded; {one_line(other[-1])} beside it, with no more written, was not"
         return replace(taken, notes=(*taken.notes, note))
 
     def _read(self, parts: _Parts) -> _Graded:
-        origin = shown(self.bare or "/".join(parts))
+        origin = one_line(self.bare or "/".join(parts))
         raw = self.folder.joinpath(*parts).read_bytes()
         if not parts[-1].lower().endswith(".ipynb"):
             text, problem = read_module(raw, origin, self.caps)

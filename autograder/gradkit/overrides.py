@@ -13,14 +13,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gradkit.archives import shown
 from gradkit.errors import InputError
 from gradkit.examine.checks import written_checks
 from gradkit.examine.sources import Sources
 from gradkit.manifest import Assignment
 from gradkit.model import Graded, Override
-from gradkit.results import clean
-from gradkit.uploads import cell
+from gradkit.safetext import cell_text, one_line, page_text
 
 OVERRIDES = "overrides.csv"  # what a run keeps
 COLUMNS = ("submission", "check", "points", "reason", "who")
@@ -87,7 +85,7 @@ def read_overrides(path: Path, assignment: Assignment, submissions: Collection[s
     """
     rows = _rows(path)
     checks = _checks(assignment)
-    by_cell = {cell(name): name for name in submissions} | {name: name for name in submissions}
+    by_cell = {cell_text(name): name for name in submissions} | {name: name for name in submissions}
     seen: dict[tuple[str, str], int] = {}
     lines = []
     for number, row in rows:
@@ -95,7 +93,7 @@ def read_overrides(path: Path, assignment: Assignment, submissions: Collection[s
         name = by_cell.get(row["submission"])
         if name is None:
             raise InputError(
-                f"{place}: no submission is called {shown(row['submission'])}; take the name in grades.csv"
+                f"{place}: no submission is called {one_line(row['submission'])}; take the name in grades.csv"
             )
         of, word, possible = _settled(row["check"], assignment, checks, place)
         points = _number(row["points"], possible, word, place)
@@ -104,13 +102,13 @@ def read_overrides(path: Path, assignment: Assignment, submissions: Collection[s
                 raise InputError(f"{place}: {column} is empty: say {_WHY[column]}")
         for other, line in seen.items():
             if other[0] == name and (clash := _clash(of, other[1], checks)):
-                raise InputError(f"{place}: line {line} {clash} for {shown(name)}; keep one")
+                raise InputError(f"{place}: line {line} {clash} for {one_line(name)}; keep one")
         seen[name, of] = number
         lines.append(
             Line(
                 place,
                 name,
-                Override(of, points, possible, *(clean(" ".join(row[name].split())) for name in ("reason", "who"))),
+                Override(of, points, possible, *(page_text(" ".join(row[name].split())) for name in ("reason", "who"))),
             )
         )
     return Overrides(lines)
@@ -180,12 +178,12 @@ def _settled(check: str, assignment: Assignment, checks: Sequence[_Known], place
         id = check.removeprefix("task:").strip()
         points = {task.id: float(task.points) for task in assignment.manifest.tasks}
         if id not in points:
-            raise InputError(f"{place}: no task is called {shown(id)}; there are {', '.join(points)}")
+            raise InputError(f"{place}: no task is called {one_line(id)}; there are {', '.join(points)}")
         return f"task:{id}", f"task {id}", points[id]
     found = next((known for known in checks if check in (known.number, known.id)), None)
     if found is None:
         raise InputError(
-            f"{place}: no check {shown(check)}; give a number such as {checks[0].number}, an id such as {checks[0].id}, "
+            f"{place}: no check {one_line(check)}; give a number such as {checks[0].number}, an id such as {checks[0].id}, "
             "task:ID, or nothing for the total"
         )
     return found.id, f"check {found.number}", found.points
@@ -197,7 +195,9 @@ def _number(text: str, possible: float, word: str, place: str) -> float:
     except ValueError:
         points = math.nan
     if not 0 <= points <= possible:
-        raise InputError(f"{place}: points must be a number from 0 to {possible:g}, those of {word}; got {shown(text)}")
+        raise InputError(
+            f"{place}: points must be a number from 0 to {possible:g}, those of {word}; got {one_line(text)}"
+        )
     return points
 
 

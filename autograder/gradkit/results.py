@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,7 @@ import msgspec
 from gradkit.errors import InputError
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome, Override
 from gradkit.policy import duration
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+from gradkit.safetext import page_text
 
 WORDS = {
     Outcome.PASSED: "passed",
@@ -33,11 +31,6 @@ WORDS = {
     Outcome.GRADER_ERROR: "grader error",
 }
 NOT_GRADED = "because of a grader error; you lose no points."
-
-
-def clean(text: str) -> str:
-    """Text without control characters, bidirectional overrides or lone surrogates: it may come from a submission."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
 @dataclass(frozen=True)
@@ -91,7 +84,7 @@ def explain(result: CheckResult, told: Iterable[Advice] | None = None) -> str:
         else:
             hints.append(f"Hint: {one.text}")
     observed, values = observations(result)
-    return clean("\n".join([*observed, *hints, *values]))
+    return page_text("\n".join([*observed, *hints, *values]))
 
 
 def observations(result: CheckResult) -> tuple[list[str], list[str]]:
@@ -152,7 +145,7 @@ def gradescope(graded: Graded, best: float | None = None) -> dict[str, object]:
     return {
         "score": _number(max(graded.score, best or 0.0)),
         "execution_time": round(graded.elapsed_s, 3),
-        "output": clean(headline(graded, best)),
+        "output": page_text(headline(graded, best)),
         "output_format": "text",
         "test_output_format": "text",
         "test_name_format": "text",
@@ -295,7 +288,7 @@ def shown(result: CheckResult, graded: Graded, told: Iterable[Advice] | None = N
     """What a student reads under a check's heading; empty where it passed. `told` is as for `explain`."""
     if result.cases:
         return explain(result, told)
-    return clean("\n".join([*set_points(result), without_result(graded)]))
+    return page_text("\n".join([*set_points(result), without_result(graded)]))
 
 
 def without_result(graded: Graded) -> str:

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from gradkit.archives import shown
 from gradkit.errors import InputError
 from gradkit.model import Submitter
+from gradkit.safetext import one_line
 
 ROSTER = "roster.csv"  # what a run keeps of it, so that a later step knows it too
 
@@ -51,7 +51,7 @@ def read_roster(path: Path) -> tuple[Submitter, ...]:
         raise InputError(f"{path}: is not CSV: {error}") from None
     known = {field: _place(header, names) for field, names in _COLUMNS.items()}
     if all(known[field] is None for field in ("name", "last", "email", "sid")):
-        found = ", ".join(shown(name, 30) for name in header[:8]) or "none"
+        found = ", ".join(one_line(name, 30) for name in header[:8]) or "none"
         raise InputError(f"{path}: no column is called Name, Student, Email or SID; its columns: {found}")
     students: dict[tuple, int] = {}
     for number, line in enumerate(lines, start=2):
@@ -77,7 +77,7 @@ def write_roster(students: Sequence[Submitter]) -> str:
 
 def label(student: Submitter) -> str:
     """What a student is called in a line for staff."""
-    return shown(student.name or student.email or student.sid or student.login or student.canvas_id)
+    return one_line(student.name or student.email or student.sid or student.login or student.canvas_id)
 
 
 class Roster:

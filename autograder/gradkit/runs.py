@@ -15,7 +15,7 @@ from gradkit.errors import InputError
 from gradkit.manifest import Assignment
 from gradkit.model import Graded, Submitter
 from gradkit.roster import ROSTER, read_roster
-from gradkit.uploads import cell
+from gradkit.safetext import cell_text
 
 RECORD = "run.json"
 
@@ -82,7 +82,7 @@ class EarlierRun:
         return {
             name: self.of(name) or Graded(name, self.record.assignment, "not_graded")
             for name in sorted(names)
-            if listed is None or cell(name) in listed  # else an earlier run left it behind
+            if listed is None or cell_text(name) in listed  # else an earlier run left it behind
         }
 
     def _listed(self) -> set[str] | None:

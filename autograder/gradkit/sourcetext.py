@@ -11,9 +11,10 @@ import warnings
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from gradkit.archives import CAPS, Caps, over_cap, shown, size_text
+from gradkit.caps import CAPS, Caps, over_cap
 from gradkit.errors import InputError
 from gradkit.notebooks.names import names_of
+from gradkit.safetext import one_line, size_text
 
 
 class SyntaxProblem(NamedTuple):
@@ -118,7 +119,7 @@ def _decoded(raw: bytes, name: str) -> tuple[str, SyntaxProblem | None]:
             except (LookupError, ValueError):
                 encoding = ""
             if not _ENCODINGS.fullmatch(encoding):
-                problem = SyntaxProblem(name, line, f"unknown encoding {shown(cookie, 40)}; save the file as UTF-8")
+                problem = SyntaxProblem(name, line, f"unknown encoding {one_line(cookie, 40)}; save the file as UTF-8")
                 return raw.decode("utf-8", "replace"), problem
     body = raw[len(mark) :] if encoding == "utf-8" else raw
     try:
@@ -151,11 +152,11 @@ def parse(text: str, name: str, caps: Caps = CAPS) -> ast.Module | SyntaxProblem
             return ast.parse(text)
     except SyntaxError as error:
         last = text.count("\n") + 1
-        return SyntaxProblem(name, min(max(error.lineno or 1, 1), last), shown(error.msg or "invalid syntax", 120))
+        return SyntaxProblem(name, min(max(error.lineno or 1, 1), last), one_line(error.msg or "invalid syntax", 120))
     except (RecursionError, MemoryError):
         return SyntaxProblem(name, 1, "an expression is nested too deeply to be parsed")
     except ValueError as error:  # NUL bytes, on some versions
-        return SyntaxProblem(name, 1, shown(str(error), 120))
+        return SyntaxProblem(name, 1, one_line(str(error), 120))
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from gradkit.manifest import Assignment
 from gradkit.model import CheckResult, Graded, Outcome, Submitter
 from gradkit.policy import Lateness, duration
 from gradkit.roster import Roster, label
+from gradkit.safetext import cell_text
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,5 @@ def table(rows: Sequence[Row], assignment: Assignment, points: float) -> str:
         cells += [late.submitted_at, f"{late.days}" if dated else "", f"{late.share:g}" if dated else ""]
         cells += ["" if why_blank(row, assignment) else f"{final(row, assignment, points):g}", f"{points:g}"]
         who = ", ".join(submitter.email or submitter.name for submitter in row.submitters)
-        writer.writerow(
-            [uploads.cell(text) for text in [*cells, " ".join(row.mistakes), row.reason, who, row.overrides]]
-        )
+        writer.writerow([cell_text(text) for text in [*cells, " ".join(row.mistakes), row.reason, who, row.overrides]])
     return out.getvalue()

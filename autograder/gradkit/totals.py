@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradkit import results, uploads
+from gradkit import results
 from gradkit.course import Course
 from gradkit.errors import InputError
 from gradkit.manifest import load_assignment
 from gradkit.model import Submitter
 from gradkit.roster import Roster, label
 from gradkit.runs import kept_roster, run_record
+from gradkit.safetext import cell_text
 from gradkit.tables import final, make_row, why_blank
 
 
@@ -38,7 +39,7 @@ class Totals:
         writer.writerow(["name", "email", "sid", *self.ids, "total"])
         for student, shares, total in self.rows:
             cells = [student.name, student.email or student.login, student.sid, *map(_percent, (*shares, total))]
-            writer.writerow([uploads.cell(cell) for cell in cells])
+            writer.writerow([cell_text(cell) for cell in cells])
         results.write_whole(path, text.getvalue().encode("utf-8"))
 
 

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gradkit import results
 from gradkit.model import Submitter
+from gradkit.safetext import cell_text
 
 CANVAS, GRADESCOPE = "canvas.csv", "gradescope.csv"
 
@@ -98,17 +98,6 @@ def blank(entries: Sequence[Entry]) -> list[tuple[Submitter, str]]:
     return left
 
 
-def cell(text: str) -> str:
-    """Text in one line that a spreadsheet does not take for a formula."""
-    return guarded(text.replace("\n", " "))
-
-
-def guarded(text: str) -> str:
-    """Text that a spreadsheet does not take for a formula."""
-    text = results.clean(text)
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] == "\t" else text
-
-
 def _students(entries: Iterable[Entry]) -> list[tuple[Submitter, str, float | None]]:
     """Each student with submission and score; a student with two submissions gets neither's score."""
     found = [(student, entry) for entry in entries for student in entry.submitters]
@@ -131,5 +120,5 @@ def _number(score: float | None) -> str:
 def _csv(rows: Iterable[Sequence[str]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerows([cell(text) for text in row] for row in rows)
+    writer.writerows([cell_text(text) for text in row] for row in rows)
     return out.getvalue()

@@ -5,6 +5,7 @@ import json
 import struct
 import tarfile
 import zipfile
+import zlib
 
 SOLUTION = "def softmax(x):\n    return x\n"
 
@@ -28,10 +29,8 @@ def raw_zip(files, *, count=None, directory_size=None, comment=b""):
     """A zip built byte by byte, so that every field can lie.
 
     Each file is a mapping with `name` and `body` (bytes), and any of `local_name`, `flags`, `method`, `crc`,
-    `packed`, `unpacked`, `offset`, `attributes`, `system`, `extra`.
+    `packed`, `unpacked`, `offset`, `attributes`, `system`, `needed`, `extra`.
     """
-    import zlib
-
     out = io.BytesIO()
     directory = io.BytesIO()
     for file in files:
@@ -54,7 +53,7 @@ def raw_zip(files, *, count=None, directory_size=None, comment=b""):
                 "<4s6H3L5H2L",
                 b"PK\1\2",
                 file.get("system", 3) << 8 | 20,
-                20,
+                file.get("needed", 20),
                 *common,
                 len(file["name"]),
                 len(extra),
@@ -72,6 +71,26 @@ def raw_zip(files, *, count=None, directory_size=None, comment=b""):
     size = len(block) if directory_size is None else directory_size
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, size, out.tell(), len(comment))
     return out.getvalue() + block + end + comment
+
+
+def overlapping_zip(count, size):
+    """A zip of `count` entries of at least `size` zeros, all of which unpack the same packed bytes.
+
+    Each entry quotes the header of the next one, and goes on with what that one holds. (Fifield, "A better zip bomb")
+    """
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    kernel = packer.compress(bytes(size)) + packer.flush()
+    body, unpacked, crc, packed = kernel, size, zlib.crc32(bytes(size)), len(kernel)
+    files, quoted = [], bytes(size)
+    for number in reversed(range(count)):
+        file = {"name": b"%d" % number, "body": body, "method": 8, "packed": packed, "unpacked": unpacked, "crc": crc}
+        files.insert(0, file)
+        fields = (0, 8, 0, 0, crc, packed, unpacked, len(file["name"]), 0)
+        header = struct.pack("<4s5H3L2H", b"PK\3\4", 20, *fields) + file["name"]
+        body = struct.pack("<BHH", 0, len(header), len(header) ^ 0xFFFF)  # stored, and not the last block
+        quoted = header + quoted
+        unpacked, crc, packed = len(quoted), zlib.crc32(quoted), packed + len(header) + len(body)
+    return raw_zip(files)
 
 
 def tarred(path, files, *, mode="w:gz", **options):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gradkit import results
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome
-from gradkit.uploads import cell as csv_cell
+from gradkit.safetext import cell_text
 
 ISOLATION = {"level": "separate-user", "landlock_abi": 7, "seccomp": True, "note": ""}
 HOSTILE = "</td></p></script><script>window.hacked = 1</script><img src=x onerror='window.hacked=2'>\"'&amp;{{ 7*7 }}\x1b[31m\u202egnp\x00"
@@ -95,4 +95,4 @@ def write_run(folder: Path, class_: list[Graded], *, submitters: str = "") -> No
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["submission", "submitters"])
         for one in class_:
-            writer.writerow([csv_cell(one.submission), csv_cell(submitters or f"{one.submission}@example.edu")])
+            writer.writerow([cell_text(one.submission), cell_text(submitters or f"{one.submission}@example.edu")])

@@ -25,8 +25,8 @@ from gradkit.errors import GradkitError, InputError
 from gradkit.judge.messages import REPAIR_S, CaseDone, UnitDone
 from gradkit.judges import TRIES, JudgeDied
 from gradkit.manifest import load_assignment
-from gradkit.results import clean
 from gradkit.runs import checks_digest
+from gradkit.safetext import page_text
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -392,7 +392,7 @@ class RemoteJudge:
             GradkitError: When the cluster is gone.
             RemoteError: For any other exception there, which may be this submission's doing.
         """
-        shown = clean(name).replace("\n", " ")[:80]
+        shown = page_text(name).replace("\n", " ")[:80]
         done = self._judges.grade(self._worker, module, seed, checks, diagnose, shown)
         for case in done.cases:
             on_case(case)
@@ -439,5 +439,5 @@ def _wait(future: Future, deadline: float, given_up: Callable[[], bool]) -> bool
 
 
 def _line(error: BaseException) -> str:
-    lines = clean(str(error)).strip().splitlines()
+    lines = page_text(str(error)).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__

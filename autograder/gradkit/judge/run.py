@@ -25,6 +25,7 @@ from gradkit.judge.zygotes import Zygote
 from gradkit.manifest import Assignment
 from gradkit.markers import case_id
 from gradkit.model import CaseResult, Check, Outcome
+from gradkit.safetext import utf8_text
 from gradkit.worker.sandbox import address_space_bytes
 
 GROWTH_MIB = 3072  # of the judge, on top of what it has when it is ready
@@ -205,8 +206,5 @@ def run_case(
 
 def writable(result: CaseResult) -> CaseResult:
     """The same with texts that JSON can hold: a submission's may have lone surrogates."""
-    texts = {
-        name: getattr(result, name).encode("utf-8", "replace").decode("utf-8")
-        for name in ("summary", "detail", "where")
-    }
+    texts = {name: utf8_text(getattr(result, name)) for name in ("summary", "detail", "where")}
     return replace(result, **texts)

@@ -21,6 +21,7 @@ from gradkit.files import remove_tree
 from gradkit.judge import isolation as isolation_module
 from gradkit.judge.isolation import Isolation, UserSlot
 from gradkit.manifest import Manifest
+from gradkit.safetext import utf8_text
 from gradkit.worker import sandbox, zygote
 from gradkit.worker.zygote import Ended, EndRequest, SpawnRequest
 
@@ -215,7 +216,7 @@ def printable(value: object) -> str:
     """A worker's string without what can't be written down, such as lone surrogates."""
     if not isinstance(value, str):
         raise ProtocolError("something else stands where a text is due")
-    return value.encode("utf-8", "replace").decode("utf-8")
+    return utf8_text(value)
 
 
 def obituary(ended: Ended) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from gradkit.archives import CAPS, Caps, over_cap, shown, size_text
+from gradkit.caps import CAPS, Caps, over_cap
 from gradkit.errors import InputError
+from gradkit.safetext import one_line, size_text, utf8_text
 from gradkit.sourcetext import check_size
 
 
@@ -129,11 +130,11 @@ def _decoded(raw: bytes, name: str) -> _RawNotebook:
             return msgspec.json.decode(_strict_json(raw), type=_RawNotebook)
     except msgspec.ValidationError as error:
         raise InputError(
-            f"{name}: is not a notebook ({shown(str(error), 120)}); save it from Jupyter as .ipynb"
+            f"{name}: is not a notebook ({one_line(str(error), 120)}); save it from Jupyter as .ipynb"
         ) from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise InputError(
-            f"{name}: is not a notebook ({shown(str(error), 120)}); save it again and hand that in"
+            f"{name}: is not a notebook ({one_line(str(error), 120)}); save it again and hand that in"
         ) from None
     except RecursionError:
         raise InputError(
@@ -167,8 +168,7 @@ def _cell_text(cell: _RawCell) -> str:
             continue
         if text := value if isinstance(value, str) else "".join(value):
             # half a surrogate pair can stand in a string of JSON, and in no file
-            text = text.encode("utf-8", "replace").decode()
-            return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+            return utf8_text(text).replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
     return ""
 
 
@@ -190,7 +190,7 @@ def _check_language(raw: msgspec.Raw, name: str) -> None:
     language = metadata.language_info.name or metadata.kernelspec.language or "python"
     if not language.lower().startswith(("python", "ipython", "xpython")):
         raise InputError(
-            f"{name}: is a notebook for {shown(language, 40)}, not Python; hand in one with a Python kernel"
+            f"{name}: is a notebook for {one_line(language, 40)}, not Python; hand in one with a Python kernel"
         )
 
 

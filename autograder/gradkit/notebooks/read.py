@@ -22,10 +22,11 @@ from pathlib import PurePath
 
 from coursekit.costs import not_python
 
-from gradkit.archives import CAPS, Caps, shown
+from gradkit.caps import CAPS, Caps
 from gradkit.notebooks.cells import CodeCell, code_cells
 from gradkit.notebooks.magics import without_cell_magic, without_line_magics
 from gradkit.notebooks.names import names_of
+from gradkit.safetext import one_line
 from gradkit.sourcetext import SyntaxProblem, defined_by_look, no_warnings, parse
 
 _Place = tuple[int, int]  # cell and line in it, both from 1
@@ -392,7 +393,7 @@ def _left_out(units: list[_Unit], kept: list[_Unit], wanted: frozenset[str]) -> 
             continue
         if changed := (unit.binds | (unit.extends & bound)) & used:
             cell, line = unit.lines[0][1]
-            names = shown(", ".join(sorted(changed)))
+            names = one_line(", ".join(sorted(changed)))
             yield f"cell {cell}, line {line}: {what} outside of any function is not run; it sets {names}"
 
 

@@ -16,7 +16,7 @@ from gradkit.errors import InputError
 from gradkit.model import Check, CheckResult, Graded
 from gradkit.report.data import Entry, read_run
 from gradkit.runs import run_record
-from gradkit.uploads import cell
+from gradkit.safetext import cell_text, page_text
 
 DUST = 1e-6  # what adding fractions of points leaves behind
 KINDS = {
@@ -148,7 +148,7 @@ def compare_runs(old: Path, new: Path) -> Changes:
     rows = [_change(name, here.get(name), there.get(name)) for name in here.keys() | there.keys()]
     rows.sort(key=lambda row: (list(KINDS).index(row.kind), row.name))
     known = len(before.regrades) if after.regrades[: len(before.regrades)] == before.regrades else 0
-    reasons = tuple(results.clean(one.reason) for one in after.regrades[known:] if one.reason)
+    reasons = tuple(page_text(one.reason) for one in after.regrades[known:] if one.reason)
     return Changes(before.assignment, old, new, reasons, tuple(rows), tuple(_totals(rows)))
 
 
@@ -270,5 +270,5 @@ def _cell(text: str) -> str:
     try:
         float(text)
     except ValueError:
-        return cell(text)
+        return cell_text(text)
     return text

@@ -11,7 +11,7 @@ from pathlib import Path
 from gradkit import results
 from gradkit.errors import InputError
 from gradkit.model import Check, CheckResult, Graded
-from gradkit.uploads import cell
+from gradkit.safetext import cell_text
 
 TABLE = "grades.csv"
 
@@ -67,7 +67,7 @@ def read_run(folder: Path) -> Run:
         raise InputError(f"{folder}: no such folder; give the one that gradkit grade --out wrote")
     rows, notes = _read_table(folder / TABLE)
     names = {path.parent.name for path in folder.glob("*/graded.json")}
-    by_cell = {cell(name): name for name in names}
+    by_cell = {cell_text(name): name for name in names}
     # A row without a readable name of a folder keeps the row's text: it is a submission without a record.
     listed = {by_cell.get(cell, cell): submitters for cell, submitters in rows.items()}
     entries = [

@@ -30,6 +30,7 @@ from gradkit.report.data import Entry, read_run
 from gradkit.report.statistics import Bin
 from gradkit.report.student import student_page
 from gradkit.report.summary import Summary, summarize
+from gradkit.safetext import page_text
 from gradkit.similarity import Pair
 
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "report"
@@ -237,13 +238,13 @@ def _environment() -> jinja2.Environment:
         words=results.WORDS.__getitem__,
         anchor=lambda name: f"mistake-{name}",
         page=page_of,
-        breakable=lambda name: markupsafe.escape(results.clean(name)).replace("_", markupsafe.Markup("_<wbr>")),
+        breakable=lambda name: markupsafe.escape(page_text(name)).replace("_", markupsafe.Markup("_<wbr>")),
     )
     return environment
 
 
 def _cleaned(text: str) -> str:
-    return text if isinstance(text, markupsafe.Markup) else results.clean(text)
+    return text if isinstance(text, markupsafe.Markup) else page_text(text)
 
 
 def page_of(entry: Entry) -> str:

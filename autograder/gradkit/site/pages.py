@@ -23,7 +23,7 @@ from gradkit.files import remove_tree
 from gradkit.manifest import Assignment, Manifest
 from gradkit.mistakes import read_mistakes
 from gradkit.report.pages import policy
-from gradkit.results import clean
+from gradkit.safetext import page_text
 from gradkit.site.figures import Figure, draw_figures
 from gradkit.site.graph import HEIGHT, WIDTH, course_graph
 from gradkit.site.handout import data_uri, render_handout
@@ -197,7 +197,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=lambda value: clean(value) if type(value) is str else value,
+        finalize=lambda value: page_text(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
