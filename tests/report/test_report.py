@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import urllib.parse
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -169,12 +170,25 @@ def test_names_that_the_table_guards_are_found_again(tmp_path):
 def test_a_report_is_replaced_whole(zoo):
     """A second report leaves no page of the first behind, and nothing else beside."""
     report(zoo)
-    (zoo / "report" / "students" / "gone.html").write_text("old", encoding="utf-8")
+    shutil.copy(zoo / "report" / "index.html", zoo / "report" / "students" / "gone.html")
 
     report(zoo)
 
     assert not (zoo / "report" / "students" / "gone.html").exists()
     assert not [path for path in zoo.iterdir() if path.name.startswith(".")]
+
+
+def test_what_is_no_page_of_a_report_is_never_replaced(zoo):
+    """A page of another tool's, or a note that somebody put beside the pages, is named, and all is left as it was."""
+    report(zoo)
+    note = zoo / "report" / "students" / "note.html"
+    note.write_text("<title>mine</title>", encoding="utf-8")
+    before = {path: path.read_bytes() for path in (zoo / "report").rglob("*.html")}
+
+    with pytest.raises(InputError, match=r"students/note.html is not part of a report: choose another --out"):
+        write_report(zoo, zoo / "report")
+
+    assert {path: path.read_bytes() for path in (zoo / "report").rglob("*.html")} == before
 
 
 @pytest.mark.parametrize(

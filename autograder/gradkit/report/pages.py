@@ -11,7 +11,6 @@ import base64
 import functools
 import hashlib
 import os
-import tempfile
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +20,7 @@ import jinja2
 import markupsafe
 
 from gradkit import results
-from gradkit.errors import InputError
-from gradkit.files import remove_tree
+from gradkit.files import generator, replaced
 from gradkit.manifest import Manifest
 from gradkit.model import Graded
 from gradkit.report.changes import KINDS, Changes, signed
@@ -89,23 +87,9 @@ def write_report(
     """
     run = read_run(run_folder)
     summary = summarize(run, manifest_of(run.assignment))
-    if out.exists() and not (out / INDEX).is_file() and not (out.is_dir() and not any(out.iterdir())):
-        raise InputError(f"{out} is there already and is not a report: choose another --out")
-    beside = None
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-        new = beside / "new"
-        (new / STUDENTS).mkdir(parents=True)
+    with replaced(out, "report") as new:
+        (new / STUDENTS).mkdir()
         _write(summary, new, alike)
-        if out.exists():
-            out.rename(beside / "old")
-        new.rename(out)
-    except OSError as error:
-        raise InputError(f"{out}: can't be written: {error.strerror}; choose another --out") from None
-    finally:
-        if beside:
-            remove_tree(beside)
     return summary
 
 
@@ -227,6 +211,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(generator=markupsafe.Markup(generator("report")))
     environment.filters.update(
         change=signed,
         points=lambda value: f"{round(value, 2):g}",
