@@ -70,7 +70,11 @@ def replaced(out: Path, kind: str) -> Iterator[Path]:
     out = out.resolve()  # a link stays one
     try:
         if out.exists() and (foreign := _foreign(out, generator(kind).encode())) is not None:
-            what = f"{out} is there already and is not a {kind}" if foreign == out else f"{foreign} is not part of a {kind}"
+            what = (
+                f"{out} is there already and is not a {kind}"
+                if foreign == out
+                else f"{foreign} is not part of a {kind}"
+            )
             raise InputError(f"{what}: choose another --out")
         out.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))

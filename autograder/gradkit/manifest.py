@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import graphlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory_mib: int = 2048
     banned: list[str] = []
     questions: list[Question] = []
-    needs: list[str] = []  # assignments to do before this one
+    needs: list[str] = []  # ids of assignments that this one builds on; each comes before it
     python: str = (
         ""  # the version that grades, such as 3.11; a student bundle names the bundling machine's if it is empty
     )
@@ -191,6 +192,8 @@ def _check(manifest: Manifest, path: Path) -> None:
         rule(device in DEVICES, "devices", f"allowed: {', '.join(DEVICES)}, got {device!r}")
     for library in manifest.libraries:
         rule(library in LIBRARIES, "libraries", f"allowed: {', '.join(LIBRARIES)}, got {library!r}")
+    for id in manifest.needs:
+        rule(manifest.needs.count(id) == 1, "needs", f"{id!r} stands twice")
     seen: set[str] = set()
     for task in manifest.tasks:
         rule(task.id.isidentifier() and task.id == task.id.lower(), "tasks.id", f"snake_case, got {task.id!r}")
@@ -245,33 +248,33 @@ def assignment_ids(root: Path) -> list[str]:
 
 
 def load_all(root: Path) -> list[Assignment]:
-    """Every assignment, in course order.
-
-    Raises:
-        AuthoringError: When one is wrong, or needs one that does not come before it.
-    """
+    """Every assignment, in course order."""
     found = [load_assignment(root, id) for id in assignment_ids(root)]
     found.sort(key=lambda assignment: (assignment.manifest.order, assignment.id))
-    check_needs(found)
     return found
 
 
-def check_needs(assignments: Sequence[Assignment]) -> None:
-    """Hold assignments, in course order, to needing only what comes before them; so none needs itself, by any way round.
+def needs_faults(manifests: Iterable[Manifest]) -> dict[str, str]:
+    """What is wrong with the `needs` of a whole course's manifests: a line by id, for those in which something is.
 
-    Raises:
-        AuthoringError: Naming the file, and the nearest name for one that is unknown.
+    What an assignment needs must be there and come before it. In a bundle of a single assignment the others are not there,
+    so who grades does not ask.
     """
-    before: list[str] = []
-    known = [assignment.id for assignment in assignments]
-    for assignment in assignments:
-        for id in assignment.manifest.needs:
-            if id in before:
-                continue
-            if id in known:
-                what = f"{id} does not come before {assignment.id}; change the order of one of them"
-            else:
-                near = difflib.get_close_matches(id, known, n=1)
-                what = f"no assignment is called {id!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-            raise AuthoringError(f"{assignment.public / 'assignment.toml'}: needs: {what}")
-        before.append(assignment.id)
+    course = {manifest.id: manifest for manifest in sorted(manifests, key=lambda one: (one.order, one.id))}
+    places = {id: place for place, id in enumerate(course)}
+    found: dict[str, str] = {}
+    try:
+        graphlib.TopologicalSorter({id: manifest.needs for id, manifest in course.items()}).prepare()
+    except graphlib.CycleError as error:
+        circle = error.args[1][::-1]
+        said = f"needs: these need one another: {', '.join(circle[:-1])}; take one out"
+        found = dict.fromkeys(circle, said if len(circle) > 2 else "needs: it can't need itself; take it out")
+    for id, manifest in course.items():
+        for need in manifest.needs:
+            if need not in course:
+                near = difflib.get_close_matches(need, course, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else "take it out"
+                found.setdefault(id, f"needs: no assignment is called {need!r}; {hint}")
+            elif places[need] > places[id]:
+                found.setdefault(id, f"needs: {need} does not come before {id}; change the order of one of them")
+    return found

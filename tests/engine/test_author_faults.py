@@ -107,6 +107,14 @@ PLANTED = [
         [f"{PUBLIC}:{BY_HAND + 2}: imports scipy, which students don't have; there are coursekit, gradescope_utils, matplotlib, numpy, pytest, regex, torch"],
     ),
     Planted(
+        "a need that is not there", MANIFEST, "order = ", 'needs = ["scalng"]\norder = ',
+        [f"{MANIFEST}: needs: no assignment is called 'scalng'; did you mean 'scaling'?"], blocks=False,
+    ),
+    Planted(
+        "a need of itself", MANIFEST, "order = ", 'needs = ["scaling"]\norder = ',
+        [f"{MANIFEST}: needs: it can't need itself; take it out"], blocks=False,
+    ),
+    Planted(
         "a missing section", README, "## Task 2: scale", "## Scale",
         [f"{README}: there is no section ## Task 2 for the task standardise"],
     ),

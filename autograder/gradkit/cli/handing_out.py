@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from gradkit.cli.app import Ids, Root, app, chosen, err, out
+from gradkit.cli.app import Root, app, chosen, err, out
 from gradkit.cli.course import CourseFile
-from gradkit.errors import InputError
-from gradkit.manifest import Assignment, find_root
+from gradkit.errors import AuthoringError, InputError
+from gradkit.manifest import Assignment, find_root, load_all, needs_faults
 
 bundle = typer.Typer(no_args_is_help=True, help="Make what students or other systems receive.")
 app.add_typer(bundle, name="bundle")
@@ -109,8 +109,14 @@ def nbgrader(
 @app.command()
 def site(
     out_path: Annotated[Path, typer.Option("--out", help="A folder: a new one, or an earlier gallery.")],
-    ids: Ids = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID]...", help="Assignments; when none is named, those of course.toml, or all but drafts."
+        ),
+    ] = None,
     root: Root = None,
+    course: CourseFile = None,
     figures: Annotated[
         bool,
         typer.Option("--figures/--no-figures", help="Draw each assignment's figures from its reference, in a fold."),
@@ -122,21 +128,37 @@ def site(
 ) -> None:
     """Write a gallery of the course to publish: handouts, what builds on what, and what the checks look at."""
     from gradkit.course import find_course
-    from gradkit.site.pages import INDEX, write_site
+    from gradkit.site.pages import INDEX, TITLE, write_site
 
-    base, assignments = chosen(root, ids)
-    course = find_course(base)
+    base = root or find_root(Path.cwd())
+    dates = find_course(base, course)
+    every = load_all(base)
+    for id, fault in needs_faults(assignment.manifest for assignment in every).items():
+        raise AuthoringError(f"{base / 'assignments' / id / 'assignment.toml'}: {fault}")
+    in_order = [assignment.id for assignment in every]
+    if ids:
+        named = sorted(set(ids), key=lambda id: in_order.index(id) if id in in_order else -1)
+    elif dates:
+        named = dates.ids
+    else:
+        named = [assignment.id for assignment in every if not assignment.manifest.draft]
+        for id in sorted(set(in_order) - set(named)):
+            err.print(f"note: {id} is a draft and left out; name it to have it in", markup=False)
+    if not named:
+        raise InputError(f"{base}: no assignment to show; gradkit new ID writes one to start from")
+    _, assignments = _consistent(base, named)
     problems = write_site(
         assignments,
         out_path,
-        **({"title": course.title} if course and course.title else {}),
+        title=dates.title if dates and dates.title else TITLE,
         figures=figures,
         staff=staff,
         jobs=jobs,
-        tell=lambda id: err.print(id, markup=False),
+        tell=lambda id: err.print(f"figures of {id}", markup=False),
     )
     for problem in problems:
         err.print(f"problem: {problem}", markup=False)
-    out.print(f"{out_path / INDEX}: {len(assignments)} assignments", markup=False)
+    how_many = f"{len(assignments)} assignment{'s' if len(assignments) != 1 else ''}"
+    out.print(f"{out_path / INDEX}: {how_many}", markup=False)
     if problems:
         raise typer.Exit(1)

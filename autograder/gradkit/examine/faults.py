@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import keyword
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,7 @@ from gradkit.examine.handout import handout_faults
 from gradkit.examine.leaks import hints, leak_faults
 from gradkit.examine.sources import Fault, Sources, defined, imports, line_of
 from gradkit.lint import find_banned
-from gradkit.manifest import Assignment
+from gradkit.manifest import Assignment, load_manifest, needs_faults
 from gradkit.mistakes import read_mistakes, try_mistakes
 from gradkit.notebooks.write import notebook_text
 from gradkit.stubs import build_stub
@@ -180,6 +181,18 @@ def _rest(assignment: Assignment, sources: Sources) -> Iterator[Fault]:
     yield from leak_faults(assignment, sources)
     yield from asked_faults(assignment, sources)
     yield from own_check_faults(assignment, sources)
+    yield from _needs_faults(assignment)
+
+
+def _needs_faults(assignment: Assignment) -> Iterator[Fault]:
+    """Of its own place in the course; what is wrong with another one's manifest is told of that one."""
+    path = assignment.public / "assignment.toml"
+    course = [assignment.manifest]
+    for other in assignment.public.parent.glob("*/assignment.toml"):
+        with contextlib.suppress(AuthoringError):
+            course += [load_manifest(other)] if other != path else []
+    if said := needs_faults(course).get(assignment.id):
+        yield Fault(f"{path}: {said}", blocks=False)
 
 
 def _library_faults(assignment: Assignment, sources: Sources) -> Iterator[Fault]:

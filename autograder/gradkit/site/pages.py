@@ -6,7 +6,6 @@ Figures drawn from the reference answer the handouts' predictions, so they are i
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,20 +15,24 @@ from pathlib import Path
 import jinja2
 import markupsafe
 
-from gradkit.errors import GradkitError, InputError
+from gradkit.errors import GradkitError
 from gradkit.examine.checks import written_checks
 from gradkit.examine.sources import Sources
-from gradkit.files import remove_tree
+from gradkit.files import generator, replaced
 from gradkit.manifest import Assignment, Manifest
 from gradkit.mistakes import read_mistakes
 from gradkit.report.pages import policy
 from gradkit.safetext import page_text
 from gradkit.site.figures import Figure, draw_figures
 from gradkit.site.graph import HEIGHT, WIDTH, course_graph
-from gradkit.site.handout import data_uri, render_handout
+from gradkit.site.handout import data_uri, first_picture, render_handout
+from gradkit.stubs import read_authored
 
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "site"
 INDEX = "index.html"
+KIND = "gallery"
+TITLE = "Deep learning by building it"
+_ANCHORS = ("content", "checks", "figures", "misconceptions", "matrix")  # of an assignment's page, beside its handout's
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def write_site(
     assignments: Sequence[Assignment],
     out: Path,
     *,
-    title: str = "Deep learning by building it",
+    title: str = TITLE,
     figures: bool = True,
     staff: bool = False,
     jobs: int = 1,
@@ -74,7 +77,7 @@ def write_site(
         figures: Draw the figures from the references, or leave them out.
         staff: Add what only staff may see: the misconceptions by name, and the kill matrix.
         jobs: How many assignments' figures are drawn at a time.
-        tell: Takes a line for each assignment that is done.
+        tell: Takes a line for each assignment whose figures are there.
 
     Returns:
         A line for each assignment whose figures could not be drawn; its page is there without them.
@@ -83,36 +86,24 @@ def write_site(
         InputError: When `out` is something else than a gallery, or can't be written.
         AuthoringError: When an assignment's files are wrong.
     """
-    if out.exists() and not (out / INDEX).is_file() and not (out.is_dir() and not any(out.iterdir())):
-        raise InputError(f"{out} is there already and is not a gallery: choose another --out")
-    problems: list[str] = []
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        cache = out.parent / f".{out.name}-figures"  # beside it: what is in `out` may be published
+    cache = out.absolute().parent / f".{out.absolute().name}-figures"  # beside it: what is in `out` may be published
 
-        def drawn(assignment: Assignment) -> list[Figure]:
-            try:
-                found = draw_figures(assignment, cache) if figures else []
-            except GradkitError as error:
-                problems.append(str(error))
-                found = []
-            tell(assignment.id)
-            return found
-
-        with ThreadPoolExecutor(jobs) as pool:
-            pictures = list(pool.map(drawn, assignments))
-        beside = Path(tempfile.mkdtemp(prefix=".site.", dir=out))
+    def drawn(assignment: Assignment) -> tuple[list[Figure], str]:
         try:
-            _write(assignments, pictures, beside, title, staff)
-            for old in out.glob("*.html"):
-                old.unlink()
-            for page in sorted(beside.iterdir(), key=lambda page: page.name == INDEX):  # the index last
-                page.replace(out / page.name)
+            return draw_figures(assignment, cache), ""
+        except GradkitError as error:
+            return [], str(error)
         finally:
-            remove_tree(beside)
-    except OSError as error:
-        raise InputError(f"{out}: can't be written: {error.strerror}; choose another --out") from None
-    return problems
+            tell(assignment.id)
+
+    with replaced(out, KIND) as folder:
+        if figures:
+            with ThreadPoolExecutor(jobs) as pool:
+                found = list(pool.map(drawn, assignments))
+        else:
+            found = [([], "") for _ in assignments]
+        _write(assignments, [pictures for pictures, _ in found], folder, title, staff)
+    return [problem for _, problem in found if problem]
 
 
 def _write(
@@ -120,8 +111,16 @@ def _write(
 ) -> None:
     css = (_TEMPLATES / "site.css").read_text(encoding="utf-8")
     environment = _environment()
-    shared = {"css": markupsafe.Markup(css), "policy": policy(css, images="data:"), "title": title}
     manifests = [assignment.manifest for assignment in assignments]
+    here = [manifest.id for manifest in manifests]
+    shared = {
+        "css": markupsafe.Markup(css),
+        "policy": policy(css, images="data:"),
+        "title": title,
+        "staff": staff,
+        "here": here,
+        "titles": {manifest.id: manifest.title for manifest in manifests},
+    }
     page = environment.get_template("index.html.j2").render(
         **shared,
         manifests=manifests,
@@ -135,33 +134,36 @@ def _write(
     places = dict(enumerate(manifests))
     for number, (assignment, drawn) in enumerate(zip(assignments, pictures, strict=True)):
         manifest = assignment.manifest
-        matrix = assignment.hidden / "kill_matrix.txt"
         page = template.render(
             **shared,
             manifest=manifest,
             tasks=_tasks(assignment),
-            handout=markupsafe.Markup(_handout(assignment)),
+            handout=markupsafe.Markup(_handout(assignment, here)),
             figures=[(figure, data_uri(figure.path)) for figure in drawn],
             before=places.get(number - 1),
             after=places.get(number + 1),
-            used_by=[one for one in manifests if manifest.id in one.needs],
-            here={one.id for one in manifests},
+            used_by=[one.id for one in manifests if manifest.id in one.needs],
             misconceptions=_misconceptions(assignment) if staff else (),
-            matrix=matrix.read_text(encoding="utf-8") if staff and matrix.is_file() else "",
+            matrix=_matrix(assignment) if staff else "",
         )
         (folder / f"{manifest.id}.html").write_text(page, encoding="utf-8", newline="\n")
 
 
-def _handout(assignment: Assignment) -> str:
-    return render_handout((assignment.public / "README.md").read_text(encoding="utf-8"), assignment.public)
+def _handout(assignment: Assignment, here: Sequence[str]) -> str:
+    path = assignment.public / "README.md"
+    return render_handout(read_authored(path), path, pages=here, taken=_ANCHORS)
+
+
+def _matrix(assignment: Assignment) -> str:
+    path = assignment.hidden / "kill_matrix.txt"
+    return read_authored(path) if path.is_file() else ""
 
 
 def _cover(assignment: Assignment) -> str:
     """The handout's first picture, for the index; empty where it has none."""
-    images = sorted((assignment.public / "img").glob("*.svg"))
-    text = (assignment.public / "README.md").read_text(encoding="utf-8")
-    shown = [path for path in images if f"](img/{path.name})" in text]
-    return data_uri(min(shown, key=lambda path: text.index(f"](img/{path.name})"))) if shown else ""
+    path = assignment.public / "README.md"
+    shown = first_picture(read_authored(path), path)
+    return data_uri(shown) if shown else ""
 
 
 def _tasks(assignment: Assignment) -> list[TaskRow]:
@@ -201,5 +203,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(generator=markupsafe.Markup(generator(KIND)))
     environment.filters.update(hours=lambda manifest: f"{_minutes(manifest) / 60:.1f}")
     return environment
