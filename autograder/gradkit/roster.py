@@ -55,7 +55,7 @@ def read_roster(path: Path) -> tuple[Submitter, ...]:
         raise InputError(f"{path}: no column is called Name, Student, Email or SID; its columns: {found}")
     students: dict[tuple, int] = {}
     for number, line in enumerate(lines, start=2):
-        student = _student(line, known)
+        student = _student(line, known, turned=tuple(header) != Submitter._fields)
         if student is None:
             continue
         if student in students:
@@ -126,15 +126,20 @@ def _place(header: Sequence[str], names: Sequence[str]) -> int | None:
     return next((lower.index(name) for name in names if name in lower), None)
 
 
-def _student(line: Sequence[str], known: dict[str, int | None]) -> Submitter | None:
-    """A line's student; None for an empty line, one of staff, and Canvas's lines that are no student."""
+def _student(line: Sequence[str], known: dict[str, int | None], *, turned: bool) -> Submitter | None:
+    """A line's student; None for an empty line, one of staff, and Canvas's lines that are no student.
+
+    `turned`: a comma in the one column of names turns them around, as Canvas writes them; in a file of ours it is a comma.
+    """
 
     def cell(field: str) -> str:
         place = known[field]
         return " ".join(line[place].split()) if place is not None and place < len(line) else ""
 
-    name = cell("name") or f"{cell('first')} {cell('last')}".strip()
-    if "," in name:  # Canvas writes the family name first
+    name = cell("name")
+    if not name:
+        name = f"{cell('first')} {cell('last')}".strip()
+    elif turned and "," in name:
         last, _, first = name.partition(",")
         name = f"{first.strip()} {last.strip()}".strip()
     student = Submitter(name, cell("email"), cell("sid"), cell("login"), cell("canvas_id"), cell("section"))
