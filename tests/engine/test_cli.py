@@ -307,6 +307,9 @@ def test_an_interrupted_run_keeps_what_is_graded_and_is_gone_on_with(kit, write,
         json.loads(path.read_text())
     done_before = [name for name, row in rows(out).items() if row["status"] == "graded"]
     assert 2 <= len(done_before) < 12
+    assert {row["reason"] for name, row in rows(out).items() if name not in done_before} == {
+        "the run ended before it: go on with --resume"
+    }
 
     again = subprocess.run([*command, "--resume", "--jobs", "2"], capture_output=True, text=True, timeout=120)
 
