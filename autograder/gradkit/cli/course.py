@@ -48,7 +48,7 @@ def check(
             told = f"{tries.limit} graded attempts in {tries.window_hours:g} h on Gradescope"
             out.print(f"{planned.id}: {told}", markup=False)
     for extension in found.extensions:
-        more = f"until {_moment(found, extension.due)}" if extension.due else f"{extension.days} days more"
+        more = f"until {_moment(found, extension.due)}" if extension.due else _count(extension.days or 0, "more day")
         out.print(f"{extension.student}: {more} for {extension.assignment or 'all assignments'}", markup=False)
     wrong = found.misnamed(students, found.extensions) if students else []
     for note in [*_notes(found), *wrong]:
@@ -72,7 +72,7 @@ def totals(
     base = root or find_root(Path.cwd())
     made = course_totals(base, _found(base, file), runs, datetime.datetime.now(datetime.UTC))
     made.write(out_path)
-    out.print(f"{out_path}: {len(made.rows)} students, {len(made.ids)} assignments", markup=False)
+    out.print(f"{out_path}: {_count(len(made.rows), 'student')}, {_count(len(made.ids), 'assignment')}", markup=False)
     for note in made.notes:
         out.print(f"  {note}", markup=False)
 
@@ -108,6 +108,10 @@ def _calendar(found: Course) -> Table:
         when = _moment(found, due) if due else "no due date"
         table.add_row(*map(Text, (planned.id, when, f"{planned.points:g}", part, *kept)))
     return table
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _moment(found: Course, moment: datetime.datetime | None) -> str:
