@@ -64,7 +64,7 @@ def test_everybody_has_a_page_or_a_reason(run, tmp_path):
     assert list(index["sid"]) == ["", "s1", "s2", "", "s3", "s4", "s5", "s6", "s8"]
     assert index.iloc[1]["name"] == '\'=HYPERLINK("x")' and index.iloc[-1]["status"] == "missing"
     assert told[-1] == "nothing for Student Eight: nothing was handed in"
-    assert "Two Student" in (tmp_path / "out" / index.iloc[2]["file"]).read_text(encoding="utf-8")
+    assert "Student, Two" in (tmp_path / "out" / index.iloc[2]["file"]).read_text(encoding="utf-8")
 
 
 def test_names_are_fit_for_any_file_system(run, tmp_path):
