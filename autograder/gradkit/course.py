@@ -5,10 +5,8 @@ The file is optional. What it says is used by `grade`, `bundle` and `course`.
 
 from __future__ import annotations
 
-import csv
 import datetime
 import difflib
-import io
 import math
 import re
 import zoneinfo
@@ -27,6 +25,7 @@ from gradkit.model import Submitter
 from gradkit.policy import Lateness, lateness, written
 from gradkit.roster import Roster
 from gradkit.safetext import cell_text, one_line
+from gradkit.staffiles import not_toml, read_csv
 
 FILE = "course.toml"
 YEARS = range(1970, 3000)  # in which a zone can shift every moment
@@ -192,9 +191,7 @@ def read_course(path: Path, known: Collection[str]) -> Course:
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: {_explained(str(error))}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        line = re.search(r" \(at line (\d+), column \d+\)", str(error))
-        place = f"{path}:{line[1]}" if line else str(path)
-        raise InputError(f"{place}: not TOML: {str(error).replace(line[0], '') if line else error}") from None
+        raise InputError(not_toml(path, error)) from None
     _check(course, path, known)
     return course
 
@@ -385,16 +382,14 @@ def read_times(path: Path) -> dict[str, datetime.datetime]:
     Raises:
         InputError: With the line that can't be read.
     """
-    try:
-        table = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), strict=True))
-    except OSError as error:
-        raise InputError(f"{path}: can't be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: is not CSV in UTF-8: {error}") from None
+    (_, header), *rows = read_csv(path) or [(1, [])]
     times: dict[str, datetime.datetime] = {}
-    for line, row in enumerate(table, start=2):
-        if row.get("submission") is None or row.get("time") is None:
+    for line, fields in rows:
+        row = dict(zip(header, fields, strict=False))
+        if fields and not {"submission", "time"} <= row.keys():
             raise InputError(f"{path}:{line}: two columns are needed, submission and time")
+        if not fields:
+            continue
         at = read_moment(row["time"])
         if at is None:
             raise InputError(
