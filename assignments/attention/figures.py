@@ -12,7 +12,8 @@ import torch
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.plots import COLORS, figure, heatmap, if_written, main, subplots
+from coursekit.drawing import figure, if_written, main
+from coursekit.plots import COLORS, heatmap, subplots
 
 WORDS = ["What", "is", "your", "name"]
 

@@ -8,7 +8,8 @@ import numpy as np
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.data import players
-from coursekit.plots import COLORS, DIVERGING, figure, main, subplots
+from coursekit.drawing import figure, main
+from coursekit.plots import COLORS, DIVERGING, subplots
 
 
 def loss_and_grads(student):

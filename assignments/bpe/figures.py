@@ -8,7 +8,8 @@ import numpy as np
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.data import languages
-from coursekit.plots import COLORS, figure, main, name_lines, subplots
+from coursekit.drawing import figure, main
+from coursekit.plots import COLORS, name_lines, subplots
 
 SIZES = (256, 272, 288, 320, 352, 384, 448, 512, 576, 640, 768, 896, 1024)
 

@@ -8,7 +8,8 @@ import numpy as np
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.data import X_RANGE, regression, regression_quantile
-from coursekit.plots import COLORS, band, figure, if_written, main, name_lines, subplots
+from coursekit.drawing import figure, if_written, main
+from coursekit.plots import COLORS, band, name_lines, subplots
 
 ALPHA = 0.1
 

@@ -9,7 +9,8 @@ import numpy as np
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.data import digits, edge_kernel, zero_image
-from coursekit.plots import COLORS, DIVERGING, figure, main, subplots
+from coursekit.drawing import figure, main
+from coursekit.plots import COLORS, DIVERGING, subplots
 
 
 def counted(size, kernel, *, stride=1, padding=0, dilation=1):

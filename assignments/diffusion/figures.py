@@ -13,7 +13,8 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.data import digits
-from coursekit.plots import COLORS, figure, if_written, main, subplots
+from coursekit.drawing import figure, if_written, main
+from coursekit.plots import COLORS, subplots
 
 F64 = torch.float64
 FIVE = ("blue", "orange", "green", "red", "purple")

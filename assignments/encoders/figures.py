@@ -13,7 +13,8 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.chance import luck
-from coursekit.plots import COLORS, figure, if_written, main, subplots
+from coursekit.drawing import figure, if_written, main
+from coursekit.plots import COLORS, subplots
 
 T = 9
 WORDS = "MIT was founded in 1861 and moved to Cambridge in 1916".split()

@@ -7,7 +7,8 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.plots import COLORS, figure, if_written, main, subplots
+from coursekit.drawing import figure, if_written, main
+from coursekit.plots import COLORS, subplots
 
 TEN = "they only sold very good blue fish from that port".split()  # ten words of four letters
 FOUR = "it was not cheap".split()

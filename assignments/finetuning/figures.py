@@ -12,7 +12,8 @@ import torch
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.plots import COLORS, figure, main, subplots
+from coursekit.drawing import figure, main
+from coursekit.plots import COLORS, subplots
 
 F64 = torch.float64
 

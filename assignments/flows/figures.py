@@ -13,7 +13,8 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.data import digits, two_moons
-from coursekit.plots import COLORS, figure, if_written, main, name_lines, subplots
+from coursekit.drawing import figure, if_written, main
+from coursekit.plots import COLORS, name_lines, subplots
 from coursekit.toys import mlp, mlp_weights
 
 F64 = torch.float64

@@ -12,7 +12,8 @@ import torch
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.plots import COLORS, band, figure, main, subplots
+from coursekit.drawing import figure, main
+from coursekit.plots import COLORS, band, subplots
 from coursekit.simgpu import Costs, CudaDevice, Kernel, KernelCost, SimulatedDevice, draw_timeline
 
 MATMUL = Kernel("matmul")

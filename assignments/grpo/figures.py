@@ -12,7 +12,8 @@ import torch
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.plots import COLORS, figure, if_written, main, name_lines, subplots
+from coursekit.drawing import figure, if_written, main
+from coursekit.plots import COLORS, name_lines, subplots
 
 F64 = torch.float64
 LONGEST = 40  # words of an answer

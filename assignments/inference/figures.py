@@ -7,7 +7,8 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.plots import COLORS, figure, main, name_lines, subplots
+from coursekit.drawing import figure, main
+from coursekit.plots import COLORS, name_lines, subplots
 
 
 def softmax(logits):

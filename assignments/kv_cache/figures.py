@@ -17,7 +17,8 @@ from matplotlib.patches import Patch
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.plots import COLORS, figure, main, subplots
+from coursekit.drawing import figure, main
+from coursekit.plots import COLORS, subplots
 from coursekit.toys import ModelConfig, forward, random_weights, weight_shapes
 
 N_PROMPT, N_NEW = 32, 320

@@ -13,7 +13,8 @@ import torch
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.plots import COLORS, figure, main, name_lines, subplots
+from coursekit.drawing import figure, main
+from coursekit.plots import COLORS, name_lines, subplots
 
 VOCAB, MAX_NEW, BETA = 3, 3, 0.5
 NAMES = "·ab"  # token 0 ends a response

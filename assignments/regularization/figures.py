@@ -7,7 +7,8 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.plots import COLORS, band, figure, if_written, main, subplots
+from coursekit.drawing import figure, if_written, main
+from coursekit.plots import COLORS, band, subplots
 
 
 def centered(values):

@@ -13,7 +13,8 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.data import digit_bitmaps, digits
-from coursekit.plots import COLORS, figure, heatmap, if_written, main, subplots
+from coursekit.drawing import figure, if_written, main
+from coursekit.plots import COLORS, heatmap, subplots
 
 F64 = torch.float64
 SIDE = 12  # pixels of a digit

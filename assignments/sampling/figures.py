@@ -14,7 +14,8 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.data import languages
-from coursekit.plots import COLORS, figure, main, subplots
+from coursekit.drawing import figure, main
+from coursekit.plots import COLORS, subplots
 
 SURE = [0.74, 0.09, 0.05, 0.04, 0.03, 0.02, 0.01, 0.01, 0.005, 0.005]
 UNSURE = [0.16, 0.15, 0.13, 0.12, 0.11, 0.10, 0.09, 0.07, 0.04, 0.03]

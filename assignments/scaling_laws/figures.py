@@ -7,7 +7,8 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.plots import COLORS, figure, if_written, main, name_lines, subplots
+from coursekit.drawing import figure, if_written, main
+from coursekit.plots import COLORS, name_lines, subplots
 
 
 @figure("memory", caption="One training step of the 7B model on one sequence, on one of 8 devices. Which bars does each trick shorten?")

@@ -7,7 +7,8 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.plots import COLORS, figure, heatmap, if_written, main, subplots
+from coursekit.drawing import figure, if_written, main
+from coursekit.plots import COLORS, heatmap, subplots
 
 N = 10_000  # documents in the collection of figure `saturation`, of 100 words on average
 

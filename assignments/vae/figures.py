@@ -14,7 +14,8 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies b
 
 from coursekit.data import digits
 from coursekit.exact import normal_nodes
-from coursekit.plots import COLORS, figure, if_written, main, subplots
+from coursekit.drawing import figure, if_written, main
+from coursekit.plots import COLORS, subplots
 from coursekit.toys import mlp, mlp_weights
 
 F64 = torch.float64

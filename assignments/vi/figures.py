@@ -13,7 +13,8 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.data import X_RANGE, regression, regression_mean, regression_std
-from coursekit.plots import COLORS, figure, if_written, main, subplots
+from coursekit.drawing import figure, if_written, main
+from coursekit.plots import COLORS, subplots
 
 F64 = torch.float64
 NOISE_STD, PRIOR_STD = 0.5, 2.0

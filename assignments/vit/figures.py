@@ -13,7 +13,8 @@ from matplotlib.patches import Rectangle
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
 from coursekit.data import digits
-from coursekit.plots import COLORS, figure, if_written, main, name_lines, subplots
+from coursekit.drawing import figure, if_written, main
+from coursekit.plots import COLORS, name_lines, subplots
 
 F64 = torch.float64
 GRAY = {"cmap": "gray_r", "vmin": 0, "vmax": 1}

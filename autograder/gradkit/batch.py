@@ -66,7 +66,7 @@ class Batch:
         reason: Why it is graded again.
 
     Attributes:
-        notes: After the run, a line for each student whose gradebook stays blank.
+        notes: After the run, lines on who came late, whose gradebook stays blank, and what is not known of that.
         problems: After the run, lines on points that staff set and that can't be applied.
         changed_under: After a regrade, lines on points that staff set where the checks now give other ones.
         regraded: After a regrade, what was done with each submission: see `Graded.regraded`.
@@ -378,7 +378,22 @@ class Batch:
             self.record = msgspec.structs.replace(self.record, points=points)
             results.write_whole(self.out / RECORD, msgspec.json.encode(self.record))
 
+    def _not_reached(self) -> list[Row]:
+        """Rows of what a run that was stopped did not get to: somebody handed it in, so nobody may read that it is missing."""
+        reason = "the run ended before it: go on with --resume"
+        return [
+            make_row(Graded(entry.name, self.assignment.id, "not_graded", reason=reason), self.assignment, entry)
+            for entry in (*self.found.submissions, *self.found.refused)
+            if entry.name not in self._rows
+        ]
+
     def _write_tables(self) -> None:
-        self.notes = write_tables(
-            list(self._rows.values()), self.assignment, self.out, self.students, points=self.record.points
+        notes = write_tables(
+            [*self._rows.values(), *self._not_reached()],
+            self.assignment,
+            self.out,
+            self.students,
+            points=self.record.points,
         )
+        names = [entry.name for entry in (*self.found.submissions, *self.found.refused)] + list(self._lost)
+        self.notes = (*notes, *self._due.doubts(self.found.submissions, names))

@@ -42,6 +42,8 @@ gradescope-utils>=0.5
 regex>=2023.12
 """
 
+_WHERE = """When it is graded, your code can't start processes or use the network. Threads are fine."""
+
 _START = """Start here
 ==========
 
@@ -127,7 +129,7 @@ def student_bundle(
     with fresh(out) as folder:
         for assignment in assignments:
             _copy_assignment(assignment, folder)
-            _add_questions(assignment, folder / assignment.id / "README.md")
+            _complete(assignment, folder / assignment.id / "README.md")
             _add_python(assignment, folder / assignment.id / "assignment.toml")
         _copy_package(Path(coursekit.__file__).parent, folder / "coursekit")
         modules = ", ".join(entry.manifest.module for entry in assignments)
@@ -265,10 +267,11 @@ def _copy_assignment(assignment: Assignment, folder: Path) -> None:
     shutil.copytree(assignment.public, folder / assignment.id, ignore=_LEFT_OUT)
 
 
-def _add_questions(assignment: Assignment, readme: Path) -> None:
-    """Put the written questions into the handout, before what it says on handing in: not everyone opens the notebook.
+def _complete(assignment: Assignment, readme: Path) -> None:
+    """Put into the handout what every student must know, whatever else they open.
 
-    Its folds become such as every viewer of Markdown renders.
+    The written questions come before what it says on handing in, and last, where the code runs when it is graded. Folds
+    become such as every viewer of Markdown renders.
     """
     sections = "".join(
         _QUESTION.format(title=question.title, points=question.worth, text=question.text.strip())
@@ -277,6 +280,7 @@ def _add_questions(assignment: Assignment, readme: Path) -> None:
     text = folded(readme.read_text(encoding="utf-8")) + "\n"
     before, heading, after = text.rpartition("## Submit\n")
     text = f"{before}{sections}{heading}{after}" if heading else f"{text.rstrip()}\n\n{sections}"
+    text = f"{text.rstrip()}\n\n{_WHERE}\n"
     readme.write_text(text, encoding="utf-8")
 
 

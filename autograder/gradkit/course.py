@@ -5,10 +5,8 @@ The file is optional. What it says is used by `grade`, `bundle` and `course`.
 
 from __future__ import annotations
 
-import csv
 import datetime
 import difflib
-import io
 import math
 import re
 import zoneinfo
@@ -20,15 +18,17 @@ from typing import Literal
 
 import msgspec
 
-from gradkit.discovery import Refused, Submission
+from gradkit.discovery import Refused, Submission, some_of
 from gradkit.errors import InputError
 from gradkit.manifest import assignment_ids
 from gradkit.model import Submitter
 from gradkit.policy import Lateness, lateness, written
 from gradkit.roster import Roster
-from gradkit.safetext import one_line
+from gradkit.safetext import cell_text, one_line
+from gradkit.staffiles import not_toml, read_csv
 
 FILE = "course.toml"
+YEARS = range(1970, 3000)  # in which a zone can shift every moment
 TIMES = "submitted_at.csv"  # what a run keeps of when submissions were handed in
 
 
@@ -46,6 +46,11 @@ class LatePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grace_minutes: float = 0.0
     cut_off_days: float = math.inf
     applied_by: Literal["gradkit", "platform"] = "gradkit"
+
+    @property
+    def costs(self) -> bool:
+        """Whether grading takes anything off for being late."""
+        return self.applied_by == "gradkit" and (self.share_per_day > 0 or math.isfinite(self.cut_off_days))
 
 
 class Planned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,8 +124,8 @@ class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if planned is None or planned.due is None:
             return None
         dates = [self._at(planned.due)]
-        for extension in self.extensions:
-            if extension.assignment in ("", id) and any(map(extension.holds_for, students)):
+        for extension in self.extensions_of(id):
+            if any(map(extension.holds_for, students)):
                 dates.append(self._at(extension.due or planned.due + datetime.timedelta(days=extension.days or 0)))
         return max(dates)
 
@@ -138,9 +143,20 @@ class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             cut_off_s=86_400 * policy.cut_off_days if here else math.inf,
         )
 
-    def strangers(self, students: Collection[Submitter]) -> list[Extension]:
-        """The extensions of nobody among `students`."""
-        return [one for one in self.extensions if not any(map(one.holds_for, students))]
+    def extensions_of(self, id: str) -> list[Extension]:
+        """The extensions that hold for an assignment."""
+        return [one for one in self.extensions if one.assignment in ("", id)]
+
+    def misnamed(self, students: Collection[Submitter], extensions: Sequence[Extension]) -> list[str]:
+        """A line for each of the extensions that names nobody on a roster, or several."""
+        lines = []
+        for one in extensions:
+            found = sum(map(one.holds_for, students))
+            if not found:
+                lines.append(f"{one.student} has an extension and is not on the roster")
+            elif found > 1:
+                lines.append(f"the extension of {one.student} holds for {found} students: give an address or a number")
+        return lines
 
     def _at(self, moment: datetime.datetime) -> datetime.datetime:
         return moment if moment.tzinfo else moment.replace(tzinfo=self.zone)
@@ -175,9 +191,7 @@ def read_course(path: Path, known: Collection[str]) -> Course:
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: {_explained(str(error))}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        line = re.search(r" \(at line (\d+), column \d+\)", str(error))
-        place = f"{path}:{line[1]}" if line else str(path)
-        raise InputError(f"{place}: not TOML: {str(error).replace(line[0], '') if line else error}") from None
+        raise InputError(not_toml(path, error)) from None
     _check(course, path, known)
     return course
 
@@ -203,9 +217,16 @@ def _check(course: Course, path: Path, known: Collection[str]) -> None:
         if not holds:
             raise InputError(f"{path}: {key}: {text}")
 
+    def date(moment: datetime.datetime | None, key: str) -> None:
+        if moment:
+            rule(moment.year in YEARS, key, f"a year from {YEARS[0]} to {YEARS[-1]}, got {moment.year}")
+            rule(_exists(moment, course.zone), key, _skipped(moment, course))
+
     try:
         course.zone  # noqa: B018 - raises
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        here = zoneinfo.available_timezones()
+        rule(bool(here), "timezone", "this machine has no list of time zones: pip install tzdata")
         rule(False, "timezone", f"a name such as Europe/Berlin or America/New_York, got {course.timezone!r}")
     rule(bool(course.assignments), "assignments", "at least one [[assignments]] is needed")
     policies = [("late", course.late)]
@@ -214,14 +235,15 @@ def _check(course: Course, path: Path, known: Collection[str]) -> None:
         key = f"assignments.{planned.id}"
         rule(planned.id in known, "assignments.id", _unknown(planned.id, known))
         rule(planned.id not in seen, "assignments.id", f"{planned.id!r} is there twice")
-        rule(planned.points > 0, f"{key}.points", f"must be above 0, got {planned.points:g}")
-        rule(planned.part >= 0, f"{key}.weight", f"must not be negative, got {planned.part:g}")
+        rule(0 < planned.points < math.inf, f"{key}.points", f"a number above 0, got {planned.points:g}")
+        rule(0 <= planned.part < math.inf, f"{key}.weight", f"a number from 0 on, got {planned.part:g}")
+        seed = planned.seed or 0
+        rule(0 <= seed < 2**63, f"{key}.seed", f"a whole number from 0 to 2^63 - 1, got {seed}")
         if planned.attempts:
             rule(planned.attempts.limit >= 1, f"{key}.attempts.limit", f"at least 1, got {planned.attempts.limit}")
             hours = planned.attempts.window_hours
-            rule(hours > 0, f"{key}.attempts.window_hours", f"must be above 0, got {hours:g}")
-        if planned.due:
-            rule(_exists(planned.due, course.zone), f"{key}.due", _skipped(planned.due, course))
+            rule(0 < hours < math.inf, f"{key}.attempts.window_hours", f"a number above 0, got {hours:g}")
+        date(planned.due, f"{key}.due")
         policies += [(f"{key}.late", planned.late)] if planned.late else []
         seen.add(planned.id)
     weighted = [planned.id for planned in course.assignments if planned.weight is not None]
@@ -243,10 +265,9 @@ def _check(course: Course, path: Path, known: Collection[str]) -> None:
         rule(id in ("", *seen), f"{key}.assignment", _unknown(id, seen))
         one = (extension.due is None) != (extension.days is None)
         rule(one, key, "give either due, a new date, or days, a number of days after the course's")
-        rule((extension.days or 0) >= 0, f"{key}.days", f"must not be negative, got {extension.days}")
+        rule(0 <= (extension.days or 0) <= 3650, f"{key}.days", f"days from 0 to 3650, got {extension.days}")
         rule((_plain(extension.student), id) not in given, key, f"is there twice for {id or 'all assignments'}")
-        if extension.due:
-            rule(_exists(extension.due, course.zone), f"{key}.due", _skipped(extension.due, course))
+        date(extension.due, f"{key}.due")
         given.add((_plain(extension.student), id))
 
 
@@ -302,21 +323,57 @@ class DueDates:
     def lateness(self, submission: Submission | Refused) -> Lateness:
         """How late it is, as far as anybody says when it was handed in. The time of a file says nothing."""
         stated = getattr(submission, "created_at", "")
-        at = self._times.get(submission.name) or read_moment(stated)
+        at = self._time(submission.name) or read_moment(stated)
         if self._course is None:
             return Lateness(written(at) if at and at.tzinfo else "")
         students = self._roster.behind(submission.name, submission.submitters)
         late = self._course.lateness(self._id, at, students)
         marked = at is None and getattr(submission, "late", False)
-        return replace(late, unknown=marked and self._course.policy(self._id).applied_by == "gradkit")
+        return replace(late, unknown=marked and self._costs)
+
+    def doubts(self, submissions: Collection[Submission], names: Collection[str]) -> list[str]:
+        """What staff should know before they believe the penalties, in lines.
+
+        Args:
+            submissions: Those that were graded.
+            names: Of all that was found, what was refused too.
+        """
+        known = {*names, *map(cell_text, names)}
+        lines = [f"{one_line(name)} has a time and is no submission here" for name in self._times if name not in known]
+        if self._course is None or not self._costs:
+            return lines
+        late = {one.name: self.lateness(one) for one in submissions}
+        timeless = sorted(name for name, its in late.items() if not its.submitted_at and not its.unknown)
+        if timeless:
+            lines.append(f"nobody says when these were handed in, so nothing is taken off: {some_of(timeless)}")
+        extensions = self._course.extensions_of(self._id)
+        if self._roster.students:
+            return lines + self._course.misnamed(self._roster.students, extensions)
+        nobodys = sorted(one.name for one in submissions if late[one.name].share and not one.submitters)
+        if nobodys and extensions:
+            lines.append(f"without --roster nobody knows whether these have an extension: {some_of(nobodys)}")
+        return lines
+
+    def _time(self, name: str) -> datetime.datetime | None:
+        """The time given for a submission, by its name or by that in grades.csv, where a formula is made safe."""
+        return self._times.get(name) or self._times.get(cell_text(name))
+
+    @property
+    def _costs(self) -> bool:
+        """Whether a submission that comes late loses anything here."""
+        course = self._course
+        return course is not None and course.due(self._id) is not None and course.policy(self._id).costs
 
 
 def read_moment(text: str) -> datetime.datetime | None:
-    """A moment as an export writes it, such as `2026-10-12 21:59:00.123456789 Z`; None for anything else."""
+    """A date and a time as an export writes them, such as `2026-10-12 21:59:00.123456789 Z`; None for anything else."""
+    if not re.match(r"\s*\d{4}-\d\d-\d\d[ T]\d\d:\d\d", text):
+        return None
     try:
-        return datetime.datetime.fromisoformat(re.sub(r"\s+(?=(Z|[+-]\d\d:?\d\d)$)", "", text.strip()))
+        at = datetime.datetime.fromisoformat(re.sub(r"\s+(?=(Z|[+-]\d\d:?\d\d)$)", "", text.strip()))
     except ValueError:
         return None
+    return at if at.year in YEARS else None
 
 
 def read_times(path: Path) -> dict[str, datetime.datetime]:
@@ -325,19 +382,19 @@ def read_times(path: Path) -> dict[str, datetime.datetime]:
     Raises:
         InputError: With the line that can't be read.
     """
-    try:
-        table = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), strict=True))
-    except OSError as error:
-        raise InputError(f"{path}: can't be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: is not CSV in UTF-8: {error}") from None
+    (_, header), *rows = read_csv(path) or [(1, [])]
     times: dict[str, datetime.datetime] = {}
-    for line, row in enumerate(table, start=2):
-        if row.get("submission") is None or row.get("time") is None:
+    for line, fields in rows:
+        row = dict(zip(header, fields, strict=False))
+        if fields and not {"submission", "time"} <= row.keys():
             raise InputError(f"{path}:{line}: two columns are needed, submission and time")
+        if not fields:
+            continue
         at = read_moment(row["time"])
         if at is None:
-            raise InputError(f"{path}:{line}: {one_line(row['time'])} is no time; write 2026-10-12 21:59 +02:00")
+            raise InputError(
+                f"{path}:{line}: {one_line(row['time'])} is no date with a time; write 2026-10-12 21:59 +02:00"
+            )
         if row["submission"] in times:
             raise InputError(f"{path}:{line}: {one_line(row['submission'])} is there twice")
         times[row["submission"]] = at

@@ -124,8 +124,7 @@ def _index(letters: Iterable[_Letter]) -> Iterable[Sequence[str]]:
         if graded is None:
             yield *who, "", "", "missing", "", ""
             continue
-        scored = graded.scored and graded.complete
-        score = (results.points(graded.final), results.points(graded.max_score)) if scored else ("", "")
+        score = (results.points(graded.final), results.points(graded.max_score)) if _settled(graded) else ("", "")
         yield *who, letter.submission, f"{PAGES}/{letter.file}", graded.status, *score
 
 
@@ -134,9 +133,13 @@ def _comments(letters: Iterable[_Letter]) -> Iterable[Sequence[str]]:
     for letter in letters:
         student, graded = letter.student, letter.graded
         if graded is not None:
-            scored = graded.scored and graded.complete
             who = student.name, student.email or student.login, student.sid, student.canvas_id
-            yield *who, results.points(graded.final) if scored else "", comment(graded)
+            yield *who, results.points(graded.final) if _settled(graded) else "", comment(graded)
+
+
+def _settled(graded: Graded) -> bool:
+    """Whether there is a score to tell: whatever being late takes off is known too."""
+    return graded.scored and graded.complete and not graded.late.unknown
 
 
 def _write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from gradkit.errors import AuthoringError, InputError
+from gradkit.staffiles import not_toml
 
 
 class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,9 +152,7 @@ def load_manifest(path: Path) -> Manifest:
     except msgspec.ValidationError as error:
         raise AuthoringError(f"{path}: {_allowed(str(error))}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        line = re.search(r" \(at line (\d+), column \d+\)", str(error))
-        place = f"{path}:{line[1]}" if line else str(path)
-        raise AuthoringError(f"{place}: not TOML: {str(error).replace(line[0], '') if line else error}") from None
+        raise AuthoringError(not_toml(path, error)) from None
     id = path.parent.name
     if manifest.id not in ("", id):
         raise AuthoringError(f"{path}: id is {manifest.id!r} but the folder is {id!r}; leave id out")

@@ -22,6 +22,7 @@ import msgspec
 
 from gradkit.errors import AuthoringError, InputError
 from gradkit.manifest import Assignment
+from gradkit.staffiles import not_toml
 from gradkit.stubs import parse_python, read_authored
 
 _FUTURE = "from __future__ import annotations"
@@ -355,7 +356,7 @@ def _entries(path: Path, tasks: list[str]) -> list[object]:
     try:
         content = tomllib.loads(read_authored(path))
     except tomllib.TOMLDecodeError as error:
-        raise AuthoringError(f"{path}: not TOML: {error}") from None
+        raise AuthoringError(not_toml(path, error)) from None
     entries = content.get("mistakes", [])
     if set(content) - {"mistakes"} or not isinstance(entries, list):
         raise AuthoringError(f"{path}: only [[mistakes]] entries may stand here, got {', '.join(content)}")

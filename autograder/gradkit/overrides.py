@@ -6,8 +6,6 @@ task, or empty for the total.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,10 +17,10 @@ from gradkit.examine.sources import Sources
 from gradkit.manifest import Assignment
 from gradkit.model import Graded, Override
 from gradkit.safetext import cell_text, one_line, page_text
+from gradkit.staffiles import read_csv
 
 OVERRIDES = "overrides.csv"  # what a run keeps
 COLUMNS = ("submission", "check", "points", "reason", "who")
-_LARGEST = 2**22
 
 
 @dataclass(frozen=True)
@@ -139,23 +137,7 @@ def _checks(assignment: Assignment) -> list[_Known]:
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """The lines of the file that are not empty, each with its number."""
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(f"{path}: too large for a file of overrides")
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: can't be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8 text; save it as CSV in UTF-8") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[tuple[int, list[str]]] = []
-    begun = 1
-    try:
-        for fields in reader:
-            rows.append((begun, [field.strip() for field in fields]))
-            begun = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(f"{path}:{begun}: is not CSV: {error}") from None
+    rows = [(number, [field.strip() for field in fields]) for number, fields in read_csv(path)]
     header = [name.lower() for name in rows[0][1]] if rows else []
     missing = [name for name in COLUMNS if name not in header]
     if missing:

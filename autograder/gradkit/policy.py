@@ -1,6 +1,6 @@
 """When work is late and what that costs: arithmetic on moments, without files.
 
-A day late is 24 hours that have begun, whatever the clocks do in between. An extension by days moves the due date on the
+Moments count in whole seconds, as they are written. A day late is 24 hours that have begun, whatever the clocks do in between. An extension by days moves the due date on the
 calendar, so a deadline at midnight stays at midnight when the clocks change.
 """
 
@@ -52,11 +52,11 @@ def lateness(
         submitted_at, due: Moments with a time zone.
         grace_s: Up to this late nothing is taken off. After it, days count from the due date.
         share_per_day: Of the score, taken off for each day that has begun.
-        cut_off_s: Later than this, nothing of the score is left.
+        cut_off_s: Later than this, nothing of the score is left; within the grace period all of it is, whatever this says.
     """
     # In UTC: Python ignores a change of the clocks between two moments of the same zone.
     submitted_at, due = submitted_at.astimezone(datetime.UTC), due.astimezone(datetime.UTC)
-    late_s = max(0.0, (submitted_at - due).total_seconds())
+    late_s = max(0.0, (submitted_at.replace(microsecond=0) - due.replace(microsecond=0)).total_seconds())
     days = math.ceil(late_s / DAY_S) if late_s > grace_s else 0
     share = 1.0 if late_s > max(cut_off_s, grace_s) else min(1.0, round(days * share_per_day, 9))
     return Lateness(written(submitted_at), written(due), late_s, days, share)
@@ -68,15 +68,18 @@ def written(moment: datetime.datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time as people say it.
+    """A length of time as people say it: its two largest units that are not 0, so that a day begun shows.
 
-    >>> duration(3 * 3600 + 12 * 60 + 5)
-    '3 h 12 min'
+    >>> duration(3 * 3600 + 12 * 60 + 5), duration(86_400 + 5)
+    ('3 h 12 min', '1 d 5 s')
     """
-    minutes = int(seconds // 60)
-    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min" if minutes else f"{seconds:.0f} s"
+    left, parts = int(seconds), []
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, length)
+        parts += [f"{count} {unit}"] if count else []
+    return " ".join(parts[:2]) or "0 s"
+
+
+def percent(share: float) -> str:
+    """A share as people read it, not rounded to a whole number: 12.5%."""
+    return f"{round(100 * share, 4):g}%"

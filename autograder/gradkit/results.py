@@ -16,7 +16,7 @@ import msgspec
 
 from gradkit.errors import InputError
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome, Override
-from gradkit.policy import duration
+from gradkit.policy import duration, percent
 from gradkit.safetext import page_text
 
 WORDS = {
@@ -196,7 +196,9 @@ def lateness(graded: Graded) -> list[str]:
         return [f"{after}, within the grace period: nothing is taken off."]
     if not late.share:
         return [f"{after}."]
-    return [f"{after}: {late.share:.0%} is taken off. {points(graded.score)} points become {points(graded.final)}."]
+    return [
+        f"{after}: {percent(late.share)} is taken off. {points(graded.score)} points become {points(graded.final)}."
+    ]
 
 
 def earned(results: Iterable[CheckResult]) -> tuple[float, float]:

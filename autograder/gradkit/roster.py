@@ -11,6 +11,7 @@ from pathlib import Path
 from gradkit.errors import InputError
 from gradkit.model import Submitter
 from gradkit.safetext import one_line
+from gradkit.staffiles import read_csv
 
 ROSTER = "roster.csv"  # what a run keeps of it, so that a later step knows it too
 
@@ -28,7 +29,6 @@ _COLUMNS = {
 }
 _STAFF = ("instructor", "ta", "reader", "teacher")  # of Gradescope's roles
 _CANVAS_NUMBER = re.compile(r".*_(\d+)")  # of a download's file: the student's number in Canvas
-_LARGEST = 2**24
 
 
 def read_roster(path: Path) -> tuple[Submitter, ...]:
@@ -37,25 +37,14 @@ def read_roster(path: Path) -> tuple[Submitter, ...]:
     Raises:
         InputError: When it can't be read, has no such column, or names a student twice.
     """
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(f"{path}: too large for a roster; give the CSV file that Canvas or Gradescope exports")
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: can't be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8 text; export it as CSV in UTF-8") from None
-    try:
-        header, *lines = list(csv.reader(io.StringIO(text), strict=True)) or [[]]
-    except csv.Error as error:
-        raise InputError(f"{path}: is not CSV: {error}") from None
+    (_, header), *lines = read_csv(path) or [(1, [])]
     known = {field: _place(header, names) for field, names in _COLUMNS.items()}
     if all(known[field] is None for field in ("name", "last", "email", "sid")):
         found = ", ".join(one_line(name, 30) for name in header[:8]) or "none"
         raise InputError(f"{path}: no column is called Name, Student, Email or SID; its columns: {found}")
     students: dict[tuple, int] = {}
-    for number, line in enumerate(lines, start=2):
-        student = _student(line, known)
+    for number, line in lines:
+        student = _student(line, known, turned=tuple(header) != Submitter._fields)
         if student is None:
             continue
         if student in students:
@@ -126,15 +115,20 @@ def _place(header: Sequence[str], names: Sequence[str]) -> int | None:
     return next((lower.index(name) for name in names if name in lower), None)
 
 
-def _student(line: Sequence[str], known: dict[str, int | None]) -> Submitter | None:
-    """A line's student; None for an empty line, one of staff, and Canvas's lines that are no student."""
+def _student(line: Sequence[str], known: dict[str, int | None], *, turned: bool) -> Submitter | None:
+    """A line's student; None for an empty line, one of staff, and Canvas's lines that are no student.
+
+    `turned`: a comma in the one column of names turns them around, as Canvas writes them; in a file of ours it is a comma.
+    """
 
     def cell(field: str) -> str:
         place = known[field]
         return " ".join(line[place].split()) if place is not None and place < len(line) else ""
 
-    name = cell("name") or f"{cell('first')} {cell('last')}".strip()
-    if "," in name:  # Canvas writes the family name first
+    name = cell("name")
+    if not name:
+        name = f"{cell('first')} {cell('last')}".strip()
+    elif turned and "," in name:
         last, _, first = name.partition(",")
         name = f"{first.strip()} {last.strip()}".strip()
     student = Submitter(name, cell("email"), cell("sid"), cell("login"), cell("canvas_id"), cell("section"))

@@ -85,6 +85,13 @@ class EarlierRun:
             if listed is None or cell_text(name) in listed  # else an earlier run left it behind
         }
 
+    @property
+    def finished(self) -> bool:
+        """Whether it has a table, and a whole record of each submission that is in it."""
+        whole = {cell_text(name) for name, graded in self.graded().items() if graded.complete and self.of(name)}
+        listed = self._listed()
+        return listed is not None and listed - {""} <= whole
+
     def _listed(self) -> set[str] | None:
         """The cells of submissions in grades.csv; None where there is no such table."""
         try:

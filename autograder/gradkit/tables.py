@@ -12,7 +12,7 @@ from gradkit import results, uploads
 from gradkit.intake import Refused, Submission
 from gradkit.manifest import Assignment
 from gradkit.model import CheckResult, Graded, Outcome, Submitter
-from gradkit.policy import Lateness, duration
+from gradkit.policy import Lateness, duration, percent
 from gradkit.roster import Roster, label
 from gradkit.safetext import cell_text
 
@@ -82,7 +82,7 @@ def how_late(row: Row) -> str:
         return f"{row.submission} is late, and nobody says by how much"
     if not late.late_s:
         return ""
-    off = f"{late.share:.0%} is taken off" if late.share else "nothing is taken off"
+    off = f"{percent(late.share)} is taken off" if late.share else "nothing is taken off"
     left = f", {row.score:g} becomes {late.kept(row.score):g}" if late.share and row.status == "graded" else ""
     return f"{row.submission} is {duration(late.late_s)} late: {off}{left}"
 

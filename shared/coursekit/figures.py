@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from coursekit.plots import nothing_to_draw
+from coursekit.drawing import nothing_to_draw
 
 
 def find(folder: Path) -> list[Path]:

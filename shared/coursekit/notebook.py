@@ -31,7 +31,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from coursekit import plots
+from coursekit import drawing, plots
 from coursekit.costs import costs_of_cell
 from coursekit.functions import codes_of, written_in_namespace
 from coursekit.plugin import STUDENT, Student, progress_of
@@ -173,17 +173,17 @@ class Notebook:
         item = drawings[name]
         try:
             with plots.style(), _closing_figures():
-                drawing, left_out = plots.drawn(item, self._module)
+                picture, left_out = drawing.drawn(item, self._module)
                 image = io.BytesIO()
-                drawing.savefig(image, format="png", dpi=144, metadata={"Software": None})
+                picture.savefig(image, format="png", dpi=144, metadata={"Software": None})
         except NotImplementedError as error:
-            _show_line(f"Figure {name}: {plots.unwritten(error)} is not written yet.")
+            _show_line(f"Figure {name}: {drawing.unwritten(error)} is not written yet.")
         except Exception as error:
             _show_line(f"Figure {name}: {self._blame(error, item)}")
         else:
             if left_out:
                 _show_line(f"Figure {name}: without the parts that wait for {', '.join(left_out)}.")
-            _show_image(image.getvalue(), drawing.get_size_inches()[0], item.caption)
+            _show_image(image.getvalue(), picture.get_size_inches()[0], item.caption)
 
     # ---- running ----------------------------------------------------------------------------------------------
 
@@ -231,7 +231,7 @@ class Notebook:
         if os.environ.get("NBGRADER_VALIDATING"):
             raise ChecksFailed(text)
 
-    def _figures(self) -> tuple[plots.Registered, ...]:
+    def _figures(self) -> tuple[drawing.Registered, ...]:
         path = self.folder / "figures.py"
         if not path.is_file():
             return ()
@@ -240,7 +240,7 @@ class Notebook:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
-        return plots.registered(name)
+        return drawing.registered(name)
 
     def _place(self, entry: pytest.TracebackEntry) -> str:
         code = entry.frame.code.raw
@@ -251,12 +251,12 @@ class Notebook:
         cell = _cell_name(file)
         return f"{cell}, line {line}: {linecache.getline(file, line).strip()}" if cell else ""
 
-    def _blame(self, error: Exception, item: plots.Registered) -> str:
+    def _blame(self, error: Exception, item: drawing.Registered) -> str:
         """The error, with the last line of the notebook that led to it, or the functions whose results can't be drawn."""
         frames = traceback.extract_tb(error.__traceback__)
         words = [words for frame in frames if (words := self._words(frame.filename, frame.lineno))]
         what = f"{type(error).__name__}: {error}"
-        if not words and (names := plots.behind(error, item, self._module)):
+        if not words and (names := drawing.behind(error, item, self._module)):
             codes = [getattr(self._module, name).__code__ for name in names]
             places = [self._words(code.co_filename, code.co_firstlineno).partition(":")[0] for code in codes]
             returned = ", ".join(
@@ -376,7 +376,7 @@ def _in_words(error: SyntaxError, text: str) -> str:
 def _show_unwritten(shell: Any, kind: type, error: BaseException, trace: Any, tb_offset: int | None = None) -> None:
     """A line in place of a traceback for a function that is not written; any other error of the kind as always."""
     if re.fullmatch(r"task \w+ is not written yet", str(error)):
-        _print(f"{plots.unwritten(error)} is not written yet")
+        _print(f"{drawing.unwritten(error)} is not written yet")
     else:
         shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
 

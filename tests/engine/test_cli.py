@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from gradkit import results
 from gradkit.stubs import build_stub
 
 
@@ -306,6 +307,9 @@ def test_an_interrupted_run_keeps_what_is_graded_and_is_gone_on_with(kit, write,
         json.loads(path.read_text())
     done_before = [name for name, row in rows(out).items() if row["status"] == "graded"]
     assert 2 <= len(done_before) < 12
+    assert {row["reason"] for name, row in rows(out).items() if name not in done_before} == {
+        "the run ended before it: go on with --resume"
+    }
 
     again = subprocess.run([*command, "--resume", "--jobs", "2"], capture_output=True, text=True, timeout=120)
 
@@ -455,3 +459,19 @@ def test_an_edit_that_no_longer_fits_is_told_in_one_line(gradkit, kit):
     said, summary = done.stdout.splitlines()
     assert f"problem: {path}: centre_over_examples: edit 1 occurs 0 times in centre" in said
     assert "copy it as it stands in" in said and summary == "scaling: 1 problem"
+
+
+def test_a_kit_named_by_a_relative_path_keeps_its_hidden_checks_hidden(gradkit, kit, mistaken, tmp_path):
+    """What decides is which file a check stands in, not how the path to it is written."""
+    (kit / "a.py").write_text(mistaken("centre_over_examples"), encoding="utf-8")
+
+    done = gradkit("grade", "scaling", "a.py", "--out", "out", "--root", ".", cwd=kit)
+
+    assert done.returncode == 0, done.stderr
+    graded = results.read(kit / "out" / "a")
+    hidden = [result.check for result in graded.results if result.check.hidden]
+    assert {check.number for check in hidden} == {"1.1", "2.1", "2.2"}
+    told = json.loads((kit / "out" / "a" / "results.json").read_text(encoding="utf-8"))
+    assert not any(
+        "got [" in test["output"] or "want" in test["output"] for test in told["tests"] if "(hidden)" in test["name"]
+    )

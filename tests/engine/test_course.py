@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import re
+import zipfile
 from pathlib import Path
 
 import msgspec
@@ -13,11 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradkit.course import Course, DueDates, read_course, read_moment, read_times
+from gradkit import results
+from gradkit.course import Attempts, Course, DueDates, read_course, read_moment, read_times
 from gradkit.discovery import Submission
 from gradkit.errors import InputError
+from gradkit.gradescope import Settings
 from gradkit.manifest import assignment_ids
-from gradkit.model import Submitter
+from gradkit.model import Graded, Submitter
 from gradkit.policy import DAY_S, Lateness, lateness
 from gradkit.totals import course_totals
 
@@ -75,6 +78,22 @@ POLICY = st.fixed_dictionaries(
 )
 
 
+def test_moments_count_in_whole_seconds():
+    """What is written as 23:59:00 is in time when that is the due date, so that the table never contradicts itself."""
+    late = lateness(DUE + datetime.timedelta(seconds=0.9), DUE, share_per_day=0.1)
+
+    assert (late.submitted_at, late.late_s, late.days) == (late.due, 0, 0)
+
+
+def test_students_read_that_a_day_has_begun_and_the_share_as_it_is():
+    """Not "1 d 0 h" where two days count, and not 12% where 12.5% is taken off."""
+    late = lateness(DUE + datetime.timedelta(days=1, minutes=5), DUE, share_per_day=0.0625)
+
+    assert results.lateness(Graded("x", "scaling", "graded", late=late)) == [
+        "Handed in 1 d 5 min after the due date: 12.5% is taken off. 0 points become 0."
+    ]
+
+
 @given(SECONDS, SECONDS, POLICY)
 def test_later_is_never_better(one, other, policy):
     """The share is a share, and grows with time."""
@@ -124,7 +143,8 @@ def test_an_extension_names_a_student_as_the_roster_does(course, name):
     longer = course(PLAIN + f'[[extensions]]\nstudent = "{name}"\nassignment = "scaling"\ndays = 2\n')
 
     assert longer.due("scaling", [ONE]) - longer.due("scaling", [TWO]) == datetime.timedelta(days=2)
-    assert longer.strangers([TWO]) == longer.extensions and longer.strangers([ONE, TWO]) == []
+    assert longer.misnamed([ONE, TWO], longer.extensions) == []
+    assert longer.misnamed([TWO], longer.extensions) == [f"{name} has an extension and is not on the roster"]
 
 
 def test_a_group_has_the_latest_date_of_its_members(course):
@@ -168,7 +188,7 @@ def test_the_file_in_the_docs_is_one(tmp_path):
         (PLAIN.replace("share_per_day = 0.1", "share_per_day = 10"), "late.share_per_day: a share from 0 to 1 such as 0.1"),
         (PLAIN.replace("2026-10-12T23:59:00", '"Monday"'), "assignments[0].due: Expected `datetime | null`, got `str`; write"),
         (PLAIN.replace("2026-10-12T23:59:00", "2026-10-12"), "assignments[0].due: Expected"),
-        (PLAIN.replace("points = 20", "points = 0"), "assignments.scaling.points: must be above 0, got 0"),
+        (PLAIN.replace("points = 20", "points = 0"), "assignments.scaling.points: a number above 0, got 0"),
         ('timezone = "Mars"\n' + PLAIN, "timezone: a name such as Europe/Berlin or America/New_York, got 'Mars'"),
         ('timezone = "../etc"\n' + PLAIN, "timezone: a name such as"),
         ("title = 3\n" + PLAIN, "title: Expected `str`, got `int`"),
@@ -180,6 +200,14 @@ def test_the_file_in_the_docs_is_one(tmp_path):
         (PLAIN + '[[extensions]]\nstudent = "s1"\nassignment = "x"\ndays = 1\n', "extensions.s1.assignment: no assignment is"),
         (PLAIN + 2 * '[[extensions]]\nstudent = "s1"\ndays = 1\n', "extensions.s1: is there twice for all assignments"),
         (PLAIN + "attempts = { limit = 0 }\n", "assignments.scaling.attempts.limit: at least 1, got 0"),
+        (PLAIN + "attempts = { limit = 1, window_hours = inf }\n", "attempts.window_hours: a number above 0, got inf"),
+        (PLAIN.replace("points = 20", "points = inf"), "assignments.scaling.points: a number above 0, got inf"),
+        (PLAIN + "weight = inf\n", "assignments.scaling.weight: a number from 0 on, got inf"),
+        (PLAIN + "weight = nan\n", "assignments.scaling.weight: a number from 0 on, got nan"),
+        (PLAIN + "seed = -1\n", "assignments.scaling.seed: a whole number from 0 to 2^63 - 1, got -1"),
+        (PLAIN + '[[extensions]]\nstudent = "s1"\ndays = 1000000000\n', "extensions.s1.days: days from 0 to 3650"),
+        (PLAIN.replace("2026-", "0001-"), "assignments.scaling.due: a year from 1970 to 2999, got 1"),
+        (PLAIN + '[[extensions]]\nstudent = "s1"\ndue = 9999-12-31T23:59:00\n', "extensions.s1.due: a year from 1970"),
         (
             'timezone = "Europe/Berlin"\n' + PLAIN.replace("2026-10-12T23:59:00", "2026-03-29T02:30:00"),
             "assignments.scaling.due: 2026-03-29 02:30 does not exist in Europe/Berlin",
@@ -206,8 +234,10 @@ def test_moments_are_read_as_exports_write_them(text):
     ("text", "said"),
     [
         ("name,when\na,b\n", "times.csv:2: two columns are needed, submission and time"),
-        ("submission,time\na,soon\n", "times.csv:2: soon is no time"),
-        ("submission,time\na,2026-10-12\na,2026-10-13\n", "times.csv:3: a is there twice"),
+        ("submission,time\na,soon\n", "times.csv:2: soon is no date with a time"),
+        ("submission,time\na,2026-10-12\n", "times.csv:2: 2026-10-12 is no date with a time; write 2026-10-12 21:59"),
+        ("submission,time\na,0001-01-01 00:00 +14:00\n", "times.csv:2: 0001-01-01 00:00 +14:00 is no date"),
+        ("submission,time\na,2026-10-12 10:00\na,2026-10-13 10:00\n", "times.csv:3: a is there twice"),
         ("submission,time\n", "names no submission"),
     ],
 )
@@ -232,6 +262,41 @@ def test_what_canvas_marks_as_late_waits_for_a_time(course):
     assert waiting.unknown and waiting.share == 0
     assert not settled.unknown and settled.share == 0.1 and settled.submitted_at == "2026-10-13T06:00:00Z"
     assert DueDates(None, "scaling").lateness(marked) == Lateness()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN.replace("due = ", "# due = "),
+        PLAIN.replace("[late]", '[late]\napplied_by = "platform"'),
+        PLAIN[PLAIN.index("[[") :],
+    ],
+    ids=["no due date", "the platform", "no penalty"],
+)
+def test_a_mark_of_canvas_blanks_nothing_where_being_late_costs_nothing(course, text):
+    """There is nothing to wait for."""
+    assert not DueDates(course(text), "scaling").lateness(Submission("x_101", Path("x.py"), late=True)).unknown
+
+
+def test_staff_read_what_the_penalties_leave_open(course):
+    """A time of nobody, work without a time, an extension that can't be looked for, or that names nobody or two."""
+    extended = course(PLAIN + '[[extensions]]\nstudent = "Student One"\ndays = 1\n')
+    late, other = Submission("student01", Path("x.py")), Submission("=odd", Path("y.py"))
+    times = {"student01": DUE + datetime.timedelta(days=1), "'=odd": DUE, "typo": DUE}
+
+    def doubts(students, given, found=extended):
+        return DueDates(found, "scaling", students, given).doubts([late, other], ["student01", "=odd"])
+
+    assert doubts([ONE], times) == ["typo has a time and is no submission here"]
+    assert doubts([ONE], {"student01": DUE}) == ["nobody says when these were handed in, so nothing is taken off: =odd"]
+    assert doubts([], {"student01": times["student01"], "=odd": DUE}) == [
+        "without --roster nobody knows whether these have an extension: student01"
+    ]
+    assert doubts([TWO], {"student01": DUE, "=odd": DUE}) == ["Student One has an extension and is not on the roster"]
+    assert doubts([ONE, ONE._replace(email="x@example.edu", sid="s3")], {"student01": DUE, "=odd": DUE}) == [
+        "the extension of Student One holds for 2 students: give an address or a number"
+    ]
+    assert doubts([], {}, None) == doubts([], {}, course(PLAIN[PLAIN.index("[[") :])) == []
 
 
 def export(folder: Path, source: str) -> None:
@@ -307,12 +372,17 @@ def test_a_course_is_applied_from_the_export_to_the_total(gradkit, small_kit, re
     }  # fmt: skip
     before = course_totals(small_kit, read_course(course, ["scaling"]), [out], DUE - datetime.timedelta(days=1))
     assert before.rows[3][1:] == ((None,), None)  # nothing handed in, and not due yet
-    assert "Student 4 has no total: no score for scaling" in before.notes
+    assert "Student 4 has no total: scaling: nothing was handed in, and it is not due yet" in before.notes
 
 
 def test_check_explains_the_course(gradkit, small_kit, tmp_path):
     """A calendar with weekdays and what being late leaves; an extension of nobody on the roster fails."""
-    (tmp_path / "course.toml").write_text(PLAIN + '[[extensions]]\nstudent = "s9"\ndays = 2\n', encoding="utf-8")
+    (tmp_path / "course.toml").write_text(
+        PLAIN
+        + 'weight = 0.9\n[[extensions]]\nstudent = "s9"\ndays = 2\n'
+        + '[[extensions]]\nstudent = "Student One"\ndue = 2026-10-01T12:00:00\n',
+        encoding="utf-8",
+    )
     (tmp_path / "roster.csv").write_text("Name,SID\nStudent One,s1\n")
 
     done = gradkit(
@@ -327,6 +397,8 @@ def test_check_explains_the_course(gradkit, small_kit, tmp_path):
     )
 
     assert done.returncode == 1 and "s9 has an extension and is not on the roster" in done.stderr
+    assert "the weights add up to 0.9, not 1; they count relative to each other" in done.stderr
+    assert "the new date of Student One is not after the due date, and changes nothing" in done.stderr
     assert (
         "scaling     Mon 2026-10-12 23:59" in done.stdout and "10% of the score off for each day begun" in done.stdout
     )
@@ -345,3 +417,11 @@ def test_bundles_take_what_the_course_says(gradkit, small_kit, tmp_path):
     start = next((tmp_path / "course").glob("START*")).read_text(encoding="utf-8")
     assert "scaling is due on Monday, 2026-10-12 at 23:59 (UTC)." in start
     assert none.returncode == 2 and "name the assignments" in none.stderr
+    for options, limit in {(): (4, 12), ("--window-hours", 6): (4, 6), ("--attempts", 2): (2, 12)}.items():
+        made = tmp_path / f"autograder{len(list(tmp_path.iterdir()))}.zip"
+        arguments = ["scaling", "--root", small_kit, "--course", course, "--out", made, *options]
+
+        assert gradkit("bundle", "gradescope", *arguments).returncode == 0
+
+        settings = msgspec.json.decode(zipfile.ZipFile(made).read("gradescope.json"), type=Settings)
+        assert settings.attempts == Attempts(*limit)

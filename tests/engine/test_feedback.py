@@ -15,6 +15,7 @@ from gradkit.errors import InputError
 from gradkit.exports import canvas_files
 from gradkit.feedback import comment, write_feedback
 from gradkit.model import CaseResult, Check, CheckResult, Graded, Outcome, Submitter
+from gradkit.policy import Lateness
 from gradkit.roster import ROSTER, write_roster
 
 CHECK = Check("hidden:test_a", "1.1", "it works", "centre", 100.0, True, "It works.")
@@ -64,7 +65,7 @@ def test_everybody_has_a_page_or_a_reason(run, tmp_path):
     assert list(index["sid"]) == ["", "s1", "s2", "", "s3", "s4", "s5", "s6", "s8"]
     assert index.iloc[1]["name"] == '\'=HYPERLINK("x")' and index.iloc[-1]["status"] == "missing"
     assert told[-1] == "nothing for Student Eight: nothing was handed in"
-    assert "Two Student" in (tmp_path / "out" / index.iloc[2]["file"]).read_text(encoding="utf-8")
+    assert "Student, Two" in (tmp_path / "out" / index.iloc[2]["file"]).read_text(encoding="utf-8")
 
 
 def test_names_are_fit_for_any_file_system(run, tmp_path):
@@ -135,3 +136,15 @@ def test_a_folder_without_a_run_is_a_line(tmp_path):
     with pytest.raises(InputError, match="no graded submissions here"):
         write_feedback(tmp_path / "run", tmp_path / "out", lambda id: None)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_score_that_waits_for_a_time_is_told_to_nobody(tmp_path):
+    """What being late takes off is not known yet, so neither table has a score."""
+    late = Graded("student01", "scaling", "graded", (FAILED,), submitters=STUDENTS[:1], late=Lateness(unknown=True))
+    (tmp_path / "run" / "student01").mkdir(parents=True)
+    results.write(late, tmp_path / "run" / "student01")
+
+    write_feedback(tmp_path / "run", tmp_path / "out", lambda id: None)
+
+    for name in ("index.csv", "comments.csv"):
+        assert table(tmp_path / "out" / name)["score"].tolist() == [""]

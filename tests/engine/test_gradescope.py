@@ -120,10 +120,11 @@ class TestStanding:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3600, "1 h 0 min"), (90_000, "1 d 1 h")]
+    ("seconds", "words"),
+    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3600, "1 h"), (86_700, "1 d 5 min"), (90_061, "1 d 1 h")],
 )
 def test_durations_read_well(seconds, words):
-    """The two largest units."""
+    """The two largest units that are not 0."""
     assert duration(seconds) == words
 
 

@@ -53,9 +53,21 @@ def test_a_gradescope_export_is_read_as_it_is(roster):
     )
 
 
+def test_a_comma_turns_a_name_around_only_where_one_column_holds_it(roster):
+    """Canvas writes "Two, Student"; in a column of family names a comma is a part of one."""
+    assert [student.name for student in roster('Name,SID\n"Two, Student",s2\n')] == ["Student Two"]
+    assert [student.name for student in roster('First Name,Last Name,SID\nStudent,"Two, Jr",s2\n')] == [
+        "Student Two, Jr"
+    ]
+
+
 def test_what_is_kept_is_read_again(roster):
     """Commas, quotes and line breaks in names included."""
-    students = (*roster(CANVAS), Submitter('O"Neil Student', "student03@example.edu", "=1+1"))
+    students = (
+        *roster(CANVAS),
+        Submitter("Student Nine, Jr", "", "s9"),
+        Submitter('O"Neil Student', "student03@example.edu", "=1+1"),
+    )
 
     assert roster(write_roster(students)) == students
 

@@ -12,7 +12,7 @@ import matplotlib.figure
 import numpy as np
 import pytest
 import torch
-from coursekit import plots
+from coursekit import drawing, plots
 
 STUDENT = """
 def curve(x):
@@ -27,7 +27,8 @@ def broken(x):
 """
 
 SCRIPT = """
-from coursekit.plots import figure, main, subplots
+from coursekit.drawing import figure, main
+from coursekit.plots import subplots
 
 @figure("curve", caption="It bends upwards, by x².")
 def _(student):
@@ -111,7 +112,7 @@ def test_a_file_with_an_error_is_not_tried(run):
 
 
 PARTS = """
-from coursekit.plots import if_written
+from coursekit.drawing import if_written
 
 @figure("parts", caption="Two.")
 def parts(student):
@@ -240,7 +241,7 @@ def before():
 
 
 def draw(function, tmp_path, name="f"):
-    return plots.draw([plots.Registered(name, "Notice.", function)], types.ModuleType("student"), tmp_path)
+    return drawing.draw([drawing.Registered(name, "Notice.", function)], types.ModuleType("student"), tmp_path)
 
 
 def test_the_style_leaves_no_setting_changed(before, tmp_path):
@@ -287,7 +288,7 @@ def test_the_caption_stands_below_the_drawing(tmp_path, layout):
         return fig
 
     caption = "Notice this: it is long enough to need more than one line below a drawing six inches wide."
-    plots.draw([plots.Registered("f", caption, one)], types.ModuleType("student"), tmp_path)
+    drawing.draw([drawing.Registered("f", caption, one)], types.ModuleType("student"), tmp_path)
 
     fig, ax = kept["fig"], kept["ax"]
     with plots.style():
@@ -303,15 +304,15 @@ def test_the_caption_stands_below_the_drawing(tmp_path, layout):
 def test_figures_are_registered_by_module():
     """A decorated function stays callable and belongs to the module that defined it."""
 
-    @plots.figure("registered-here", caption="c")
+    @drawing.figure("registered-here", caption="c")
     def mine(student):
         return 1
 
     assert mine(None) == 1
-    assert plots.registered(__name__)[-1].name == "registered-here"
-    assert plots.registered("elsewhere") == ()
+    assert drawing.registered(__name__)[-1].name == "registered-here"
+    assert drawing.registered("elsewhere") == ()
     with pytest.raises(ValueError, match="name must be made of letters"):
-        plots.figure("../up", caption="c")
+        drawing.figure("../up", caption="c")
 
 
 def luminance(color: str) -> float:
@@ -347,7 +348,7 @@ def test_heatmaps_choose_their_colours(matrix, low, high, cmap, tmp_path):
     assert image.get_clim() == (low, high)
     assert image.get_cmap().name == cmap
     assert len(ax.texts) == int(np.isfinite(np.asarray(matrix)).sum())
-    plots.save(fig, tmp_path, "map")
+    drawing.save(fig, tmp_path, "map")
 
 
 def test_heatmaps_refuse_other_ranks():

@@ -115,7 +115,7 @@ def test_a_loop_without_end_is_stopped_at_its_line():
 
 
 FIGURES = """
-from coursekit.plots import figure
+from coursekit.drawing import figure
 
 def line(student, ax):
     return student.g()

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from coursekit.plots import COLORS, save, style, subplots
+from coursekit.drawing import save
+from coursekit.plots import COLORS, style, subplots
 
 FORWARD, BACK = 3.1, 1.15  # heights of the two lanes
 VALUES = {

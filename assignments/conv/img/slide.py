@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from coursekit.data import edge_kernel, zero_image
-from coursekit.plots import COLORS, DIVERGING, save, style, subplots
+from coursekit.drawing import save
+from coursekit.plots import COLORS, DIVERGING, style, subplots
 
 TOP, LEFT = 0, 1  # the window that is shown
 

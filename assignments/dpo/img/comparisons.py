@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from coursekit.plots import COLORS, DIVERGING, save, style, subplots
+from coursekit.drawing import save
+from coursekit.plots import COLORS, DIVERGING, style, subplots
 
 NAMES = ["A", "B", "C", "D", "E"]
 REFERENCE = np.array([0.40, 0.25, 0.20, 0.10, 0.05])

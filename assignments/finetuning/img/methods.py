@@ -4,7 +4,8 @@ from pathlib import Path
 
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from coursekit.plots import COLORS, save, style, subplots
+from coursekit.drawing import save
+from coursekit.plots import COLORS, style, subplots
 
 TOKENS = [  # text, who wrote it
     ("<user>", "header"),

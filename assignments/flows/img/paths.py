@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from coursekit.plots import COLORS, save, style, subplots
+from coursekit.drawing import save
+from coursekit.plots import COLORS, style, subplots
 
 POINTS = np.array([-2.0, -1.0, 3.0])
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from matplotlib.patches import FancyBboxPatch
 
-from coursekit.plots import COLORS, save, style, subplots
+from coursekit.drawing import save
+from coursekit.plots import COLORS, style, subplots
 
 
 def draw():

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from coursekit.plots import save, style, subplots
+from coursekit.drawing import save
+from coursekit.plots import style, subplots
 from coursekit.simgpu import Costs, Kernel, KernelCost, SimulatedDevice, draw_timeline
 
 COSTS = Costs(

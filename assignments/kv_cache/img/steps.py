@@ -5,7 +5,8 @@ from pathlib import Path
 
 from matplotlib.patches import Rectangle
 
-from coursekit.plots import COLORS, save, style, subplots
+from coursekit.drawing import save
+from coursekit.plots import COLORS, style, subplots
 
 N_PROMPT, N_CALLS = 3, 3
 

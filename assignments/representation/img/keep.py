@@ -4,7 +4,8 @@ from pathlib import Path
 
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from coursekit.plots import COLORS, save, style, subplots
+from coursekit.drawing import save
+from coursekit.plots import COLORS, style, subplots
 
 SHADES = [[0.9, 0.2, 0.5, 0.1], [0.3, 0.7, 0.1, 0.6], [0.85, 0.25, 0.45, 0.15], [0.1, 0.4, 0.9, 0.3], [0.6, 0.1, 0.3, 0.8]]
 QUESTIONS = [

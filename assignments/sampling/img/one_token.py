@@ -4,7 +4,8 @@ from pathlib import Path
 
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 
-from coursekit.plots import COLORS, save, style, subplots
+from coursekit.drawing import save
+from coursekit.plots import COLORS, style, subplots
 
 WIDTH, HEIGHT = 880, 290
 TOKENS = [COLORS["orange"], COLORS["blue"], COLORS["grey"], COLORS["green"], COLORS["grey"]]

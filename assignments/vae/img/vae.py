@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.patches import Ellipse, FancyBboxPatch
 
 from coursekit.data import digits
-from coursekit.plots import COLORS, save, style, subplots
+from coursekit.drawing import save
+from coursekit.plots import COLORS, style, subplots
 
 
 def box(ax, x, text):

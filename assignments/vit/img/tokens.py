@@ -5,7 +5,8 @@ from pathlib import Path
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from coursekit.data import digits
-from coursekit.plots import COLORS, save, style, subplots
+from coursekit.drawing import save
+from coursekit.plots import COLORS, style, subplots
 
 
 def arrow(ax, start, end):

@@ -6,15 +6,17 @@ import datetime
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from gradkit.cli.app import Root, app, err, out
-from gradkit.course import FILE, Course, LatePolicy, find_course
+from gradkit.course import FILE, Course, Extension, LatePolicy, find_course
 from gradkit.errors import InputError
 from gradkit.manifest import find_root
-from gradkit.policy import DAY_S
+from gradkit.model import Submitter
+from gradkit.policy import DAY_S, percent
 from gradkit.roster import read_roster
 
 CourseFile = Annotated[
@@ -46,13 +48,12 @@ def check(
             told = f"{tries.limit} graded attempts in {tries.window_hours:g} h on Gradescope"
             out.print(f"{planned.id}: {told}", markup=False)
     for extension in found.extensions:
-        more = f"until {_moment(found, extension.due)}" if extension.due else f"{extension.days} days more"
+        more = f"until {_moment(found, extension.due)}" if extension.due else _count(extension.days or 0, "more day")
         out.print(f"{extension.student}: {more} for {extension.assignment or 'all assignments'}", markup=False)
-    for note in _notes(found):
+    wrong = found.misnamed(students, found.extensions) if students else []
+    for note in [*_notes(found), *wrong]:
         err.print(f"note: {note}", markup=False)
-    if strangers := found.strangers(students) if students else []:
-        for extension in strangers:
-            err.print(f"note: {extension.student} has an extension and is not on the roster", markup=False)
+    if wrong:
         raise typer.Exit(1)
 
 
@@ -71,7 +72,7 @@ def totals(
     base = root or find_root(Path.cwd())
     made = course_totals(base, _found(base, file), runs, datetime.datetime.now(datetime.UTC))
     made.write(out_path)
-    out.print(f"{out_path}: {len(made.rows)} students, {len(made.ids)} assignments", markup=False)
+    out.print(f"{out_path}: {_count(len(made.rows), 'student')}, {_count(len(made.ids), 'assignment')}", markup=False)
     for note in made.notes:
         out.print(f"  {note}", markup=False)
 
@@ -100,13 +101,17 @@ def _calendar(found: Course) -> Table:
     for planned in found.assignments:
         due = found.due(planned.id)
         kept = [
-            f"{1 - found.lateness(planned.id, due + datetime.timedelta(seconds=late_s), ()).share:.0%}" if due else ""
+            percent(1 - found.lateness(planned.id, due + datetime.timedelta(seconds=late_s), ()).share) if due else ""
             for late_s in (3600, DAY_S, 3 * DAY_S)
         ]
         part = f"{planned.part / whole:.1%}" if whole else ""
         when = _moment(found, due) if due else "no due date"
         table.add_row(*map(Text, (planned.id, when, f"{planned.points:g}", part, *kept)))
     return table
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _moment(found: Course, moment: datetime.datetime | None) -> str:
@@ -120,10 +125,10 @@ def _in_words(policy: LatePolicy) -> str:
     """What being late costs, in a sentence."""
     if policy.applied_by == "platform":
         return "the platform takes points off; grade only says how late a submission is"
-    if not policy.share_per_day and policy.cut_off_days == float("inf"):
+    if not policy.costs:
         return "nothing is taken off"
     parts = [
-        f"{100 * policy.share_per_day:g}% of the score off for each day begun"
+        f"{percent(policy.share_per_day)} of the score off for each day begun"
         if policy.share_per_day
         else "nothing off"
     ]
@@ -144,6 +149,22 @@ def _notes(found: Course) -> list[str]:
     undated = [planned.id for planned in found.assignments if planned.due is None]
     if dated and undated:
         notes.append(f"no due date: {', '.join(undated)}")
-    if not any(planned.part for planned in found.assignments):
+    whole = sum(planned.part for planned in found.assignments)
+    if not whole:
         notes.append("all weights are 0: there is no course total")
+    weighted = any(planned.weight is not None for planned in found.assignments)
+    for goal in (1, 100):  # a slip is near what was meant; other sums are shares of their own
+        if weighted and 0.8 * goal < whole < 1.2 * goal and abs(whole - goal) > 1e-6 * goal:
+            notes.append(f"the weights add up to {whole:g}, not {goal}; they count relative to each other")
+    for extension in found.extensions:
+        if extension.due and not any(_moves(found, extension, id) for id in found.ids):
+            notes.append(f"the new date of {extension.student} is not after the due date, and changes nothing")
     return notes
+
+
+def _moves(found: Course, extension: Extension, id: str) -> bool:
+    """Whether an extension gives more time for an assignment."""
+    due = found.due(id)
+    alone = msgspec.structs.replace(found, extensions=[extension])
+    student = Submitter("", extension.student, "")
+    return due is not None and alone.due(id, [student]) != due

@@ -75,7 +75,7 @@ def bundle_gradescope(
         int | None,
         typer.Option(help="Graded attempts in a window; the best score counts. No limit if not given."),
     ] = None,
-    window_hours: Annotated[float, typer.Option(help="Length of that window.")] = 24.0,
+    window_hours: Annotated[float | None, typer.Option(help="Length of that window; 24 hours if not given.")] = None,
     course: CourseFile = None,
 ) -> None:
     """Write the zip to upload as Gradescope's autograder: the engine and one assignment, hidden side included."""
@@ -86,7 +86,11 @@ def bundle_gradescope(
     base, (assignment,) = _consistent(root, [id])
     dates = find_course(base, course)
     planned = dates.planned(id) if dates else None
-    limit = Attempts(attempts, window_hours) if attempts is not None else planned.attempts if planned else None
+    limit = planned.attempts if planned else None
+    if attempts is not None:
+        limit = Attempts(attempts, limit.window_hours) if limit else Attempts(attempts)
+    if limit and window_hours is not None:
+        limit = Attempts(limit.limit, window_hours)
     settings = check_settings(Settings(id, deadline, limit), "the command line")
     for line in gradescope_bundle(base, assignment, out_path, settings, torch_index=torch_index):
         out.print(line, markup=False)

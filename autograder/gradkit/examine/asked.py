@@ -17,6 +17,7 @@ import msgspec
 from gradkit.errors import AuthoringError
 from gradkit.examine.sources import Fault, Sources
 from gradkit.manifest import Assignment
+from gradkit.staffiles import not_toml
 from gradkit.stubs import read_authored
 
 FILE = "asked.toml"
@@ -62,9 +63,7 @@ def read_asked(assignment: Assignment) -> list[Asked]:
     except msgspec.ValidationError as error:
         raise AuthoringError(f"{path}: {error}; an entry has what, functions and forms") from None
     except msgspec.DecodeError as error:
-        line = re.search(r" \(at line (\d+), column \d+\)", str(error))
-        place = f"{path}:{line[1]}" if line else str(path)
-        raise AuthoringError(f"{place}: not TOML: {str(error).replace(line[0], '') if line else error}") from None
+        raise AuthoringError(not_toml(path, error)) from None
     known = [name for task in assignment.manifest.tasks for name in task.functions]
     for entry in entries:
         for name in entry.functions:

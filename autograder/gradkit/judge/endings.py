@@ -8,6 +8,7 @@ from collections.abc import Collection
 import pytest
 from coursekit.checks import BROKEN_CLAIM, assertion_text
 from coursekit.compare import Mismatch
+from coursekit.costs import defines_no
 
 from gradkit.errors import WorkerCrashed, WorkerError, WorkerTimeout
 from gradkit.judge import wording
@@ -40,7 +41,7 @@ def describe(
     if isinstance(error, SubmissionRaised):
         return _raised(error, subject, reference)
     if isinstance(error, MissingName):
-        summary = f"{module} defines no {error.name}: is it deleted, renamed or inside another function?"
+        summary = defines_no(module, error.name)
         return CaseResult("", Outcome.FAILED, summary=summary)
     if isinstance(error, WorkerError):
         result = _broken_off(error)

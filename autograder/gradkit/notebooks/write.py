@@ -37,7 +37,8 @@ _CUT = re.compile(re.escape(NOT_WRITTEN).replace(r"\{task\}", r"(\w+)"))
 _HOW_TO = """This notebook is the handout of the assignment together with its code. Run the first cell, then work from top to
 bottom: write your code at `YOUR CODE HERE`, run that cell, run the check below it, and then the cells under *See*. Where the
 text speaks of `{module}`, the cells of this notebook are meant. Keep the names of the functions; add cells of your own wherever
-you like: only definitions, imports and constants are graded, never what a cell prints or tries."""
+you like: only definitions, imports and constants are graded, never what a cell prints or tries. When it is graded, your code
+can't start processes or use the network."""
 
 _SETUP = Path(__file__).resolve().parent.parent / "templates" / "notebook" / "setup.py"
 

@@ -266,7 +266,7 @@ def _number(value: float | None) -> str:
 
 
 def _cell(text: str) -> str:
-    """As `cell`, but a number with its sign is a number."""
+    """As `cell_text`, but a number with its sign is a number."""
     try:
         float(text)
     except ValueError:

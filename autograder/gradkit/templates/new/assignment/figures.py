@@ -7,7 +7,7 @@ import numpy as np
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # coursekit lies beside this folder
 
-from coursekit.plots import figure, main
+from coursekit.drawing import figure, main
 
 
 @figure(
