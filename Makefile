@@ -5,6 +5,7 @@
 #   make develop  that and what tests need
 #   make test     the kit's own tests
 #   make site     a gallery of the course, in build/site
+#   make pictures the README's pictures, drawn anew
 #   make gpu      what a machine with a GPU makes of it: docs/gpu.md
 #
 # Variables: TORCH_INDEX=URL is the package index to take torch from. On Linux pip's torch brings CUDA, some 5 GB; PyTorch's
@@ -35,10 +36,10 @@ CONSTRAINTS ?= constraints.txt
 PIP = $(umask) $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	-c $(if $(SYSTEM),$(VENV)/constraints.txt,$(CONSTRAINTS))
 
-.PHONY: help install develop demo test verify build site bench gpu gpu-wheels clean
+.PHONY: help install develop demo test verify build site pictures bench gpu gpu-wheels clean
 
 help:
-	@sed -n '3,13s/^# \{0,1\}//p' Makefile
+	@sed -n '3,14s/^# \{0,1\}//p' Makefile
 
 install: $(INSTALLED)
 
@@ -80,6 +81,9 @@ build: install
 
 site: install
 	$(BIN)/gradkit site --out build/site
+
+pictures: install
+	$(BIN)/python docs/pictures/draw.py
 
 bench: develop
 	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/grading.py

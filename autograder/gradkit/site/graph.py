@@ -58,6 +58,13 @@ def course_graph(manifests: Sequence[Manifest]) -> Graph:
     for id in graphlib.TopologicalSorter(needs).static_order():  # a course may have an order of its own
         depth[id] = 1 + max((depth[need] for need in needs[id]), default=-1)
     parent = {id: max(needs[id], key=depth.__getitem__) for id in drawn if needs[id]}
+
+    def root(id: str) -> str:
+        return root(parent[id]) if id in parent else id
+
+    def order(id: str) -> int:
+        return drawn.index(root(id))
+
     bands: dict[str, list[str]] = defaultdict(list)  # what lies in the band of a cell, in the next column
     for id, above in parent.items():
         bands[above].append(id)
@@ -66,17 +73,15 @@ def course_graph(manifests: Sequence[Manifest]) -> Graph:
         for need in needs[id]:
             passed = [f"{need} to {id} in {column}" for column in range(depth[need] + 1, depth[id])]
             ways.append([need, *passed, id])
+            above = order(id) < order(need)  # then it leaves the band at its top
             for before, cell in pairwise([need, *passed]):
-                bands[before].append(cell)
+                bands[before].insert(0 if above else len(bands[before]), cell)
             depth |= {cell: column for column, cell in enumerate(passed, depth[need] + 1)}
-
-    def root(id: str) -> str:
-        return root(parent[id]) if id in parent else id
 
     def place(first: str) -> tuple[int, bool]:
         """In the order of the course; right above another one's band without one."""
         own = first in parent.values()
-        return drawn.index(first if own else root(helps[first][0])), own
+        return order(first if own else helps[first][0]), own
 
     rows: dict[str, int] = {}
 

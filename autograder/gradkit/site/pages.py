@@ -187,7 +187,9 @@ def _tasks(assignment: Assignment) -> list[TaskRow]:
 
 
 def _misconceptions(assignment: Assignment) -> list[Misconception]:
-    return [Misconception(one.task, one.name, one.why) for one in read_mistakes(assignment) if not one.decoy]
+    order = [task.id for task in assignment.manifest.tasks]
+    known = [Misconception(one.task, one.name, one.why) for one in read_mistakes(assignment) if not one.decoy]
+    return sorted(known, key=lambda one: (order.index(one.task), one.name))
 
 
 def _minutes(manifest: Manifest) -> int:
