@@ -248,5 +248,5 @@ def data_uri(path: Path) -> str:
         raise AuthoringError(f"{path}: can't be read: {error.strerror}; a handout shows it") from None
     kind = PICTURES[path.suffix.lower()]
     if kind == PICTURES[".svg"]:  # as text, which is shorter and packs better
-        return f"data:{kind},{urllib.parse.quote(' '.join(data.decode('utf-8', 'replace').split()), safe=_IN_DATA_URI)}"
+        return f"data:{kind},{urllib.parse.quote(data, safe=_IN_DATA_URI)}"
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
