@@ -41,7 +41,8 @@ def test_every_command_works_in_every_shell(id):
 def test_the_readme_says_how_long_it_takes(id):
     """The table of the README has each assignment's tasks, and its minutes in hours."""
     tasks = load_assignment(ROOT, id).manifest.tasks
-    row = next(line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith(f"| [{id}]("))
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    row = next(line for line in lines if line.startswith(f"| [{id}](assignments/{id}/README.md) |"))
 
     assert [cell.strip() for cell in row.split("|")[3:5]] == [str(len(tasks)), f"{sum(task.minutes for task in tasks) / 60:.1f}"]
 

@@ -216,7 +216,7 @@ def test_workers_that_come_later_are_used(small_kit):
 
 
 def test_a_scheduler_that_goes_away_ends_the_run_with_one_line(write, small_kit, scaling, tmp_path, monkeypatch):
-    """What is graded stays; the rest can be gone on with."""
+    """What is graded stays; the rest is in the table without a score and can be gone on with."""
     monkeypatch.setattr(judges_there, "CONNECT_S", 3)  # Dask looks for it anew for as long
     files = [write(f"s{number}") for number in range(6)]
     gone = local_cluster(1)
@@ -226,7 +226,10 @@ def test_a_scheduler_that_goes_away_ends_the_run_with_one_line(write, small_kit,
     ):
         Batch(scaling, files, tmp_path / "out", judges, seed=3).run(lambda row: gone.close())
 
-    assert 1 <= len(rows(tmp_path / "out")) < 6
+    found = rows(tmp_path / "out")
+    waiting = [row for row in found.values() if row["status"] == "not_graded"]
+    assert set(found) == {f"s{number}" for number in range(6)}
+    assert 1 <= len(waiting) < 6 and not any(row["score"] for row in waiting)
 
 
 def entered(address: str, root: Path, **options: object) -> str:
