@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import json
 import os
 import signal
@@ -101,6 +102,7 @@ class Watch:
         with tempfile.TemporaryDirectory() as folder:
             state = Path(folder) / "state.json"
             self._clear()
+            self._forget_bytecode()
             environment = {**os.environ, STATE: str(state)}
             command = [sys.executable, "-m", "pytest", *self._arguments, *more]
             process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, **_apart())
@@ -116,6 +118,12 @@ class Watch:
                 return process.returncode
             self._wait_after_a_crash(process.returncode)
             return None
+
+    def _forget_bytecode(self) -> None:
+        """Python takes bytecode for fresh if size and second agree: two quick saves of one length would run the first."""
+        for path in self._folder.glob("*.py"):
+            with contextlib.suppress(OSError):  # Windows: another program has it open
+                Path(importlib.util.cache_from_source(path)).unlink(missing_ok=True)
 
     def _attend(self, process: subprocess.Popen) -> str:
         """Wait for a run; why it must be broken off, or empty."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -76,6 +77,21 @@ def test_a_zip_beside_it_is_unpacked_once(opened, bundle, tmp_path):
 
     assert "Unpacked" in first and "course.zip" in first and "merge" in first
     assert "Unpacked" not in second and "merge" in second
+
+
+def test_unpacking_keeps_what_a_student_has_written(opened, bundle, tmp_path):
+    """As when the course is uploaded again, or holds an assignment that they have begun."""
+    (tmp_path / "course.zip").write_bytes((bundle / "course.zip").read_bytes())
+    with zipfile.ZipFile(tmp_path / "course.zip") as course:
+        name = next(name for name in course.namelist() if name.endswith(f"{ID}/{ID}.py"))
+    mine = tmp_path / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("# a night's work\n", encoding="utf-8")
+
+    said = opened(tmp_path)
+
+    assert "Unpacked" in said and "merge" in said
+    assert mine.read_text(encoding="utf-8") == "# a night's work\n"
 
 
 def test_in_a_mounted_drive(opened, bundle, tmp_path):

@@ -102,6 +102,26 @@ def test_a_save_runs_the_task_at_work_and_moves_on(watch, half, reference_source
     assert session.ended() == (0, ". Hidden checks run when you submit.\n")
 
 
+def test_two_saves_of_one_second_and_one_length_are_two(watch, half, monkeypatch):
+    """Python's bytecode can't tell them apart: without care the second run would judge the first file."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    right = "return x - x.mean(axis=0)"
+    assert half.count(right) == 1
+    session = watch()
+    session.wait_for(f"{WATCHING}, task centre")
+
+    def save(text: str) -> None:
+        beside = session.folder.parent / "beside"
+        beside.write_text(text, encoding="utf-8")
+        os.utime(beside, (1_700_000_000, 1_700_000_000))
+        beside.replace(session.module)
+
+    save(half.replace(right, right.replace("-", "+")))
+    session.wait_for(f"{WATCHING}, task centre")
+    save(half)
+    session.wait_for("Task centre is done")
+
+
 def test_whatever_a_file_does_ends_a_run_and_not_the_watching(watch, half):
     """A syntax error, a crash of the interpreter, and a loop that a save breaks off."""
     session = watch()

@@ -15,7 +15,7 @@ if not next(_look_for("test_STEM.py"), None):  # perhaps course.zip is here, sti
     for _packed in filter(zipfile.is_zipfile, _look_for("*.zip")):
         with zipfile.ZipFile(_packed) as _zip:
             if any(_name.endswith("/test_STEM.py") for _name in _zip.namelist()):
-                _zip.extractall()
+                _zip.extractall(members=[_name for _name in _zip.namelist() if not Path(_name).exists()])  # keeps your work
                 print("Unpacked", _packed)
                 break
 
